@@ -1,0 +1,56 @@
+import type { Id } from '../ids.ts';
+
+/** The kinds of file in a repository. `config` is the one file without an id. */
+export type FileKind = 'data' | 'index' | 'snapshots' | 'locks' | 'keys';
+export const fileKinds: readonly FileKind[] = ['data', 'index', 'snapshots', 'locks', 'keys'];
+
+/** Where a file is. `name` is 64 lower-case hex digits; `config` has none. */
+export type FileHandle = { readonly kind: FileKind; readonly name: string } | { readonly kind: 'config' };
+
+export type ListedFile = { readonly name: string; readonly sizeBytes: number };
+
+export type LoadOptions = {
+  /** First byte wanted; 0 when absent. */
+  offset?: number;
+  /** Bytes wanted; to the end of the file when absent. */
+  length?: number;
+  signal?: AbortSignal;
+};
+
+/**
+ * Storage of one repository. Implementations and wrappers (retry, fault, counting, dry run) share this interface;
+ * `backend/conformance.ts` in testing is its executable contract.
+ *
+ * - Calls may run in parallel. Errors are CoffreErrors: BACKEND_NOT_FOUND, BACKEND_EXISTS, BACKEND_DENIED, BACKEND_FULL,
+ *   BACKEND_SHORT_READ, BACKEND_IO, with `retryable` set when a later try may succeed.
+ * - A file appears whole or not at all, and is durable when `save` resolves.
+ */
+export type Backend = {
+  /** For messages, without secrets: `/srv/repo`, `s3:https://host/bucket`. */
+  readonly location: string;
+  /** How many calls at once make sense. */
+  readonly connectionsMax: number;
+  /** A file of the same name is replaced by `save` atomically (then a retry needs no remove before). */
+  readonly replacesAtomically: boolean;
+
+  /** Makes the folders of an empty repository. Existing ones are not an error. */
+  create(): Promise<void>;
+  /** Parts are concatenated; the caller does not touch them until the promise settles. */
+  save(file: FileHandle, parts: readonly Uint8Array[], signal?: AbortSignal): Promise<void>;
+  /** The whole range, or BACKEND_SHORT_READ / BACKEND_NOT_FOUND. The returned buffer belongs to the caller. */
+  load(file: FileHandle, options?: LoadOptions): Promise<Buffer>;
+  stat(file: FileHandle): Promise<{ sizeBytes: number }>;
+  /** Only names of 64 hex digits; in no order. A kind whose folder is absent lists nothing. */
+  list(kind: FileKind): AsyncIterable<ListedFile>;
+  /** BACKEND_NOT_FOUND when it is not there. */
+  remove(file: FileHandle): Promise<void>;
+  close(): Promise<void>;
+};
+
+export function fileName(file: FileHandle): string {
+  return file.kind === 'config' ? 'config' : `${file.kind}/${file.name}`;
+}
+
+export function fileOf(kind: FileKind, id: Id<string>): FileHandle {
+  return { kind, name: id };
+}

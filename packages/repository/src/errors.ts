@@ -1,0 +1,94 @@
+/**
+ * One error tree. Callers test `code`, never the message; `docs/errors.md` lists every code and a test compares.
+ * Messages are one sentence without a trailing full stop; the hint says what to do next.
+ */
+export const errorCodes = {
+  // bad input
+  USAGE: 'the command line or an option cannot be used as given',
+  ID_MALFORMED: 'an id is not 64 hexadecimal digits',
+  ID_AMBIGUOUS: 'an id prefix matches several files',
+  SNAPSHOT_NOT_FOUND: 'no snapshot matches',
+  PATH_NOT_IN_SNAPSHOT: 'the path is not in the snapshot',
+  SOURCE_MISSING: 'none of the paths to back up exists',
+  SOURCE_INCOMPLETE: 'some source data could not be read; the rest is saved',
+  SOURCE_COMMAND_FAILED: 'the command whose output was to be saved failed; nothing was published',
+  POLICY_EMPTY: 'a retention policy without any rule was given',
+  POLICY_REMOVES_ALL: 'the policy would remove every snapshot of a group',
+  POLICY_FLOOR: 'removing these snapshots would go below the floor of the group',
+  RESTORE_TARGET_REFUSED: 'the restore target cannot be used safely',
+  RESTORE_INCOMPLETE: 'some files could not be restored',
+  CONFIRMATION_NEEDED: 'the step must be confirmed and nobody is there to ask',
+  NOT_BUILT_YET: 'the feature is planned and not in this version',
+  INTERRUPTED: 'the user or a signal stopped the command',
+  // repository
+  REPO_NOT_FOUND: 'there is no repository at the place given',
+  REPO_EXISTS: 'there is a repository already',
+  REPO_VERSION_UNSUPPORTED: 'the repository has a version that this program does not know',
+  REPO_CONFIG_DAMAGED: 'the config file cannot be read',
+  REPO_PASSWORD_MISSING: 'no password was given',
+  REPO_PASSWORD_WRONG: 'no key of the repository opens with the password',
+  REPO_KEY_DAMAGED: 'a key file cannot be read',
+  REPO_KEY_REFUSED: 'the key cannot be removed or added',
+  REPO_LOCKED: 'another process holds a lock',
+  REPO_LOCK_LOST: 'our own lock could not be kept fresh',
+  REPO_FILE_MISSING: 'a file the repository needs is not there',
+  REPO_FILE_DAMAGED: 'a file of the repository does not match its name or cannot be decrypted',
+  REPO_PACK_DAMAGED: 'a pack file is damaged',
+  REPO_BLOB_MISSING: 'the index does not know a blob that is needed',
+  REPO_BLOB_DAMAGED: 'a blob cannot be decrypted, decompressed or does not match its id',
+  REPO_TREE_DAMAGED: 'a tree cannot be parsed',
+  REPO_CHECK_FAILED: 'the check found damage',
+  SEAL_BROKEN: 'a message authentication code does not match',
+  // storage
+  BACKEND_NOT_FOUND: 'the file is not in the storage',
+  BACKEND_EXISTS: 'the file is in the storage already',
+  BACKEND_DENIED: 'the storage refuses access',
+  BACKEND_FULL: 'the storage is full',
+  BACKEND_IO: 'reading or writing the storage failed',
+  BACKEND_SHORT_READ: 'the storage gave fewer bytes than asked',
+  BACKEND_URL: 'the repository address cannot be understood',
+  // surroundings
+  HOST_UNSUPPORTED: 'this machine lacks something that is needed',
+  INTERNAL: 'a contradiction inside the program; please report it',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export type ErrorDetail = {
+  /** What to do next, one sentence. */
+  readonly hint?: string;
+  /** A later try of the same call may succeed. */
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+};
+
+export class CoffreError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = 'CoffreError';
+    this.code = code;
+    this.hint = detail.hint;
+    this.retryable = detail.retryable ?? false;
+  }
+}
+
+/** By shape, not by class: errors that crossed a worker are rebuilt, and two copies of the library may be loaded. */
+export function isCoffreError(error: unknown, code?: ErrorCode): error is CoffreError {
+  if (!(error instanceof Error) || error.name !== 'CoffreError' || !('code' in error)) return false;
+  return code === undefined || error.code === code;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** An internal contradiction stops the run; it is never logged and passed over. */
+export function assert(condition: unknown, what: string): asserts condition {
+  if (!condition) {
+    throw new CoffreError('INTERNAL', what, { hint: 'Please report this with the command you ran.' });
+  }
+}

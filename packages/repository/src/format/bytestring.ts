@@ -1,0 +1,23 @@
+/** A name or path as the kernel knows it: bytes. Held as a string whose every char is one byte, so `<` orders by bytes. */
+declare const bytes: unique symbol;
+export type ByteString = string & { readonly [bytes]: true };
+
+const ascii = /^[\x00-\x7f]*$/;
+
+/** UTF-8 bytes of ordinary text. */
+export function toByteString(text: string): ByteString {
+  return (ascii.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')) as ByteString;
+}
+
+/** For people to read: invalid UTF-8 becomes U+FFFD. */
+export function toText(name: ByteString): string {
+  return ascii.test(name) ? name : Buffer.from(name, 'latin1').toString('utf8');
+}
+
+export function bytesOf(name: ByteString): Buffer {
+  return Buffer.from(name, 'latin1');
+}
+
+export function byteStringOf(bytes: Uint8Array): ByteString {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as ByteString;
+}
