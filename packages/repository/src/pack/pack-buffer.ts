@@ -1,0 +1,137 @@
+import { sealInto, sealOverheadBytes, type MasterKey } from '../crypto/seal.ts';
+import { openSealed } from '../crypto/seal.ts';
+import { sha256, sha256Hex } from '../crypto/hash.ts';
+import { compressBlob, decompressBlob, type CompressionLevel } from '../compress/zstd.ts';
+import { encodeHeader, headerEntryBytes, type HeaderEntry } from '../format/pack-header.ts';
+import type { Random } from '../host/host.ts';
+import { assert } from '../errors.ts';
+import type { BlobId, PackId } from '../ids.ts';
+import type { BlobType } from '../index/blob-table.ts';
+
+/** Where a blob went inside a pack that is being filled. */
+export type PackedBlob = HeaderEntry & { readonly offset: number };
+
+export type FinishedPack = {
+  readonly id: PackId;
+  /** The file is the first `sizeBytes` of this buffer. */
+  readonly buffer: ArrayBuffer;
+  readonly sizeBytes: number;
+  readonly type: BlobType;
+  readonly blobs: readonly PackedBlob[];
+};
+
+/** A header is at most 16 MiB sealed; restic refuses longer ones. */
+const entriesMax = 400_000;
+
+export type PackOptions = {
+  readonly key: MasterKey;
+  readonly random: Random;
+  readonly version: 1 | 2;
+  readonly compression: CompressionLevel;
+  /** Close the pack at this size. */
+  readonly targetBytes: number;
+};
+
+/**
+ * One pack being filled, blob after blob, each sealed on its own and opened again before it counts.
+ * Data and trees never share a pack.
+ */
+export class PackBuffer {
+  readonly type: BlobType;
+  readonly #options: PackOptions;
+  #buffer: Buffer;
+  #used = 0;
+  #headerBytes = sealOverheadBytes + 4;
+  #blobs: PackedBlob[] = [];
+
+  constructor(type: BlobType, options: PackOptions, recycled?: ArrayBuffer) {
+    this.type = type;
+    this.#options = options;
+    this.#buffer = recycled === undefined ? Buffer.alloc(0) : Buffer.from(recycled);
+  }
+
+  get isFull(): boolean {
+    return this.#used >= this.#options.targetBytes || this.#blobs.length >= entriesMax;
+  }
+
+  get isEmpty(): boolean {
+    return this.#blobs.length === 0;
+  }
+
+  /** `plain` is only read. */
+  append(id: BlobId, plain: Uint8Array): PackedBlob {
+    const { version, compression, key } = this.#options;
+    // Trees stay compressed even with `off`: that is what restic does and it only concerns file data.
+    const level = this.type === 'tree' && compression === 'off' ? 'auto' : compression;
+    const packed = version === 1 ? undefined : compressBlob(plain, level);
+    const body = packed ?? plain;
+    const length = body.byteLength + sealOverheadBytes;
+    this.#reserve(length);
+    const offset = this.#used;
+    sealInto(key, this.#options.random.bytes(16), body, this.#buffer, offset);
+    this.#distrust(plain, packed !== undefined, offset, length);
+    const blob: PackedBlob = {
+      type: this.type,
+      id,
+      length,
+      offset,
+      ...(packed === undefined ? {} : { uncompressedLength: plain.byteLength }),
+    };
+    this.#blobs.push(blob);
+    this.#used += length;
+    this.#headerBytes += headerEntryBytes(packed !== undefined);
+    return blob;
+  }
+
+  /** Opens what was just sealed: zstd encoders have corrupted blobs twice in the history of this format. */
+  #distrust(plain: Uint8Array, compressed: boolean, offset: number, length: number): void {
+    const opened = openSealed(this.#options.key, this.#buffer.subarray(offset, offset + length));
+    const back = compressed ? decompressBlob(opened, plain.byteLength) : opened;
+    assert(Buffer.compare(back, plain) === 0, 'a sealed blob does not open to what went in; the memory may be faulty');
+  }
+
+  /** Seals the header, names the file. The buffer is given away; a new one is needed for more. */
+  finish(): FinishedPack {
+    const header = encodeHeader(this.#blobs);
+    const sealedLength = header.byteLength + sealOverheadBytes;
+    this.#reserve(sealedLength + 4);
+    sealInto(this.#options.key, this.#options.random.bytes(16), header, this.#buffer, this.#used);
+    this.#buffer.writeUInt32LE(sealedLength, this.#used + sealedLength);
+    const sizeBytes = this.#used + sealedLength + 4;
+    assert(sizeBytes === this.#used + this.#headerBytes, 'a pack header has an unexpected size');
+    const file = this.#buffer.subarray(0, sizeBytes);
+    const result: FinishedPack = {
+      id: sha256Hex(file) as string as PackId,
+      buffer: this.#buffer.buffer as ArrayBuffer,
+      sizeBytes,
+      type: this.type,
+      blobs: this.#blobs,
+    };
+    this.#buffer = Buffer.alloc(0);
+    this.#used = 0;
+    this.#headerBytes = sealOverheadBytes + 4;
+    this.#blobs = [];
+    return result;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#used + more;
+    if (needed <= this.#buffer.byteLength) return;
+    const grown = growth(this.#buffer.byteLength, needed, this.#options.targetBytes);
+    const next = Buffer.from(new ArrayBuffer(grown));
+    this.#buffer.copy(next, 0, 0, this.#used);
+    this.#buffer = next;
+  }
+}
+
+/** Small sessions stay small; a pack that fills gets its full size, with room for the last blob, in a few steps. */
+function growth(current: number, needed: number, targetBytes: number): number {
+  const roomy = targetBytes + 2 * 1024 * 1024;
+  if (needed > roomy) return needed + 512 * 1024;
+  return Math.min(roomy, Math.max(needed, current * 4, 1024 * 1024));
+}
+
+export function blobIdOf(plain: Uint8Array): { id: BlobId; bytes: Buffer } {
+  const bytes = sha256(plain);
+  return { bytes, id: bytes.toString('hex') as string as BlobId };
+}

@@ -1,0 +1,227 @@
+/**
+ * A repository that has been opened: backend, config and master key. The index comes with `loadIndex`,
+ * so what needs an index takes an `IndexedRepository` and cannot be called without one.
+ */
+import type { Backend, FileKind } from './backend/backend.ts';
+import { fileOf } from './backend/backend.ts';
+import { randomPolynomial } from './chunker/polynomial.ts';
+import { sha256Hex } from './crypto/hash.ts';
+import { openSealed, randomMasterKey, seal, type MasterKey } from './crypto/seal.ts';
+import { CoffreError, isCoffreError } from './errors.ts';
+import { encodeConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
+import { parseSnapshot, type Snapshot } from './format/snapshot.ts';
+import { decodeUnpacked, encodeUnpacked } from './format/unpacked.ts';
+import type { Host } from './host/context.ts';
+import { idFromBytes, isId, shortId, type AnyId, type IndexId, type KeyId, type LockId, type SnapshotId } from './ids.ts';
+import { IndexedRepository } from './index/indexed-repository.ts';
+import { loadBlobTable, type IndexLoadProgress } from './index/load.ts';
+import { findMasterKey, makeKeyFile } from './key.ts';
+
+/** More than any honest index, snapshot or lock file opens to; a bomb stops here. */
+const unpackedBytesMax = 512 * 1024 * 1024;
+
+export type UnpackedKind = 'index' | 'snapshots' | 'locks';
+type IdOf = { index: IndexId; snapshots: SnapshotId; locks: LockId };
+
+export type StoredSnapshot = { readonly id: SnapshotId; readonly snapshot: Snapshot };
+
+export type OpenOptions = {
+  readonly backend: Backend;
+  readonly host: Host;
+  readonly password: string;
+  /** Key id (or its beginning) to try first. */
+  readonly keyHint?: string;
+};
+
+export class Repository {
+  readonly backend: Backend;
+  readonly host: Host;
+  readonly config: RepositoryConfig;
+  readonly keyId: KeyId;
+  readonly masterKey: MasterKey;
+
+  constructor(parts: { backend: Backend; host: Host; config: RepositoryConfig; keyId: KeyId; masterKey: MasterKey }) {
+    this.backend = parts.backend;
+    this.host = parts.host;
+    this.config = parts.config;
+    this.keyId = parts.keyId;
+    this.masterKey = parts.masterKey;
+  }
+
+  /** Name verified, opened, decompressed: the JSON bytes. @throws {CoffreError} REPO_FILE_DAMAGED */
+  async loadUnpacked(kind: UnpackedKind, id: AnyId): Promise<Buffer> {
+    const bytes = await loadNamed(this.backend, kind, id);
+    try {
+      return decodeUnpacked(this.config.version, openSealed(this.masterKey, bytes), unpackedBytesMax);
+    } catch (error) {
+      throw damagedFile(kind, id, 'it cannot be opened', error);
+    }
+  }
+
+  async saveUnpacked<Kind extends UnpackedKind>(kind: Kind, json: Buffer): Promise<IdOf[Kind]> {
+    const plain = encodeUnpacked(this.config.version, json);
+    const sealed = seal(this.masterKey, plain, this.host.random);
+    const back = decodeUnpacked(this.config.version, openSealed(this.masterKey, sealed), unpackedBytesMax);
+    if (Buffer.compare(back, json) !== 0) throw new CoffreError('INTERNAL', `a sealed ${kind} file does not open again`);
+    const id = sha256Hex(sealed) as string as IdOf[Kind];
+    await this.backend.save(fileOf(kind, id), [sealed]);
+    return id;
+  }
+
+  async remove(kind: FileKind, id: AnyId): Promise<void> {
+    await this.backend.remove(fileOf(kind, id));
+  }
+
+  async listIds<Kind extends UnpackedKind>(kind: Kind): Promise<{ id: IdOf[Kind]; sizeBytes: number }[]> {
+    const all: { id: IdOf[Kind]; sizeBytes: number }[] = [];
+    for await (const file of this.backend.list(kind)) {
+      if (isId(file.name)) all.push({ id: file.name as string as IdOf[Kind], sizeBytes: file.sizeBytes });
+    }
+    return all;
+  }
+
+  async loadSnapshot(id: SnapshotId): Promise<Snapshot> {
+    const json = await this.loadUnpacked('snapshots', id);
+    try {
+      return parseSnapshot(json);
+    } catch (error) {
+      throw damagedFile('snapshots', id, 'it is not a snapshot', error);
+    }
+  }
+
+  /** Every readable snapshot, in no order. Unreadable files are reported and skipped: garbage never blocks a restore. */
+  async listSnapshots(): Promise<StoredSnapshot[]> {
+    const files = await this.listIds('snapshots');
+    const found: StoredSnapshot[] = [];
+    await inParallel(files, this.backend.connectionsMax, async ({ id }) => {
+      try {
+        found.push({ id, snapshot: await this.loadSnapshot(id) });
+      } catch (error) {
+        // Removed by a forget between the listing and now: not news.
+        if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
+        if (!isSkippable(error)) throw error;
+        this.host.warn({ about: `snapshot ${shortId(id)} is unreadable and left out`, error });
+      }
+    });
+    return found;
+  }
+
+  async loadIndex(options: { progress?: IndexLoadProgress } = {}): Promise<IndexedRepository> {
+    return new IndexedRepository(this, await loadBlobTable(this, options.progress));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.backend.close();
+  }
+}
+
+/** Damage in one file; anything else (no access, network) is not skipped. */
+export function isSkippable(error: unknown): boolean {
+  return isCoffreError(error, 'REPO_FILE_DAMAGED') || isCoffreError(error, 'BACKEND_SHORT_READ');
+}
+
+function damagedFile(kind: UnpackedKind | 'keys', id: AnyId, why: string, cause?: unknown): CoffreError {
+  return new CoffreError('REPO_FILE_DAMAGED', `the file ${kind}/${shortId(id)} is damaged: ${why}`, {
+    hint: 'Run `coffre check` to see what depends on it.',
+    cause,
+  });
+}
+
+/** Loads a file and compares its hash with its name; a mismatch is read again once, for a storage that lied once. */
+async function loadNamed(backend: Backend, kind: UnpackedKind, id: AnyId): Promise<Buffer> {
+  for (let attempt = 1; ; attempt++) {
+    const bytes = await backend.load(fileOf(kind, id));
+    if (sha256Hex(bytes) === id) return bytes;
+    if (attempt === 2) throw damagedFile(kind, id, 'its contents do not match its name');
+  }
+}
+
+export async function openRepository(options: OpenOptions): Promise<Repository> {
+  const { backend, host } = options;
+  const sealedConfig = await loadConfigFile(backend);
+  const { keyId, masterKey } = await findMasterKey(options);
+  let plain: Buffer;
+  try {
+    plain = openSealed(masterKey, sealedConfig);
+  } catch (error) {
+    throw new CoffreError('REPO_CONFIG_DAMAGED', `the config of ${backend.location} cannot be opened`, {
+      hint: 'The file is damaged; take it from a copy of the repository.',
+      cause: error,
+    });
+  }
+  return new Repository({ backend, host, config: parseConfig(plain), keyId, masterKey });
+}
+
+async function loadConfigFile(backend: Backend): Promise<Buffer> {
+  try {
+    return await backend.load({ kind: 'config' });
+  } catch (error) {
+    if (!isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
+    throw new CoffreError('REPO_NOT_FOUND', `there is no repository at ${backend.location}`, {
+      hint: 'Check the address, or make one with `coffre init`.',
+      cause: error,
+    });
+  }
+}
+
+export type InitOptions = {
+  readonly backend: Backend;
+  readonly host: Host;
+  readonly password: string;
+  readonly version?: 1 | 2;
+  /** Of another repository, so that both cut files alike; random when absent. */
+  readonly polynomial?: bigint;
+};
+
+export async function initRepository(options: InitOptions): Promise<Repository> {
+  const { backend, host } = options;
+  await refuseExisting(backend);
+  await backend.create();
+  const masterKey = randomMasterKey(host.random);
+  const config: RepositoryConfig = {
+    version: options.version ?? 2,
+    id: idFromBytes(host.random.bytes(32)),
+    chunkerPolynomial: options.polynomial ?? randomPolynomial(host.random),
+  };
+  const { keyId, bytes } = await makeKeyFile({ host, masterKey, password: options.password });
+  await backend.save({ kind: 'keys', name: keyId }, [bytes]);
+  // The config comes last: a repository exists from the moment its config does.
+  await backend.save({ kind: 'config' }, [seal(masterKey, encodeConfig(config), host.random)]);
+  return new Repository({ backend, host, config, keyId, masterKey });
+}
+
+async function refuseExisting(backend: Backend): Promise<void> {
+  const exists = (): CoffreError =>
+    new CoffreError('REPO_EXISTS', `there is a repository at ${backend.location} already`, {
+      hint: 'Use it as it is, or choose another place.',
+    });
+  try {
+    await backend.stat({ kind: 'config' });
+  } catch (error) {
+    if (!isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
+    for await (const key of backend.list('keys')) {
+      throw new CoffreError('REPO_EXISTS', `${backend.location} holds the key ${key.name.slice(0, 8)} but no config`, {
+        hint: 'An init was interrupted or the config is lost; empty the folder first if it holds nothing you need.',
+      });
+    }
+    return;
+  }
+  throw exists();
+}
+
+/** Runs `work` over all items, at most `atOnce` together; the first error stops the rest. */
+export async function inParallel<T>(items: Iterable<T>, atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const iterator = items[Symbol.iterator]();
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    for (let next = iterator.next(); !next.done && !failed; next = iterator.next()) {
+      try {
+        await work(next.value);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, atOnce) }, lane));
+}

@@ -1,0 +1,30 @@
+import type { CompressionLevel } from '../compress/zstd.ts';
+import type { MasterKey } from '../crypto/seal.ts';
+import type { SegmentMemory } from '../index/blob-table.ts';
+
+/** What a task returns: the answer and the buffers that move with it. */
+export type TaskHandler = (payload: unknown) => Promise<{ result: unknown; transfer?: readonly ArrayBuffer[] }>;
+
+/** Asks the owner something in the middle of a task (take this pack; where does this chunk begin?). */
+export type AskOwner = (event: unknown, transfer?: readonly ArrayBuffer[]) => Promise<unknown>;
+
+/** Handed to a thread once, at its start. The master key crosses as plain bytes. */
+export type WorkerSetup = ArchiveSetup | CheckSetup | RestoreSetup;
+
+export type ArchiveSetup = {
+  readonly work: 'archive';
+  readonly key: MasterKey;
+  readonly version: 1 | 2;
+  readonly polynomial: bigint;
+  readonly compression: CompressionLevel;
+  readonly packTargetBytes: number;
+  readonly segments: readonly SegmentMemory[];
+  readonly readConcurrency: number;
+};
+export type CheckSetup = { readonly work: 'check'; readonly key: MasterKey };
+export type RestoreSetup = { readonly work: 'restore'; readonly key: MasterKey };
+
+/** Structured clone turns Buffers into Uint8Arrays: make them Buffers again. */
+export function reviveKey(key: { encrypt: Uint8Array; macK: Uint8Array; macR: Uint8Array }): MasterKey {
+  return { encrypt: Buffer.from(key.encrypt), macK: Buffer.from(key.macK), macR: Buffer.from(key.macR) };
+}
