@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Builds other backup programs to test and measure against, at the versions pinned by go.mod and go.sum beside this script.
+# usage: build.sh BINDIR [restic|rest-server|kopia]...
+# A pinned module, because `go install PACKAGE@VERSION` asks the proxy for a list of versions that it refuses for some modules.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "${1:?usage: build.sh BINDIR [restic|rest-server|kopia]...}"
+bin=$(cd "$1" && pwd)
+shift
+[ $# -gt 0 ] || set -- restic
+for name; do
+  if [ -x "$bin/$name" ]; then continue; fi
+  case $name in
+    restic) package=github.com/restic/restic/cmd/restic ;;
+    rest-server) package=github.com/restic/rest-server/cmd/rest-server ;;
+    kopia) package=github.com/kopia/kopia ;;
+    *) echo "build.sh: unknown program $name" >&2; exit 2 ;;
+  esac
+  module=$(mktemp -d)
+  trap 'rm -rf "$module"' EXIT
+  cp "$here/$name/go.mod" "$here/$name/go.sum" "$module/"
+  # Built beside and renamed, so that an interrupted build never looks finished.
+  (cd "$module" && GOFLAGS='-buildvcs=false -mod=mod' go build -o "$bin/$name.part" "$package")
+  mv "$bin/$name.part" "$bin/$name"
+  rm -rf "$module"
+done
