@@ -1,3 +1,5 @@
+import { assert } from '../errors.ts';
+import { isId } from '../ids.ts';
 import type { Id } from '../ids.ts';
 
 /** The kinds of file in a repository. `config` is the one file without an id. */
@@ -19,11 +21,12 @@ export type LoadOptions = {
 
 /**
  * Storage of one repository. Implementations and wrappers (retry, fault, counting, dry run) share this interface;
- * `backend/conformance.ts` in testing is its executable contract.
+ * `testing/backend-conformance.ts` is its executable contract.
  *
  * - Calls may run in parallel. Errors are CoffreErrors: BACKEND_NOT_FOUND, BACKEND_EXISTS, BACKEND_DENIED, BACKEND_FULL,
  *   BACKEND_SHORT_READ, BACKEND_IO, with `retryable` set when a later try may succeed.
  * - A file appears whole or not at all, and is durable when `save` resolves.
+ * - An aborted signal rejects with its reason; a save that was cut short leaves nothing under the name.
  */
 export type Backend = {
   /** For messages, without secrets: `/srv/repo`, `s3:https://host/bucket`. */
@@ -35,7 +38,10 @@ export type Backend = {
 
   /** Makes the folders of an empty repository. Existing ones are not an error. */
   create(): Promise<void>;
-  /** Parts are concatenated; the caller does not touch them until the promise settles. */
+  /**
+   * Parts are concatenated; the caller does not touch them until the promise settles.
+   * An existing name is replaced, or is BACKEND_EXISTS where the storage does not replace.
+   */
   save(file: FileHandle, parts: readonly Uint8Array[], signal?: AbortSignal): Promise<void>;
   /** The whole range, or BACKEND_SHORT_READ / BACKEND_NOT_FOUND. The returned buffer belongs to the caller. */
   load(file: FileHandle, options?: LoadOptions): Promise<Buffer>;
@@ -47,8 +53,11 @@ export type Backend = {
   close(): Promise<void>;
 };
 
+/** `config` or `kind/id`. A name that is no id stops here, before it becomes a path. */
 export function fileName(file: FileHandle): string {
-  return file.kind === 'config' ? 'config' : `${file.kind}/${file.name}`;
+  if (file.kind === 'config') return 'config';
+  assert(isId(file.name), `${JSON.stringify(file.name)} is no file name of a repository`);
+  return `${file.kind}/${file.name}`;
 }
 
 export function fileOf(kind: FileKind, id: Id<string>): FileHandle {
