@@ -1,0 +1,108 @@
+/**
+ * `npm test`: everything, cheapest first. See CONTRIBUTING.md "Tests".
+ *
+ *   npm test                      all tiers, campaigns bounded
+ *   npm test -- --fast            only the fast tier (also --interop, --campaign; may be combined)
+ *   npm test -- --unbounded       campaigns run until stopped or until they find something
+ *   npm test -- tree format/      only files whose path contains one of the words
+ *   npm test -- --verbose         every test's name, and what tests print
+ */
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, styleText } from 'node:util';
+import { run } from 'node:test';
+import { addTotals, type Finding, followTests, formatTotals, noTests } from './test-report.ts';
+import { absoluteIn, findTestFiles, selectFiles, type Tier, tiers } from './test-tiers.ts';
+import { prepareTools } from './test-tools.ts';
+
+const projectFolder = fileURLToPath(new URL('..', import.meta.url));
+const strict = process.env['CI'] === 'true';
+
+/** A test that hangs fails here instead of stopping the whole run for ever. */
+const timeoutMs: Record<Tier, number> = { fast: 180_000, interop: 600_000, campaign: 900_000 };
+
+const write = (text: string): void => void process.stdout.write(text);
+const heading = (text: string): void => write(`\n${styleText('bold', text)}\n`);
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      fast: { type: 'boolean' },
+      interop: { type: 'boolean' },
+      campaign: { type: 'boolean' },
+      unbounded: { type: 'boolean' },
+      verbose: { type: 'boolean', short: 'v' },
+    },
+  });
+  const named = tiers.filter((tier) => values[tier]);
+  const chosen = named.length > 0 ? named : tiers;
+  const files = findTestFiles(projectFolder);
+  const plan = chosen.map((tier) => ({ tier, files: selectFiles(files, tier, positionals) }));
+  if (plan.every((step) => step.files.length === 0)) {
+    write(`No test file matches ${positionals.join(' ')}.\n`);
+    return 1;
+  }
+  if (chosen.some((tier) => tier !== 'fast') && !toolsAreReady()) return 1;
+
+  let totals = noTests;
+  const failures: Finding[] = [];
+  const skips: Finding[] = [];
+  for (const step of plan) {
+    if (step.files.length === 0) continue;
+    heading(`${step.tier}: ${step.files.length} ${step.files.length === 1 ? 'file' : 'files'}`);
+    const result = await followTests(runTier(step.tier, step.files, values.unbounded ?? false), {
+      folder: projectFolder,
+      verbose: values.verbose ?? false,
+      write,
+    });
+    totals = addTotals(totals, result.totals);
+    failures.push(...result.failures);
+    skips.push(...result.skips);
+  }
+  sayClosing(skips, failures);
+  write(`\n${formatTotals(totals)}\n`);
+  return totals.fail + totals.cancelled + failures.length > 0 ? 1 : 0;
+}
+
+/** False when a missing tool forbids the run (under CI=true). */
+function toolsAreReady(): boolean {
+  heading('real programs to test against');
+  const findings = prepareTools(projectFolder, (line) => write(`${line}\n`));
+  for (const finding of findings) {
+    write(`${finding.here ? styleText('green', '✔') : styleText('yellow', '!')} ${finding.name}: ${finding.text}\n`);
+  }
+  if (findings.every((finding) => finding.here)) return true;
+  if (!strict) {
+    write('Tests that need what is missing are skipped, and listed at the end.\n');
+    return true;
+  }
+  write(`${styleText('red', '✖')} CI=true: everything must be here, so nothing was run.\n`);
+  return false;
+}
+
+function runTier(tier: Tier, files: readonly string[], unbounded: boolean): ReturnType<typeof run> {
+  return run({
+    files: absoluteIn(projectFolder, files),
+    cwd: projectFolder,
+    // Campaigns measure what one process does to one disk; two at once would only blur it.
+    concurrency: tier === 'campaign' ? 1 : Math.max(2, availableParallelism()),
+    execArgv: ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'],
+    env: { ...process.env, COFFRE_CAMPAIGN: unbounded ? 'unbounded' : 'bounded' },
+    ...(unbounded && tier === 'campaign' ? {} : { timeout: timeoutMs[tier] }),
+  });
+}
+
+function sayClosing(skips: readonly Finding[], failures: readonly Finding[]): void {
+  if (skips.length > 0) {
+    heading('skipped');
+    for (const skip of skips) write(`- ${skip.name} (${skip.file}): ${skip.text}\n`);
+  }
+  if (failures.length > 0) {
+    heading('failed (each is explained above, where it happened)');
+    for (const failure of failures) write(`${styleText('red', '✖')} ${failure.name} (${failure.file})\n`);
+  }
+}
