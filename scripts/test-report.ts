@@ -19,7 +19,16 @@ export type TierResult = { readonly totals: Totals; readonly failures: Finding[]
 
 type Outcome = { name: string; file?: string | undefined; line?: number | undefined; nesting: number };
 
-export const noTests: Totals = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0, durationMs: 0 };
+export const noTests: Totals = {
+  tests: 0,
+  suites: 0,
+  pass: 0,
+  fail: 0,
+  cancelled: 0,
+  skipped: 0,
+  todo: 0,
+  durationMs: 0,
+};
 
 export function addTotals(a: Totals, b: Totals): Totals {
   return {
@@ -55,9 +64,15 @@ export async function followTests(
 
   stream.on('test:pass', (data) => {
     if (data.skip !== undefined && data.skip !== false) {
-      skips.push({ file: place(data), name: data.name, text: typeof data.skip === 'string' ? data.skip : 'no reason given' });
+      skips.push({
+        file: place(data),
+        name: data.name,
+        text: typeof data.skip === 'string' ? data.skip : 'no reason given',
+      });
     } else if (verbose) {
-      write(`${'  '.repeat(data.nesting + 1)}${styleText('green', '✔')} ${data.name} ${styleText('dim', ms(data.details.duration_ms))}\n`);
+      write(
+        `${'  '.repeat(data.nesting + 1)}${styleText('green', '✔')} ${data.name} ${styleText('dim', ms(data.details.duration_ms))}\n`,
+      );
     }
   });
   stream.on('test:fail', (data) => {
@@ -82,7 +97,9 @@ export async function followTests(
       return;
     }
     const mark = data.success ? styleText('green', '✔') : styleText('red', '✖');
-    write(`${mark} ${relative(folder, data.file)} ${styleText('dim', `${counts.tests} tests, ${ms(data.duration_ms)}`)}\n`);
+    write(
+      `${mark} ${relative(folder, data.file)} ${styleText('dim', `${counts.tests} tests, ${ms(data.duration_ms)}`)}\n`,
+    );
   });
   stream.resume();
   await new Promise<void>((resolve, reject) => {

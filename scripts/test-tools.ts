@@ -44,7 +44,11 @@ function prepareNewRestic(projectFolder: string, say: (line: string) => void): T
   run(join(projectFolder, 'test/peers/build.sh'), [peersFolder, 'restic']);
   const built = findNewRestic();
   if (built !== undefined) return { name, here: true, text: `${built.version} at ${built.path}` };
-  return { name, here: false, text: `not here: test/peers/build.sh could not build it (is the Go module proxy reachable?)` };
+  return {
+    name,
+    here: false,
+    text: `not here: test/peers/build.sh could not build it (is the Go module proxy reachable?)`,
+  };
 }
 
 function goVersion(): [major: number, minor: number] | undefined {
@@ -65,6 +69,8 @@ function run(command: string, args: readonly string[]): boolean {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
   if (result.status === 0) return true;
-  process.stderr.write(`${command} ${args.join(' ')} failed:\n${result.stdout ?? ''}${result.stderr ?? String(result.error)}\n`);
+  process.stderr.write(
+    `${command} ${args.join(' ')} failed:\n${result.stdout ?? ''}${result.stderr ?? String(result.error)}\n`,
+  );
   return false;
 }

@@ -16,8 +16,14 @@ test('a program is taken by its version, not by its place on PATH', (t) => {
   writeFileSync(join(folder, 'oddity'), '#!/bin/sh\necho oddity 3.2.1 compiled by hand\n');
   chmodSync(join(folder, 'oddity'), 0o755);
   process.env['COFFRE_PEERS'] = folder;
-  assert.deepEqual(findPeer('oddity', (version) => version.startsWith('3.')), { path: join(folder, 'oddity'), version: '3.2.1' });
-  assert.equal(findPeer('oddity', (version) => version.startsWith('4.')), undefined);
+  assert.deepEqual(
+    findPeer('oddity', (version) => version.startsWith('3.')),
+    { path: join(folder, 'oddity'), version: '3.2.1' },
+  );
+  assert.equal(
+    findPeer('oddity', (version) => version.startsWith('4.')),
+    undefined,
+  );
 });
 
 test('the newer restic is never confused with the one Debian ships', () => {

@@ -40,7 +40,11 @@ function searchFolders(): string[] {
 function versionOf(path: string): string | undefined {
   try {
     accessSync(path, constants.X_OK);
-    const text = execFileSync(path, ['version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 20_000 });
+    const text = execFileSync(path, ['version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: 20_000,
+    });
     return /(\d+\.\d+\.\d+)/.exec(text)?.[1];
   } catch {
     return undefined;
