@@ -1,0 +1,138 @@
+/**
+ * The one door to libc. `node:fs` has no extended attributes, no exact nanosecond times, no device nodes and no calls
+ * relative to a folder handle; `node:ffi` (experimental, Node ≥ 26.1) has all of them. One `Native` belongs to one
+ * thread: its `errno` address and its scratch memory must not be shared.
+ */
+import type * as FfiModule from 'node:ffi';
+import { getSystemErrorName } from 'node:util';
+import type { ByteString } from '../format/bytestring.ts';
+
+const signatures = {
+  lstat: { arguments: ['pointer', 'pointer'], return: 'i32' },
+  fstat: { arguments: ['i32', 'pointer'], return: 'i32' },
+  open: { arguments: ['pointer', 'i32', 'u32'], return: 'i32' },
+  openat: { arguments: ['i32', 'pointer', 'i32', 'u32'], return: 'i32' },
+  close: { arguments: ['i32'], return: 'i32' },
+  write: { arguments: ['i32', 'buffer', 'u64'], return: 'i64' },
+  pwrite: { arguments: ['i32', 'buffer', 'u64', 'i64'], return: 'i64' },
+  pread: { arguments: ['i32', 'buffer', 'u64', 'i64'], return: 'i64' },
+  ftruncate: { arguments: ['i32', 'i64'], return: 'i32' },
+  mkdirat: { arguments: ['i32', 'pointer', 'u32'], return: 'i32' },
+  mknodat: { arguments: ['i32', 'pointer', 'u32', 'u64'], return: 'i32' },
+  symlinkat: { arguments: ['pointer', 'i32', 'pointer'], return: 'i32' },
+  linkat: { arguments: ['i32', 'pointer', 'i32', 'pointer', 'i32'], return: 'i32' },
+  unlinkat: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
+  renameat: { arguments: ['i32', 'pointer', 'i32', 'pointer'], return: 'i32' },
+  fchmod: { arguments: ['i32', 'u32'], return: 'i32' },
+  chmod: { arguments: ['pointer', 'u32'], return: 'i32' },
+  fchown: { arguments: ['i32', 'u32', 'u32'], return: 'i32' },
+  fchownat: { arguments: ['i32', 'pointer', 'u32', 'u32', 'i32'], return: 'i32' },
+  futimens: { arguments: ['i32', 'pointer'], return: 'i32' },
+  utimensat: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
+  llistxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i64' },
+  lgetxattr: { arguments: ['pointer', 'pointer', 'pointer', 'u64'], return: 'i64' },
+  lsetxattr: { arguments: ['pointer', 'pointer', 'buffer', 'u64', 'i32'], return: 'i32' },
+  lremovexattr: { arguments: ['pointer', 'pointer'], return: 'i32' },
+  flistxattr: { arguments: ['i32', 'pointer', 'u64'], return: 'i64' },
+  fgetxattr: { arguments: ['i32', 'pointer', 'pointer', 'u64'], return: 'i64' },
+  fsetxattr: { arguments: ['i32', 'pointer', 'buffer', 'u64', 'i32'], return: 'i32' },
+  fremovexattr: { arguments: ['i32', 'pointer'], return: 'i32' },
+  syncfs: { arguments: ['i32'], return: 'i32' },
+  getpwuid_r: { arguments: ['u32', 'pointer', 'pointer', 'u64', 'pointer'], return: 'i32' },
+  getgrgid_r: { arguments: ['u32', 'pointer', 'pointer', 'u64', 'pointer'], return: 'i32' },
+  getpwnam_r: { arguments: ['pointer', 'pointer', 'pointer', 'u64', 'pointer'], return: 'i32' },
+  getgrnam_r: { arguments: ['pointer', 'pointer', 'pointer', 'u64', 'pointer'], return: 'i32' },
+  __errno_location: { arguments: [], return: 'pointer' },
+} as const satisfies FfiModule.FunctionDefinitions;
+
+export type NativeCalls = FfiModule.WrappedFunctionsFromDefinitions<typeof signatures>;
+
+/** Memory that C may read and write: its address stays valid as long as the object lives. */
+export type Scratch = { readonly buffer: Buffer; readonly address: bigint };
+
+export type Native = {
+  readonly calls: NativeCalls;
+  /** Two paths, so that calls with two names need no allocation. The kernel takes at most 4,095 bytes. */
+  readonly path: Scratch;
+  readonly otherPath: Scratch;
+  /** 64 KiB, as large as the kernel lets an attribute or a list of attributes be. */
+  readonly data: Scratch;
+  /** Meaningful directly after a call that failed. */
+  errno(): number;
+  scratch(sizeBytes: number): Scratch;
+  /** The UTF-8 text at an address. */
+  textAt(address: bigint): string | null;
+};
+
+const pathBytesMax = 4096;
+export const attributeBytesMax = 65536;
+
+/** Undefined where libc cannot be called: another system, another architecture, another Node. */
+export function openNative(): Native | undefined {
+  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) return undefined;
+  const ffi = loadFfi();
+  if (ffi === undefined) return undefined;
+  let calls: NativeCalls;
+  try {
+    calls = ffi.dlopen(null, signatures).functions;
+  } catch {
+    return undefined; // an older libc, or the permission model forbids it
+  }
+  const errnoAddress = calls.__errno_location();
+  const scratch = (sizeBytes: number): Scratch => {
+    const buffer = Buffer.from(new ArrayBuffer(Math.max(sizeBytes, 128)));
+    return { buffer, address: ffi.getRawPointer(buffer) };
+  };
+  return {
+    calls,
+    path: scratch(pathBytesMax + 1),
+    otherPath: scratch(pathBytesMax + 1),
+    data: scratch(attributeBytesMax),
+    errno: () => ffi.getInt32(errnoAddress),
+    scratch,
+    textAt: (address) => ffi.toString(address),
+  };
+}
+
+/** Loading prints one ExperimentalWarning; exactly that one is dropped. */
+function loadFfi(): typeof FfiModule | undefined {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = ((warning: string | Error, ...rest: never[]) => {
+    if (typeof warning === 'string' && warning.startsWith('FFI is an experimental feature')) return;
+    emitWarning.call(process, warning, ...rest);
+  }) as typeof process.emitWarning;
+  try {
+    return process.getBuiltinModule('node:ffi') as typeof FfiModule | undefined;
+  } catch {
+    return undefined;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+/** Puts a path where C finds it. @throws ENAMETOOLONG, EINVAL before the kernel would read a cut path. */
+export function putPath(into: Scratch, path: ByteString): bigint {
+  if (path.length >= pathBytesMax) throw systemError(36, 'path', path);
+  const end = into.buffer.write(path, 0, 'latin1');
+  into.buffer[end] = 0;
+  if (path.includes('\0')) throw systemError(22, 'path', path);
+  return into.address;
+}
+
+export type SystemError = Error & { code: string; errno: number; syscall: string; path?: string };
+
+/** The same shape as the errors of `node:fs`; `path` is left as bytes. */
+export function systemError(errno: number, syscall: string, path?: ByteString): SystemError {
+  const code = getSystemErrorName(-errno);
+  const where = path === undefined ? '' : ` '${path}'`;
+  return Object.assign(new Error(`${code}: ${syscall}${where}`), {
+    code,
+    errno: -errno,
+    syscall,
+    ...(path === undefined ? {} : { path }),
+  });
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
