@@ -16,15 +16,21 @@ export type Accounts = {
 
 /** Answers are kept as long as the object lives. */
 export function createAccounts(native: Native | undefined, folder = '/etc'): Accounts {
-  const users = createLookup(`${folder}/passwd`, native && { native, byId: native.calls.getpwuid_r, byName: native.calls.getpwnam_r });
-  const groups = createLookup(`${folder}/group`, native && { native, byId: native.calls.getgrgid_r, byName: native.calls.getgrnam_r });
+  const users = createLookup(
+    `${folder}/passwd`,
+    native && { native, byId: native.calls.getpwuid_r, byName: native.calls.getpwnam_r },
+  );
+  const groups = createLookup(
+    `${folder}/group`,
+    native && { native, byId: native.calls.getgrgid_r, byName: native.calls.getgrnam_r },
+  );
   return { userName: users.name, groupName: groups.name, userId: users.id, groupId: groups.id };
 }
 
 type NameService = {
   native: Native;
-  byId(id: number, entry: bigint, text: bigint, textBytes: bigint, found: bigint): number;
-  byName(name: bigint, entry: bigint, text: bigint, textBytes: bigint, found: bigint): number;
+  byId: (id: number, entry: bigint, text: bigint, textBytes: bigint, found: bigint) => number;
+  byName: (name: bigint, entry: bigint, text: bigint, textBytes: bigint, found: bigint) => number;
 };
 
 function createLookup(path: string, service: NameService | undefined) {
@@ -75,7 +81,8 @@ const textBytes = 65536;
 
 function askName({ native, byId }: NameService, id: number): string | undefined {
   const memory = entryMemory(native);
-  if (byId(id, memory.entry.address, memory.text.address, BigInt(textBytes), memory.found.address) !== 0) return undefined;
+  if (byId(id, memory.entry.address, memory.text.address, BigInt(textBytes), memory.found.address) !== 0)
+    return undefined;
   if (memory.found.buffer.readBigUInt64LE(0) === 0n) return undefined;
   return native.textAt(memory.entry.buffer.readBigUInt64LE(0)) ?? undefined;
 }
@@ -83,7 +90,8 @@ function askName({ native, byId }: NameService, id: number): string | undefined 
 function askId({ native, byName }: NameService, name: string): number | undefined {
   const memory = entryMemory(native);
   const address = putPath(native.path, toByteString(name));
-  if (byName(address, memory.entry.address, memory.text.address, BigInt(textBytes), memory.found.address) !== 0) return undefined;
+  if (byName(address, memory.entry.address, memory.text.address, BigInt(textBytes), memory.found.address) !== 0)
+    return undefined;
   if (memory.found.buffer.readBigUInt64LE(0) === 0n) return undefined;
   return memory.entry.buffer.readUInt32LE(idOffset);
 }

@@ -83,7 +83,8 @@ function nativeFiles(native: Native): Files {
   return {
     ...nodeFiles(createAccounts(native)),
     lstat(path) {
-      if (calls.lstat(putPath(native.path, path), status.address) !== 0) throw systemError(native.errno(), 'lstat', path);
+      if (calls.lstat(putPath(native.path, path), status.address) !== 0)
+        throw systemError(native.errno(), 'lstat', path);
       return readStatus();
     },
     fstat(fd) {

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, linkSync, lstatSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Worker } from 'node:worker_threads';
 import { toByteString, type ByteString } from '../format/bytestring.ts';
 import { createAccounts } from './accounts.ts';
 import { createFiles } from './files.ts';
@@ -82,30 +91,46 @@ test('names that are not UTF-8 are listed, read and opened as bytes', () => {
   assert.throws(() => files.open(folder.at('link'), { noFollow: true }), { code: 'ELOOP' });
 });
 
-test('extended attributes are listed, read, written and removed, on links too', { skip: !isRoot && 'needs root for trusted.*' }, (t) => {
-  using folder = scratchFolder();
-  const native = openNative();
-  assert.ok(native);
-  writeFileSync(join(folder.path, 'file'), '');
-  symlinkSync('file', join(folder.path, 'link'));
-  assert.deepEqual(listXattrs(native, folder.at('file')), []);
-  const first = { name: 'user.first', value: Buffer.from([0, 255, 10]) };
-  try {
-    setXattr(native, folder.at('file'), first);
-  } catch (error) {
-    if (codeOf(error) === 'ENOTSUP') return t.skip('the temporary folder has no extended attributes');
-    throw error;
-  }
-  setXattr(native, folder.at('file'), { name: 'user.empty', value: null });
-  setXattr(native, folder.at('link'), { name: 'trusted.link', value: Buffer.from('on the link') });
-  const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-  assert.deepEqual([...listXattrs(native, folder.at('file'))].sort(byName), [{ name: 'user.empty', value: Buffer.alloc(0) }, first]);
-  assert.deepEqual(listXattrs(native, folder.at('link')).map((a) => a.name), ['trusted.link']);
-  removeXattr(native, folder.at('file'), 'user.empty');
-  assert.deepEqual(createFiles().listXattrs(folder.at('file')), [first]);
-  assert.throws(() => removeXattr(native, folder.at('file'), 'user.empty'), { code: 'ENODATA' });
-  assert.throws(() => listXattrs(native, folder.at('absent')), { code: 'ENOENT' });
-});
+test(
+  'extended attributes are listed, read, written and removed, on links too',
+  { skip: !isRoot && 'needs root for trusted.*' },
+  (t) => {
+    using folder = scratchFolder();
+    const native = openNative();
+    assert.ok(native);
+    writeFileSync(join(folder.path, 'file'), '');
+    symlinkSync('file', join(folder.path, 'link'));
+    assert.deepEqual(listXattrs(native, folder.at('file')), []);
+    const first = { name: 'user.first', value: Buffer.from([0, 255, 10]) };
+    try {
+      setXattr(native, folder.at('file'), first);
+    } catch (error) {
+      if (codeOf(error) === 'ENOTSUP') return t.skip('the temporary folder has no extended attributes');
+      throw error;
+    }
+    setXattr(native, folder.at('file'), { name: 'user.empty', value: null });
+    setXattr(native, folder.at('link'), { name: 'trusted.link', value: Buffer.from('on the link') });
+    const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+    assert.deepEqual([...listXattrs(native, folder.at('file'))].sort(byName), [
+      { name: 'user.empty', value: Buffer.alloc(0) },
+      first,
+    ]);
+    assert.deepEqual(
+      listXattrs(native, folder.at('link')).map((a) => a.name),
+      ['trusted.link'],
+    );
+    const large = { name: 'trusted.large', value: Buffer.alloc(3000, 7) };
+    setXattr(native, folder.at('link'), large);
+    assert.deepEqual(
+      listXattrs(native, folder.at('link')).find((a) => a.name === large.name),
+      large,
+    );
+    removeXattr(native, folder.at('file'), 'user.empty');
+    assert.deepEqual(createFiles().listXattrs(folder.at('file')), [first]);
+    assert.throws(() => removeXattr(native, folder.at('file'), 'user.empty'), { code: 'ENODATA' });
+    assert.throws(() => listXattrs(native, folder.at('absent')), { code: 'ENOENT' });
+  },
+);
 
 test('libc answers the same from a worker thread, and nothing is printed', () => {
   const script = `
@@ -118,7 +143,10 @@ test('libc answers the same from a worker thread, and nothing is printed', () =>
       console.log(files.readsXattrs, status.type, files.userName(0));
     });
     if (isMainThread) new Worker(process.env.SCRIPT, { eval: true });`;
-  const run = spawnSync(process.execPath, ['-e', script], { env: { ...process.env, SCRIPT: script, NODE_OPTIONS: '' }, encoding: 'utf8' });
+  const run = spawnSync(process.execPath, ['-e', script], {
+    env: { ...process.env, SCRIPT: script, NODE_OPTIONS: '' },
+    encoding: 'utf8',
+  });
   assert.equal(run.stderr, '');
   assert.equal(run.stdout, `${createFiles().readsXattrs} file root\n`.repeat(2));
 });
@@ -128,14 +156,20 @@ test('other experimental warnings still come through', () => {
     openNative();
     process.emitWarning('something else', 'ExperimentalWarning');
   });`;
-  const run = spawnSync(process.execPath, ['-e', script], { env: { ...process.env, NODE_OPTIONS: '' }, encoding: 'utf8' });
+  const run = spawnSync(process.execPath, ['-e', script], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+    encoding: 'utf8',
+  });
   assert.match(run.stderr, /ExperimentalWarning: something else/);
   assert.doesNotMatch(run.stderr, /FFI/);
 });
 
 test('users and groups are found in the files of the system and, failing that, through the name service', () => {
   using folder = scratchFolder();
-  writeFileSync(join(folder.path, 'passwd'), '# comment\nanna:x:4242:1::/:/bin/sh\nanna2:x:4242:1::/:\nbroken\nhuge:x:99999999999:1::/:\n');
+  writeFileSync(
+    join(folder.path, 'passwd'),
+    '# comment\nanna:x:4242:1::/:/bin/sh\nanna2:x:4242:1::/:\nbroken\nhuge:x:99999999999:1::/:\n',
+  );
   writeFileSync(join(folder.path, 'group'), 'staff:x:77:anna\n');
   const accounts = createAccounts(undefined, folder.path);
   assert.equal(accounts.userName(4242), 'anna');

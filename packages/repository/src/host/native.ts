@@ -96,17 +96,18 @@ export function openNative(): Native | undefined {
 
 /** Loading prints one ExperimentalWarning; exactly that one is dropped. */
 function loadFfi(): typeof FfiModule | undefined {
-  const emitWarning = process.emitWarning;
-  process.emitWarning = ((warning: string | Error, ...rest: never[]) => {
+  const original = Object.getOwnPropertyDescriptor(process, 'emitWarning');
+  const emitWarning = process.emitWarning.bind(process);
+  process.emitWarning = (warning: string | Error, ...rest: never[]) => {
     if (typeof warning === 'string' && warning.startsWith('FFI is an experimental feature')) return;
-    emitWarning.call(process, warning, ...rest);
-  }) as typeof process.emitWarning;
+    emitWarning(warning, ...rest);
+  };
   try {
-    return process.getBuiltinModule('node:ffi') as typeof FfiModule | undefined;
+    return process.getBuiltinModule('node:ffi');
   } catch {
     return undefined;
   } finally {
-    process.emitWarning = emitWarning;
+    if (original !== undefined) Object.defineProperty(process, 'emitWarning', original);
   }
 }
 

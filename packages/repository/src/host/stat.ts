@@ -70,7 +70,14 @@ export function typeOfMode(stMode: number): NodeType {
 }
 
 type Words = { readonly unsigned: Uint32Array; readonly signed: Int32Array };
-type Offsets = { readonly links: number; readonly linksHigh: number; readonly mode: number; readonly uid: number; readonly gid: number; readonly rdev: number };
+type Offsets = {
+  readonly links: number;
+  readonly linksHigh: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev: number;
+};
 
 /** In 32-bit words. `linksHigh` below 0: the count has 32 bits. */
 const offsetsX64: Offsets = { links: 4, linksHigh: 5, mode: 6, uid: 7, gid: 8, rdev: 10 };

@@ -3,8 +3,11 @@ import { toByteString, type ByteString } from '../format/bytestring.ts';
 import type { ExtendedAttribute } from '../format/tree.ts';
 import { attributeBytesMax, putPath, systemError, type Native } from './native.ts';
 
+/** The kernel allocates as much as we offer, so the first try is small. */
+const firstTry = 1024n;
 const limit = BigInt(attributeBytesMax);
-/** errno: no such attribute; the file system has none; not supported here. */
+/** errno: the buffer is too small; no such attribute; the file system has none. */
+const tooSmall = 34;
 const absent = 61;
 const unsupported = 95;
 const noSystemCall = 38;
@@ -15,45 +18,48 @@ const none: readonly ExtendedAttribute[] = [];
 export function listXattrs(native: Native, path: ByteString): readonly ExtendedAttribute[] {
   const { calls, data } = native;
   const address = putPath(native.path, path);
-  const size = calls.llistxattr(address, data.address, limit);
+  const size = calls.llistxattr(address, data.address, firstTry);
   if (size === 0n) return none;
-  const names = namesOf(native, size, 'llistxattr', path);
-  return valuesOf(native, names, 'lgetxattr', path, (name) => calls.lgetxattr(address, name, data.address, limit));
+  const names = namesOf(native, size, () => calls.llistxattr(address, data.address, limit), path);
+  return valuesOf(native, names, (name, bytes) => calls.lgetxattr(address, name, data.address, bytes), path);
 }
 
 export function listXattrsOf(native: Native, fd: number): readonly ExtendedAttribute[] {
   const { calls, data } = native;
-  const size = calls.flistxattr(fd, data.address, limit);
+  const size = calls.flistxattr(fd, data.address, firstTry);
   if (size === 0n) return none;
-  const names = namesOf(native, size, 'flistxattr');
-  return valuesOf(native, names, 'fgetxattr', undefined, (name) => calls.fgetxattr(fd, name, data.address, limit));
+  const names = namesOf(native, size, () => calls.flistxattr(fd, data.address, limit));
+  return valuesOf(native, names, (name, bytes) => calls.fgetxattr(fd, name, data.address, bytes));
 }
 
-function namesOf(native: Native, size: bigint, call: string, path?: ByteString): string[] {
+function namesOf(native: Native, firstSize: bigint, again: () => bigint, path?: ByteString): string[] {
+  const size = firstSize < 0n && native.errno() === tooSmall ? again() : firstSize;
   if (size < 0n) {
     const errno = native.errno();
     if (errno === unsupported || errno === noSystemCall) return [];
-    throw systemError(errno, call, path);
+    throw systemError(errno, 'listxattr', path);
   }
+  if (size === 0n) return [];
   return native.data.buffer.toString('utf8', 0, Number(size) - 1).split('\0');
 }
 
 function valuesOf(
   native: Native,
   names: readonly string[],
-  call: string,
-  path: ByteString | undefined,
-  get: (name: bigint) => bigint,
+  get: (name: bigint, sizeBytesMax: bigint) => bigint,
+  path?: ByteString,
 ): readonly ExtendedAttribute[] {
   const attributes: ExtendedAttribute[] = [];
   for (const name of names) {
-    const size = get(putPath(native.otherPath, toByteString(name)));
+    const address = putPath(native.otherPath, toByteString(name));
+    let size = get(address, firstTry);
+    if (size < 0n && native.errno() === tooSmall) size = get(address, limit);
     if (size >= 0n) {
       attributes.push({ name, value: Buffer.from(native.data.buffer.subarray(0, Number(size))) });
       continue;
     }
     const errno = native.errno();
-    if (errno !== absent) throw systemError(errno, `${call} ${name}`, path);
+    if (errno !== absent) throw systemError(errno, `getxattr ${name}`, path);
   }
   return attributes;
 }
