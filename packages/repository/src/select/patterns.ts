@@ -106,7 +106,7 @@ function needleOf(parts: readonly Part[], rooted: boolean): string {
   return needle;
 }
 
-/** Without negation the order does not matter: plain names are looked up together. */
+/** Without negation the first match decides. */
 function plainMatcher(patterns: readonly PathPattern[]): PathMatcher {
   const anywhere = patterns.some((pattern) => !pattern.rooted);
   return {
