@@ -1,0 +1,99 @@
+/** Who may import whom: ARCHITECTURE.md "Import directions", as a table that a test reads. */
+
+/** A layer is a folder or a file under a package's `src/`; the longest match decides. */
+type Layer = {
+  readonly name: string;
+  /** Layers whose values may be imported. A layer may always import itself. */
+  readonly uses: readonly string[];
+  /** Layers of which only types may be imported: the thing itself is handed in. */
+  readonly usesTypesOf?: readonly string[];
+};
+
+const base = ['errors.ts', 'ids.ts'];
+const transforms = ['format', 'crypto', 'chunker', 'compress', 'select'];
+const below = [...base, ...transforms, 'backend', 'host', 'workers'];
+const stores = ['pack', 'index', 'lock'];
+const opened = ['repository.ts', 'key.ts'];
+const verbs = ['archive', 'restore', 'maintain', 'browse'];
+
+const repositoryLayers: readonly Layer[] = [
+  { name: 'errors.ts', uses: [] },
+  { name: 'ids.ts', uses: ['errors.ts'] },
+  { name: 'format', uses: base },
+  { name: 'crypto', uses: base, usesTypesOf: ['host'] },
+  { name: 'chunker', uses: base, usesTypesOf: ['host'] },
+  { name: 'compress', uses: base },
+  { name: 'select', uses: [...base, 'format'] },
+  { name: 'host', uses: [...base, 'format'] },
+  { name: 'backend', uses: base, usesTypesOf: ['host'] },
+  { name: 'workers', uses: base, usesTypesOf: [...transforms, 'index', 'host'] },
+  // The file a worker thread starts from stands above what it runs, like a main.
+  { name: 'workers/worker.ts', uses: [...below, ...stores, ...opened, ...verbs] },
+  { name: 'pack', uses: below, usesTypesOf: ['index'] },
+  { name: 'index', uses: [...below, 'pack'], usesTypesOf: ['repository.ts'] },
+  { name: 'lock', uses: below, usesTypesOf: ['repository.ts'] },
+  { name: 'key.ts', uses: below },
+  { name: 'repository.ts', uses: [...below, ...stores, 'key.ts'] },
+  ...verbs.map((name) => ({ name, uses: [...below, ...stores, ...opened, ...verbs] })),
+  { name: 'testing', uses: [...below, ...stores, ...opened, ...verbs] },
+  { name: 'index.ts', uses: [...below, ...stores, ...opened, ...verbs] },
+];
+
+const coffreLayers: readonly Layer[] = [
+  { name: 'platform', uses: [] },
+  { name: 'cli/output', uses: ['platform'] },
+  { name: 'demo', uses: ['platform', 'cli/output'] },
+  { name: 'cli', uses: ['platform', 'cli/output', 'demo'] },
+  { name: 'main.ts', uses: ['platform', 'cli/output', 'cli', 'demo'] },
+];
+
+const packages: Readonly<Record<string, readonly Layer[]>> = { repository: repositoryLayers, coffre: coffreLayers };
+
+/** Layers that compute on bytes they are given and touch nothing else. */
+const pureLayers = new Set(['format', 'crypto', 'chunker']);
+
+/** The one file of a pure layer that may read: the WebAssembly module is a file beside it. */
+const readsItsOwnModule = new Set(['packages/repository/src/chunker/wasm-module.ts']);
+
+const outsideModules =
+  /^node:(fs|fs\/promises|net|http|https|http2|dgram|dns|tls|child_process|cluster|os|worker_threads|sqlite|readline)$/;
+
+export type ImportEdge = { readonly from: string; readonly to: string; readonly typeOnly: boolean };
+
+/** Why an import inside one package is not allowed; undefined when it is. Paths are relative to the project. */
+export function forbiddenDirection(edge: ImportEdge): string | undefined {
+  const from = placeOf(edge.from);
+  const to = placeOf(edge.to);
+  if (from === undefined) return undefined;
+  if (to?.package !== from.package) return `reaches into another package; import it by its name`;
+  const layers = packages[from.package];
+  if (layers === undefined) return undefined;
+  const source = layerOf(layers, from.path);
+  const target = layerOf(layers, to.path);
+  if (source === undefined) return `${from.path} is in no layer; give its folder a row in scripts/tidy-layers.ts`;
+  if (target === undefined) return `${to.path} is in no layer; give its folder a row in scripts/tidy-layers.ts`;
+  if (source === target || source.uses.includes(target.name)) return undefined;
+  if (source.usesTypesOf?.includes(target.name)) {
+    return edge.typeOnly ? undefined : `${source.name} may import only types of ${target.name}`;
+  }
+  return `${source.name} may not import ${target.name}`;
+}
+
+/** True when a file of a pure layer asks for a module that reaches outside. */
+export function reachesOutside(path: string, specifier: string): boolean {
+  const place = placeOf(path);
+  if (place?.package !== 'repository' || readsItsOwnModule.has(path)) return false;
+  const layer = layerOf(repositoryLayers, place.path);
+  return layer !== undefined && pureLayers.has(layer.name) && outsideModules.test(specifier);
+}
+
+function placeOf(path: string): { package: string; path: string } | undefined {
+  const match = /^packages\/([^/]+)\/src\/(.+)$/.exec(path);
+  return match === null ? undefined : { package: match[1]!, path: match[2]! };
+}
+
+function layerOf(layers: readonly Layer[], path: string): Layer | undefined {
+  return layers
+    .filter((layer) => path === layer.name || path.startsWith(`${layer.name}/`))
+    .toSorted((a, b) => b.name.length - a.name.length)[0];
+}
