@@ -1,0 +1,280 @@
+/**
+ * What a thread does for a backup: read, cut, hash, look up, compress, seal. It answers with finished node text,
+ * so the owner only walks and joins. The same handlers run inside the owner's thread for small backups and tests.
+ */
+import { createScanner } from '../chunker/rabin.ts';
+import type { ChunkProfile } from '../chunker/profile.ts';
+import { CoffreError } from '../errors.ts';
+import type { ByteString } from '../format/bytestring.ts';
+import { encodeNode } from '../format/tree.ts';
+import { createFiles, type Files } from '../host/files.ts';
+import type { FileStat } from '../host/stat.ts';
+import { systemRandom } from '../host/system.ts';
+import type { Random } from '../host/host.ts';
+import type { SegmentMemory } from '../index/blob-table.ts';
+import type { BlobId } from '../ids.ts';
+import type { FinishedPack } from '../pack/pack-buffer.ts';
+import { errorToWire, type WireError } from '../workers/pool.ts';
+import { reviveKey, type ArchiveSetup, type AskOwner, type TaskHandler } from '../workers/tasks.ts';
+import { ChunkStore, Cutting, nothingAdded, type AddedData } from './chunk-store.ts';
+import { describeEntry, type NodeOptions } from './node.ts';
+
+/** A file up to this size is one task; a longer one is cut in parallel segments of this size. */
+export const segmentBytes = 32 * 1024 * 1024;
+
+export type FileJob = { readonly path: ByteString; readonly name: ByteString };
+export type FilesPayload = {
+  readonly files: readonly FileJob[];
+  readonly node: NodeOptions;
+  readonly profile: ChunkProfile;
+};
+export type SavedFile = {
+  readonly kind: 'saved';
+  /** The node as JSON text, ready to be joined into its tree. */
+  readonly text: string;
+  readonly content: readonly BlobId[];
+  readonly stat: FileStat;
+  readonly sizeBytes: number;
+  readonly added: AddedData;
+  readonly changedWhileRead: boolean;
+};
+export type FileResult = SavedFile | { readonly kind: 'failed'; readonly error: WireError };
+
+export type SegmentPayload = {
+  /** Open in this process; the owner closes it. */
+  readonly fd: number;
+  readonly file: number;
+  readonly index: number;
+  readonly from: number;
+  readonly to: number;
+  readonly last: boolean;
+  readonly profile: ChunkProfile;
+};
+export type SegmentResult = {
+  readonly content: readonly BlobId[];
+  readonly added: AddedData;
+  /** Bytes of the chunks that begin in this segment. */
+  readonly sizeBytes: number;
+};
+
+export type StreamPayload = {
+  readonly stream: number;
+  readonly bytes: Uint8Array;
+  readonly last: boolean;
+  readonly profile: ChunkProfile;
+};
+
+/** What a thread asks its owner in the middle of a task. */
+export type ArchiveEvent =
+  | { readonly kind: 'pack'; readonly pack: FinishedPack }
+  | { readonly kind: 'chunkStart'; readonly file: number; readonly index: number }
+  | { readonly kind: 'chunkEnd'; readonly file: number; readonly index: number; readonly next: number };
+
+export function archiveTasks(setup: ArchiveSetup, ask: AskOwner): Record<string, TaskHandler> {
+  const reader = new ArchiveReader(setup, ask, { files: createFiles(), random: systemRandom() });
+  return archiveHandlers(reader);
+}
+
+export function archiveHandlers(reader: ArchiveReader): Record<string, TaskHandler> {
+  return {
+    files: async (payload) => ({ result: await reader.saveFiles(payload as FilesPayload) }),
+    segment: async (payload) => ({ result: await reader.saveSegment(payload as SegmentPayload) }),
+    stream: async (payload) => ({ result: await reader.saveStream(payload as StreamPayload) }),
+    extend: async (payload) => ({ result: reader.extend(payload as SegmentMemory) }),
+    flush: async () => ({ result: await reader.flush() }),
+  };
+}
+
+export class ArchiveReader {
+  readonly #setup: ArchiveSetup;
+  readonly #ask: AskOwner;
+  readonly #files: Files;
+  readonly #store: ChunkStore;
+  readonly #cuttings = new Map<string, Cutting>();
+  readonly #tails = new Map<number, Buffer>();
+  #spare: Buffer[] = [];
+
+  constructor(setup: ArchiveSetup, ask: AskOwner, host: { files: Files; random: Random }) {
+    this.#setup = setup;
+    this.#ask = ask;
+    this.#files = host.files;
+    const options = {
+      key: reviveKey(setup.key),
+      random: host.random,
+      version: setup.version,
+      compression: setup.compression,
+      targetBytes: setup.packTargetBytes,
+    };
+    this.#store = new ChunkStore(setup.segments, options, async (pack) => {
+      const recycled = await ask({ kind: 'pack', pack } satisfies ArchiveEvent, [pack.buffer]);
+      return recycled instanceof ArrayBuffer ? recycled : undefined;
+    });
+  }
+
+  extend(memory: SegmentMemory): void {
+    this.#store.addSegment(memory);
+  }
+
+  async flush(): Promise<void> {
+    await this.#store.flush();
+    this.#spare = [];
+  }
+
+  #cutting(profile: ChunkProfile): Cutting {
+    const key = JSON.stringify(profile);
+    let cutting = this.#cuttings.get(key);
+    if (cutting === undefined) {
+      const scanner =
+        profile.kind === 'rabin' ? createScanner(this.#setup.polynomial, profile.averageBits) : undefined;
+      cutting = new Cutting(profile, scanner);
+      this.#cuttings.set(key, cutting);
+    }
+    return cutting;
+  }
+
+  async saveFiles(payload: FilesPayload): Promise<FileResult[]> {
+    const results: FileResult[] = [];
+    for (const file of payload.files) {
+      try {
+        results.push(await this.#saveFile(file, payload));
+      } catch (error) {
+        if (error instanceof CoffreError) throw error;
+        results.push({ kind: 'failed', error: errorToWire(error) });
+      }
+    }
+    return results;
+  }
+
+  async #saveFile(file: FileJob, { node: options, profile }: FilesPayload): Promise<SavedFile> {
+    const fd = this.#files.open(file.path, { noAtime: true, noFollow: true });
+    let whole: Buffer | undefined;
+    try {
+      const stat = this.#files.fstat(fd);
+      if (stat.type !== 'file') throw new Error('it is no longer a regular file');
+      whole = this.#takeBuffer(stat.sizeBytes);
+      const sizeBytes = this.#readFully(fd, whole, 0, stat.sizeBytes, 0);
+      const after = this.#files.fstat(fd);
+      const node = describeEntry(this.#files, file.path, file.name, stat, options);
+      const added = nothingAdded();
+      const content = await this.#storeChunks(whole, 0, sizeBytes, this.#cutting(profile), added);
+      node.content = content;
+      node.size = sizeBytes;
+      return {
+        kind: 'saved',
+        text: encodeNode(node),
+        content,
+        stat,
+        sizeBytes,
+        added,
+        changedWhileRead: changedBetween(stat, after, sizeBytes),
+      };
+    } finally {
+      this.#files.close(fd);
+      if (whole !== undefined) this.#giveBack(whole);
+    }
+  }
+
+  async #storeChunks(bytes: Buffer, from: number, to: number, cutting: Cutting, added: AddedData): Promise<BlobId[]> {
+    const content: BlobId[] = [];
+    let start = from;
+    while (start < to) {
+      const end = cutting.next(bytes, start, to, true) as number;
+      const { id, wait } = this.#store.store(bytes.subarray(start, end), added);
+      if (wait !== undefined) await wait;
+      content.push(id);
+      start = end;
+    }
+    return content;
+  }
+
+  async saveSegment(payload: SegmentPayload): Promise<SegmentResult> {
+    const { fd, file, index, from, to, last } = payload;
+    const cutting = this.#cutting(payload.profile);
+    const buffer = this.#takeBuffer(segmentBytes + cutting.largestBytes);
+    try {
+      let available = this.#readFully(fd, buffer, 0, to - from, from);
+      let ended = last || available < to - from;
+      const start = ((await this.#ask({ kind: 'chunkStart', file, index } satisfies ArchiveEvent)) as number) - from;
+      const ends: number[] = [];
+      let position = start;
+      while (position < to - from && !(ended && position >= available)) {
+        const end = cutting.next(buffer, position, available, ended);
+        if (end === undefined) {
+          const more = Math.min(1024 * 1024, buffer.byteLength - available);
+          const got = this.#readFully(fd, buffer, available, more, from + available);
+          ended = got < more;
+          available += got;
+          continue;
+        }
+        ends.push(end);
+        position = end;
+      }
+      const told = this.#ask({ kind: 'chunkEnd', file, index, next: from + position } satisfies ArchiveEvent);
+      const added = nothingAdded();
+      const content: BlobId[] = [];
+      let begin = start;
+      for (const end of ends) {
+        const { id, wait } = this.#store.store(buffer.subarray(begin, end), added);
+        if (wait !== undefined) await wait;
+        content.push(id);
+        begin = end;
+      }
+      await told;
+      return { content, added, sizeBytes: Math.max(0, position - start) };
+    } finally {
+      this.#giveBack(buffer);
+    }
+  }
+
+  /** Parts of one stream come to the same thread in order; what is not cut yet waits for the next part. */
+  async saveStream({ stream, bytes, last, profile }: StreamPayload): Promise<SegmentResult> {
+    const cutting = this.#cutting(profile);
+    const tail = this.#tails.get(stream);
+    const part = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const all = tail === undefined ? part : Buffer.concat([tail, part]);
+    const added = nothingAdded();
+    const content: BlobId[] = [];
+    let start = 0;
+    for (;;) {
+      const end = cutting.next(all, start, all.byteLength, last);
+      if (end === undefined) break;
+      const { id, wait } = this.#store.store(all.subarray(start, end), added);
+      if (wait !== undefined) await wait;
+      content.push(id);
+      start = end;
+    }
+    if (last) this.#tails.delete(stream);
+    else this.#tails.set(stream, Buffer.from(all.subarray(start)));
+    return { content, added, sizeBytes: start };
+  }
+
+  #readFully(fd: number, buffer: Buffer, offset: number, length: number, position: number): number {
+    let got = 0;
+    while (got < length) {
+      const read = this.#files.read(fd, buffer, offset + got, length - got, position + got);
+      if (read === 0) break;
+      got += read;
+    }
+    return got;
+  }
+
+  /** Tasks of one thread overlap while they wait, so each takes a buffer of its own. */
+  #takeBuffer(sizeBytes: number): Buffer {
+    const at = this.#spare.findIndex((buffer) => buffer.byteLength >= sizeBytes);
+    const [spare] = at < 0 ? [] : this.#spare.splice(at, 1);
+    return spare ?? Buffer.allocUnsafeSlow(Math.max(sizeBytes, 1024 * 1024));
+  }
+
+  #giveBack(buffer: Buffer): void {
+    if (this.#spare.length < 2) this.#spare.push(buffer);
+  }
+}
+
+export function changedBetween(before: FileStat, after: FileStat, readBytes: number): boolean {
+  return (
+    readBytes !== before.sizeBytes ||
+    after.sizeBytes !== before.sizeBytes ||
+    after.mtime.sec !== before.mtime.sec ||
+    after.mtime.nsec !== before.mtime.nsec
+  );
+}

@@ -1,0 +1,114 @@
+import type { ChunkProfile } from '../chunker/profile.ts';
+import type { CutScanner } from '../chunker/rabin.ts';
+import type { BlobSegment, SegmentMemory } from '../index/blob-table.ts';
+import { BlobSegment as Segment } from '../index/blob-table.ts';
+import { blobIdOf, PackBuffer, type FinishedPack, type PackOptions } from '../pack/pack-buffer.ts';
+import type { BlobId } from '../ids.ts';
+
+/** New bytes that one file or segment brought, for the report. */
+export type AddedData = { blobs: number; bytes: number; packedBytes: number };
+
+export function nothingAdded(): AddedData {
+  return { blobs: 0, bytes: 0, packedBytes: 0 };
+}
+
+/** Takes a finished pack away; resolves with the buffer to fill next, if it comes back. */
+export type HandOver = (pack: FinishedPack) => Promise<ArrayBuffer | undefined>;
+
+/**
+ * One thread's way from plain chunks to packs: hash, ask the shared table, seal what is new.
+ * At most one finished pack waits to be taken while the next one fills.
+ */
+export class ChunkStore {
+  readonly #segments: BlobSegment[];
+  readonly #options: PackOptions;
+  readonly #handOver: HandOver;
+  #pack: PackBuffer;
+  #handing: Promise<ArrayBuffer | undefined> | undefined;
+
+  constructor(segments: readonly SegmentMemory[], options: PackOptions, handOver: HandOver) {
+    this.#segments = segments.map((memory) => new Segment(memory));
+    this.#options = options;
+    this.#handOver = handOver;
+    this.#pack = new PackBuffer('data', options);
+  }
+
+  addSegment(memory: SegmentMemory): void {
+    this.#segments.push(new Segment(memory));
+  }
+
+  /** @returns a promise only when a full pack has to leave first */
+  store(plain: Uint8Array, added: AddedData): { id: BlobId; wait: Promise<void> | undefined } {
+    const { id, bytes } = blobIdOf(plain);
+    if (!this.#claim(bytes)) return { id, wait: undefined };
+    const { length } = this.#pack.append(id, plain);
+    added.blobs += 1;
+    added.bytes += plain.byteLength;
+    added.packedBytes += length;
+    return { id, wait: this.#pack.isFull ? this.#sendPack() : undefined };
+  }
+
+  #claim(id: Uint8Array): boolean {
+    const newest = this.#segments.length - 1;
+    for (let i = 0; i < newest; i++) if ((this.#segments[i] as BlobSegment).find('data', id) >= 0) return false;
+    // Full before we heard of the next one: store it unclaimed. At worst a chunk is stored twice, which is legal.
+    return (this.#segments[newest] as BlobSegment).claim('data', id) !== -1;
+  }
+
+  async #sendPack(): Promise<void> {
+    const full = this.#pack;
+    this.#pack = new PackBuffer('data', this.#options);
+    const finished = full.finish();
+    const recycled = await this.#handing;
+    if (recycled !== undefined && this.#pack.isEmpty) this.#pack = new PackBuffer('data', this.#options, recycled);
+    const handing = this.#handOver(finished);
+    // The next send awaits it and sees the failure; until then nobody listens.
+    handing.catch(() => undefined);
+    this.#handing = handing;
+  }
+
+  /** Hands over what is left; resolves when the owner has everything. */
+  async flush(): Promise<void> {
+    if (!this.#pack.isEmpty) await this.#sendPack();
+    await this.#handing;
+    this.#handing = undefined;
+  }
+}
+
+/** Scanned at a time after the smallest size of a chunk is skipped: less waste behind a cut, lanes still long. */
+const scanStepBytes = 128 * 1024;
+
+/** Where chunks end, for one profile. */
+export class Cutting {
+  readonly #scanner: CutScanner | undefined;
+  readonly #profile: ChunkProfile;
+
+  constructor(profile: ChunkProfile, scanner: CutScanner | undefined) {
+    this.#profile = profile;
+    this.#scanner = scanner;
+  }
+
+  get largestBytes(): number {
+    return this.#profile.kind === 'fixed' ? this.#profile.sizeBytes : this.#profile.maxBytes;
+  }
+
+  /**
+   * End of the chunk that begins at `start`, offsets in `bytes`, of which `available` are there.
+   * @param ended nothing follows them
+   * @returns undefined when more bytes are needed to know
+   */
+  next(bytes: Uint8Array, start: number, available: number, ended: boolean): number | undefined {
+    if (start >= available) return undefined;
+    const profile = this.#profile;
+    const smallest = profile.kind === 'fixed' ? profile.sizeBytes : profile.minBytes;
+    const largestEnd = start + this.largestBytes;
+    if (available - start >= smallest && profile.kind === 'fixed') return largestEnd;
+    const limit = Math.min(available, largestEnd);
+    for (let from = start + smallest - 1; from < limit && this.#scanner !== undefined; from += scanStepBytes) {
+      const found = this.#scanner.scan(bytes, from, Math.min(limit, from + scanStepBytes))[0];
+      if (found !== undefined) return found;
+    }
+    if (limit === largestEnd) return largestEnd;
+    return ended ? available : undefined;
+  }
+}

@@ -1,0 +1,386 @@
+import type { ChunkProfile } from '../chunker/profile.ts';
+import { CoffreError, isCoffreError } from '../errors.ts';
+import type { ByteString } from '../format/bytestring.ts';
+import { encodeNode, type TreeNode } from '../format/tree.ts';
+import type { Host } from '../host/context.ts';
+import type { FileStat } from '../host/stat.ts';
+import { idToBytes, type BlobId } from '../ids.ts';
+import type { BlobWriter } from '../index/blob-writer.ts';
+import type { IndexedRepository } from '../index/indexed-repository.ts';
+import { errorFromWire } from '../workers/pool.ts';
+import { changedBetween, segmentBytes, type FileJob, type FileResult } from './archive-tasks.ts';
+import { nothingAdded, type AddedData } from './chunk-store.ts';
+import type { ArchiveCrew } from './crew.ts';
+import { OpenFolder, type FinishedTree } from './folder.ts';
+import type { ResumeJournal } from './journal.ts';
+import { describeEntry, mayHaveChanged, type ChangeRules, type NodeOptions } from './node.ts';
+import { loadParentFolder, ParentFolder } from './parent.ts';
+import type { BackupCounters, BackupEvent, EntryChange } from './report.ts';
+import type { Selection } from './selection.ts';
+import { absolutePath, joinPath, type TargetNode } from './targets.ts';
+
+/** Small files travel to a thread together, up to either bound. */
+const batchFilesMax = 64;
+const batchBytesMax = 4 * 1024 * 1024;
+/** Long files whose segments may be under way at once: the next one fills the threads while the last one ends. */
+const longFilesMax = 2;
+/** The walk lets other work of this thread happen (packs to store, a lock to refresh) this often. */
+const yieldEveryMs = 20;
+
+export type WalkParts = {
+  readonly host: Host;
+  readonly indexed: IndexedRepository;
+  readonly writer: BlobWriter;
+  readonly crew: ArchiveCrew;
+  readonly selection: Selection;
+  readonly workingFolder: ByteString;
+  readonly node: NodeOptions;
+  readonly change: ChangeRules;
+  readonly profile: ChunkProfile;
+  readonly counters: BackupCounters;
+  readonly journal: ResumeJournal | undefined;
+  readonly report: ((event: BackupEvent) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+};
+
+type Entry = {
+  readonly folder: OpenFolder;
+  readonly path: ByteString;
+  readonly name: ByteString;
+  readonly snapshotPath: ByteString;
+  readonly previous: TreeNode | undefined;
+};
+type QueuedFile = Entry & { readonly slot: number; readonly sizeBytes: number; readonly startedMs: number };
+
+/** Walks the sources, hands files that have to be read to the crew, and closes trees from the leaves up. */
+export class SourceWalk {
+  readonly #parts: WalkParts;
+  #batch: QueuedFile[] = [];
+  #batchBytes = 0;
+  readonly #tasks = new Set<Promise<void>>();
+  #longFiles = 0;
+  readonly #longFileEnded: (() => void)[] = [];
+  #failure: unknown;
+  #yieldedMs: number;
+
+  constructor(parts: WalkParts) {
+    this.#parts = parts;
+    this.#yieldedMs = parts.host.clock.monotonicMs();
+  }
+
+  /** @returns the root tree, when everything below it is in the writer's hands */
+  async save(targets: TargetNode, parentTree: BlobId | undefined): Promise<BlobId> {
+    const root = Promise.withResolvers<BlobId>();
+    root.promise.catch(() => undefined);
+    await this.#leading(targets, '/' as ByteString, await this.#parentFolder(parentTree), (tree) => root.resolve(tree.id));
+    await this.#sendBatch();
+    while (this.#tasks.size > 0) await Promise.race(this.#tasks);
+    this.#failIfBroken();
+    return await root.promise;
+  }
+
+  async #parentFolder(tree: BlobId | undefined): Promise<ParentFolder> {
+    return await loadParentFolder(this.#parts.indexed, tree, (error) => {
+      this.#parts.host.warn({ about: 'a tree of the parent snapshot is unreadable; its files are read again', error });
+    });
+  }
+
+  /** A folder above the targets: only its metadata and the way down are saved. */
+  async #leading(
+    node: TargetNode,
+    snapshotPath: ByteString,
+    parent: ParentFolder,
+    done: (tree: FinishedTree) => void,
+  ): Promise<void> {
+    const folder = new OpenFolder((complete) => this.#finish(complete, done));
+    for (const name of [...node.children.keys()].toSorted()) {
+      const child = node.children.get(name) as TargetNode;
+      const previous = parent.find(name);
+      const at = joinPath(snapshotPath, name);
+      if (child.path !== undefined) {
+        await this.#entry({ folder, path: child.path, name, snapshotPath: at, previous });
+        continue;
+      }
+      const path = child.metadataPath as ByteString;
+      const stat = this.#tryOn(at, () => this.#parts.host.files.lstat(path));
+      if (stat === undefined) continue;
+      const described = describeEntry(this.#parts.host.files, path, name, stat, this.#parts.node);
+      const slot = folder.reserve();
+      const below = await this.#parentFolder(previous?.subtree);
+      await this.#leading(child, at, below, this.#closeFolder(folder, slot, described, previous, at));
+    }
+    folder.close();
+  }
+
+  async #entry(entry: Entry): Promise<void> {
+    const { files } = this.#parts.host;
+    const absolute = absolutePath(entry.path, this.#parts.workingFolder);
+    if (!this.#parts.selection.byName(absolute)) return;
+    const stat = this.#tryOn(entry.snapshotPath, () => files.lstat(entry.path));
+    if (stat === undefined || !this.#parts.selection.byStat(absolute, stat)) return;
+    switch (stat.type) {
+      case 'file':
+        return await this.#file(entry, stat);
+      case 'dir':
+        return await this.#folder(entry, stat);
+      case 'socket':
+        return undefined;
+      case 'symlink':
+      case 'dev':
+      case 'chardev':
+      case 'fifo':
+      case 'irregular': {
+        const node = this.#tryOn(entry.snapshotPath, () =>
+          describeEntry(files, entry.path, entry.name, stat, this.#parts.node),
+        );
+        if (node !== undefined) entry.folder.push(encodeNode(node));
+        return undefined;
+      }
+      default:
+        return stat.type satisfies never;
+    }
+  }
+
+  async #folder(entry: Entry, stat: FileStat): Promise<void> {
+    await this.#breathe();
+    const { files } = this.#parts.host;
+    const names = this.#tryOn(entry.snapshotPath, () => files.listNames(entry.path).sort());
+    if (names === undefined) return;
+    const described = this.#tryOn(entry.snapshotPath, () =>
+      describeEntry(files, entry.path, entry.name, stat, this.#parts.node),
+    );
+    if (described === undefined) return;
+    const slot = entry.folder.reserve();
+    const previous = entry.previous?.type === 'dir' ? entry.previous : undefined;
+    const parent = await this.#parentFolder(previous?.subtree);
+    const done = this.#closeFolder(entry.folder, slot, described, previous, entry.snapshotPath);
+    const folder = new OpenFolder((complete) => this.#finish(complete, done));
+    for (const name of names) {
+      const path = joinPath(entry.path, name);
+      const snapshotPath = joinPath(entry.snapshotPath, name);
+      const below = { folder, path, name, snapshotPath, previous: parent.find(name) };
+      await this.#entry(below);
+    }
+    folder.close();
+  }
+
+  #closeFolder(
+    folder: OpenFolder,
+    slot: number,
+    described: TreeNode,
+    previous: TreeNode | undefined,
+    snapshotPath: ByteString,
+  ): (tree: FinishedTree) => void {
+    const startedMs = this.#parts.host.clock.monotonicMs();
+    return (tree) => {
+      const text = encodeNode({ ...described, subtree: tree.id });
+      const change = changeOf(previous, text);
+      this.#parts.counters[dirCounter[change]] += 1;
+      folder.fill(slot, text);
+      const added = tree.isNew ? { blobs: 1, bytes: 0, packedBytes: tree.packedBytes } : nothingAdded();
+      this.#reportEntry('dir', change, snapshotPath, 0, added, startedMs);
+    };
+  }
+
+  #finish(folder: OpenFolder, done: (tree: FinishedTree) => void): void {
+    this.#track(async () => done(await this.#parts.writer.saveBlob('tree', folder.encode())));
+  }
+
+  async #file(entry: Entry, stat: FileStat): Promise<void> {
+    const known = this.#knownContent(entry, stat);
+    if (known !== undefined) return this.#keep(entry, stat, known);
+    const slot = entry.folder.reserve();
+    const startedMs = this.#parts.host.clock.monotonicMs();
+    const queued: QueuedFile = { ...entry, slot, sizeBytes: stat.sizeBytes, startedMs };
+    if (stat.sizeBytes > segmentBytes) return await this.#longFile(queued);
+    this.#batch.push(queued);
+    this.#batchBytes += stat.sizeBytes;
+    if (this.#batch.length >= batchFilesMax || this.#batchBytes >= batchBytesMax) await this.#sendBatch();
+  }
+
+  /** Content that need not be read again: unchanged since the parent, or read before an interruption. */
+  #knownContent(entry: Entry, stat: FileStat): readonly BlobId[] | undefined {
+    const { previous } = entry;
+    if (!mayHaveChanged(stat, previous, this.#parts.change) && previous?.content) {
+      // A blob that the index lost is read again: the repository heals itself.
+      if (this.#allStored(previous.content)) return previous.content;
+    }
+    const resumed = this.#parts.journal?.find(entry.path, stat);
+    return resumed !== undefined && this.#allStored(resumed) ? resumed : undefined;
+  }
+
+  #allStored(content: readonly BlobId[]): boolean {
+    const { table } = this.#parts.indexed;
+    return content.every((id) => table.has('data', idToBytes(id)));
+  }
+
+  #keep(entry: Entry, stat: FileStat, content: readonly BlobId[]): void {
+    const startedMs = this.#parts.host.clock.monotonicMs();
+    const node = this.#tryOn(entry.snapshotPath, () =>
+      describeEntry(this.#parts.host.files, entry.path, entry.name, stat, this.#parts.node),
+    );
+    if (node === undefined) return;
+    node.content = content;
+    const text = encodeNode(node);
+    entry.folder.push(text);
+    this.#countFile(entry, text, stat.sizeBytes, nothingAdded(), startedMs);
+  }
+
+  async #sendBatch(): Promise<void> {
+    const batch = this.#batch;
+    if (batch.length === 0) return;
+    const bytes = this.#batchBytes;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    this.#failIfBroken();
+    const { crew, node, profile, counters } = this.#parts;
+    const files: FileJob[] = batch.map(({ path, name }) => ({ path, name }));
+    for (const file of batch) counters.current.add(file.snapshotPath);
+    const { results } = await crew.saveFiles({ files, node, profile }, bytes);
+    this.#track(async () => {
+      for (const [i, result] of (await results).entries()) this.#fileSaved(batch[i] as QueuedFile, result);
+    });
+  }
+
+  #fileSaved(file: QueuedFile, result: FileResult): void {
+    this.#parts.counters.current.delete(file.snapshotPath);
+    if (result.kind === 'failed') {
+      this.#failed(file.snapshotPath, errorFromWire(result.error));
+      file.folder.fill(file.slot, undefined);
+      return;
+    }
+    this.#parts.counters.bytesRead += result.sizeBytes;
+    file.folder.fill(file.slot, result.text);
+    this.#parts.journal?.saved(file.path, result.stat, result.content);
+    if (result.changedWhileRead) this.#changed(file);
+    this.#countFile(file, result.text, result.sizeBytes, result.added, file.startedMs);
+  }
+
+  async #longFile(file: QueuedFile): Promise<void> {
+    await this.#sendBatch();
+    while (this.#longFiles >= longFilesMax) {
+      await new Promise<void>((resolve) => this.#longFileEnded.push(resolve));
+    }
+    this.#failIfBroken();
+    const { files } = this.#parts.host;
+    const fd = this.#tryOn(file.snapshotPath, () => files.open(file.path, { noAtime: true, noFollow: true }));
+    if (fd === undefined) return file.folder.fill(file.slot, undefined);
+    this.#longFiles += 1;
+    this.#track(async () => {
+      try {
+        file.folder.fill(file.slot, await this.#saveLong(file, fd));
+      } finally {
+        files.close(fd);
+        this.#longFiles -= 1;
+        this.#longFileEnded.shift()?.();
+      }
+    });
+    // Its first segments get into the threads before the walk goes on.
+    await this.#breathe();
+  }
+
+  async #saveLong(file: QueuedFile, fd: number): Promise<string | undefined> {
+    const { files } = this.#parts.host;
+    const { crew, profile, counters, journal } = this.#parts;
+    counters.current.add(file.snapshotPath);
+    try {
+      const stat = files.fstat(fd);
+      const saved = await crew.saveLongFile(fd, stat.sizeBytes, profile, (bytes) => {
+        counters.bytesRead += bytes;
+        counters.bytesDone += bytes;
+      });
+      const node = describeEntry(files, file.path, file.name, stat, this.#parts.node);
+      node.content = saved.content;
+      node.size = saved.sizeBytes;
+      const text = encodeNode(node);
+      journal?.saved(file.path, stat, saved.content);
+      if (changedBetween(stat, files.fstat(fd), saved.sizeBytes)) this.#changed(file);
+      counters.bytesDone -= saved.sizeBytes;
+      this.#countFile(file, text, saved.sizeBytes, saved.added, file.startedMs);
+      return text;
+    } catch (error) {
+      if (isCoffreError(error)) throw error;
+      this.#failed(file.snapshotPath, error);
+      return undefined;
+    } finally {
+      counters.current.delete(file.snapshotPath);
+    }
+  }
+
+  #changed(file: QueuedFile): void {
+    this.#parts.counters.changedWhileRead += 1;
+    this.#parts.report?.({ kind: 'changedWhileRead', path: file.snapshotPath });
+  }
+
+  #countFile(entry: Entry, text: string, sizeBytes: number, added: AddedData, startedMs: number): void {
+    const change = changeOf(entry.previous, text);
+    this.#parts.counters[fileCounter[change]] += 1;
+    this.#parts.counters.bytesDone += sizeBytes;
+    this.#reportEntry('file', change, entry.snapshotPath, sizeBytes, added, startedMs);
+  }
+
+  #reportEntry(
+    type: 'file' | 'dir',
+    change: EntryChange,
+    path: ByteString,
+    sizeBytes: number,
+    added: AddedData,
+    startedMs: number,
+  ): void {
+    const { report, host } = this.#parts;
+    if (report === undefined) return;
+    const durationMs = host.clock.monotonicMs() - startedMs;
+    report({ kind: 'entry', change, type, path, sizeBytes, added, durationMs });
+  }
+
+  /** Source errors are reported and the entry left out; everything else goes on. */
+  #tryOn<T>(path: ByteString, read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.#failed(path, error);
+      return undefined;
+    }
+  }
+
+  #failed(path: ByteString, error: unknown): void {
+    this.#parts.counters.errors += 1;
+    this.#parts.report?.({ kind: 'error', path, error });
+  }
+
+  #track(work: () => Promise<void>): void {
+    const task: Promise<void> = work()
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => {
+        this.#tasks.delete(task);
+      });
+    this.#tasks.add(task);
+  }
+
+  async #breathe(): Promise<void> {
+    this.#failIfBroken();
+    const now = this.#parts.host.clock.monotonicMs();
+    if (now - this.#yieldedMs < yieldEveryMs) return;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#yieldedMs = this.#parts.host.clock.monotonicMs();
+  }
+
+  #failIfBroken(): void {
+    const { signal } = this.#parts;
+    if (signal?.aborted === true) {
+      const reason: unknown = signal.reason;
+      throw isCoffreError(reason) ? reason : new CoffreError('INTERRUPTED', 'the backup was stopped', { cause: reason });
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+const fileCounter = { new: 'filesNew', changed: 'filesChanged', unchanged: 'filesUnmodified' } as const;
+const dirCounter = { new: 'dirsNew', changed: 'dirsChanged', unchanged: 'dirsUnmodified' } as const;
+
+function changeOf(previous: TreeNode | undefined, text: string): EntryChange {
+  if (previous === undefined) return 'new';
+  return encodeNode(previous) === text ? 'unchanged' : 'changed';
+}
