@@ -8,6 +8,7 @@ export const errorCodes = {
   ID_MALFORMED: 'an id is not 64 hexadecimal digits',
   ID_AMBIGUOUS: 'an id prefix matches several files',
   SNAPSHOT_NOT_FOUND: 'no snapshot matches',
+  SNAPSHOT_NOT_REMOVED: 'one or more snapshots could not be removed',
   PATH_NOT_IN_SNAPSHOT: 'the path is not in the snapshot',
   SOURCE_MISSING: 'none of the paths to back up exists',
   SOURCE_INCOMPLETE: 'some source data could not be read; the rest is saved',

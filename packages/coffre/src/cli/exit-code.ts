@@ -1,0 +1,23 @@
+import { isCoffreError } from '@coffre/repository';
+import type { ErrorCode } from '@coffre/repository';
+
+/** Verbs that restic has use its codes and no others, so that scripts transfer. */
+export type ExitCode = 0 | 1 | 3 | 10 | 11 | 12 | 130;
+
+const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
+  SOURCE_INCOMPLETE: 3,
+  SNAPSHOT_NOT_REMOVED: 3,
+  REPO_NOT_FOUND: 10,
+  REPO_LOCKED: 11,
+  REPO_LOCK_LOST: 11,
+  REPO_PASSWORD_WRONG: 12,
+  INTERRUPTED: 130,
+};
+
+export function exitCodeOf(error: unknown): ExitCode {
+  return isCoffreError(error) ? exitCodeOfCode(error.code) : 1;
+}
+
+export function exitCodeOfCode(code: ErrorCode): ExitCode {
+  return special[code] ?? 1;
+}

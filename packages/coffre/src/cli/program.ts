@@ -1,0 +1,55 @@
+import { CoffreError } from '@coffre/repository';
+import { Command, CommanderError } from '@commander-js/extra-typings';
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
+import type { Cli } from './cli.ts';
+import { addGlobalOptions } from './global-options.ts';
+import { verbs } from './verbs.ts';
+import type { DefineVerb } from './verbs.ts';
+
+export type ProgramOutput = { readonly print: (text: string) => void };
+
+/** All verbs by name; options and actions of one are added when it is chosen, or at once with `loadAll`. */
+export function createProgram(cli: Cli, output: ProgramOutput): CommandUnknownOpts {
+  const program: CommandUnknownOpts = new Command('coffre');
+  program
+    .description('Backs up into restic-format repositories, and proves that the backups restore.')
+    .usage('[options] <command>')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({ writeOut: output.print, writeErr: () => undefined, outputError: () => undefined })
+    .action(() => program.help());
+  addGlobalOptions(program);
+  for (const verb of verbs) {
+    program.command(verb.name, { hidden: verb.hidden === true }).description(verb.summary);
+  }
+  program.hook('preSubcommand', async (_, chosen) => {
+    const verb = verbs.find(({ name }) => name === chosen.name());
+    if (verb !== undefined) define(await verb.load(), chosen, cli);
+  });
+  return program;
+}
+
+/** For completion, which has to know every option. */
+export async function loadAllVerbs(program: CommandUnknownOpts, cli: Cli): Promise<void> {
+  for (const verb of verbs) {
+    const command = program.commands.find((candidate) => candidate.name() === verb.name);
+    if (command !== undefined) define(await verb.load(), command, cli);
+  }
+}
+
+/** The one cast: a fresh command has no options and arguments yet, which its type in the tree cannot say. */
+function define(verb: DefineVerb, command: CommandUnknownOpts, cli: Cli): void {
+  verb(command as unknown as Command, cli);
+}
+
+/** Help and version end the program through an exception of commander; its complaints become ours. */
+export function ofCommander(error: unknown): { done: true } | { done: false; error: unknown } {
+  if (!(error instanceof CommanderError)) return { done: false, error };
+  if (error.exitCode === 0 || error.code === 'commander.help') return { done: true };
+  const [sentence = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const meant = /^\(Did you mean (.*)\?\)$/.exec(suggestion ?? '')?.[1];
+  const hint = meant === undefined ? 'Run `coffre --help`, or `coffre COMMAND --help`.' : `Did you mean ${meant}?`;
+  return { done: false, error: new CoffreError('USAGE', sentence, { hint }) };
+}

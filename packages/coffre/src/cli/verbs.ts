@@ -1,0 +1,58 @@
+/** Every verb with its summary. What a verb needs is loaded when it is used, so that quick verbs stay quick. */
+import type { Command } from '@commander-js/extra-typings';
+import type { Cli } from './cli.ts';
+
+export type DefineVerb = (command: Command, cli: Cli) => void;
+
+export type Verb = {
+  readonly name: string;
+  readonly summary: string;
+  /** Left out of help and completion. */
+  readonly hidden?: boolean;
+  readonly load: () => Promise<DefineVerb>;
+};
+
+export const verbs: readonly Verb[] = [
+  {
+    name: 'start',
+    summary: 'Show what coffre does: back up, verify and restore an example, or the given folders',
+    load: async () => (await import('./start.ts')).defineStart,
+  },
+  { name: 'init', summary: 'Make a new repository', load: async () => (await import('./init.ts')).defineInit },
+  { name: 'backup', summary: 'Save files and folders as a new snapshot', load: async () => (await import('./backup.ts')).defineBackup },
+  { name: 'restore', summary: 'Bring the files of a snapshot back', load: async () => (await import('./restore.ts')).defineRestore },
+  { name: 'dump', summary: 'Print a saved file, or a folder as an archive', load: async () => (await import('./dump.ts')).defineDump },
+  { name: 'snapshots', summary: 'List all snapshots', load: async () => (await import('./snapshots.ts')).defineSnapshots },
+  { name: 'ls', summary: 'List the files of a snapshot', load: async () => (await import('./ls.ts')).defineLs },
+  { name: 'find', summary: 'Find files or objects in all snapshots', load: async () => (await import('./find.ts')).defineFind },
+  { name: 'diff', summary: 'Show what differs between two snapshots', load: async () => (await import('./diff.ts')).defineDiff },
+  { name: 'stats', summary: 'Count and measure what is stored', load: async () => (await import('./stats.ts')).defineStats },
+  { name: 'forget', summary: 'Remove snapshots by rule or by id', load: async () => (await import('./forget.ts')).defineForget },
+  { name: 'check', summary: 'Check the repository for damage', load: async () => (await import('./check.ts')).defineCheck },
+  { name: 'tag', summary: 'Change the tags of snapshots', load: async () => (await import('./tag.ts')).defineTag },
+  {
+    name: 'rewrite',
+    summary: 'Make snapshots anew without some files, or with another host or time',
+    load: async () => (await import('./rewrite.ts')).defineRewrite,
+  },
+  { name: 'recover', summary: 'Make a snapshot of everything no snapshot refers to', load: async () => (await import('./recover.ts')).defineRecover },
+  { name: 'key', summary: 'Manage the passwords of a repository', load: async () => (await import('./key.ts')).defineKey },
+  { name: 'unlock', summary: 'Remove locks that other processes left', load: async () => (await import('./unlock.ts')).defineUnlock },
+  { name: 'cat', summary: 'Print an object of the repository', load: async () => (await import('./cat.ts')).defineCat },
+  { name: 'list', summary: 'List the ids of objects in the repository', load: async () => (await import('./list.ts')).defineList },
+  { name: 'cache', summary: 'List and clean local cache folders', load: async () => (await import('./cache.ts')).defineCache },
+  { name: 'completion', summary: 'Print a script that completes commands in your shell', load: async () => (await import('./completion.ts')).defineCompletion },
+  { name: 'complete', summary: 'Answer a completion script', hidden: true, load: async () => (await import('./completion.ts')).defineComplete },
+  { name: 'version', summary: 'Print the version', load: async () => (await import('./version.ts')).defineVersion },
+  ...later('prune', 'Remove data that no snapshot needs'),
+  ...later('copy', 'Copy snapshots to another repository'),
+  ...later('mount', 'Mount the snapshots as a folder'),
+  ...later('repair', 'Repair a damaged repository'),
+  ...later('migrate', 'Change the format of a repository'),
+  ...later('rebuild-index', 'Make the index anew'),
+];
+
+/** Verbs of restic that this version refuses in a sentence. */
+function later(name: string, summary: string): Verb[] {
+  return [{ name, summary: `${summary} (not in this version)`, load: async () => (await import('./not-built.ts')).defineNotBuilt }];
+}

@@ -1,0 +1,47 @@
+/** Wires the program to the process: streams, signals, exit code. The only `process.exit` of the program. */
+import { CoffreError } from '@coffre/repository';
+import { runCli } from './cli/run.ts';
+
+const abort = new AbortController();
+
+/** The first signal lets the verb clean up and give its lock back; the second does not wait. */
+function onSignal(name: 'interrupt' | 'terminated'): () => void {
+  return () => {
+    if (abort.signal.aborted) process.exit(130);
+    process.stderr.write(`\rsignal ${name} received, cleaning up \n`);
+    abort.abort(new CoffreError('INTERRUPTED', 'interrupted by a signal'));
+  };
+}
+
+/** Nobody reads on: stop as for a signal, without a word. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (!abort.signal.aborted) {
+    abort.abort(new CoffreError('INTERRUPTED', error.code === 'EPIPE' ? 'nobody reads the output any more' : `cannot write the output: ${error.message}`));
+  }
+}
+
+process.on('SIGINT', onSignal('interrupt'));
+process.on('SIGTERM', onSignal('terminated'));
+process.stdout.on('error', onOutputError);
+process.stderr.on('error', () => undefined);
+
+const reports = new Set<() => void>();
+process.on('SIGUSR1', () => {
+  for (const report of reports) report();
+});
+
+const code = await runCli(process.argv.slice(2), {
+  environment: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: abort.signal,
+  ticker: {
+    monotonicMs: () => performance.now(),
+    onReportWanted: (report) => {
+      reports.add(report);
+      return () => reports.delete(report);
+    },
+  },
+});
+process.exit(code);
