@@ -1,4 +1,15 @@
+/**
+ * A snapshot file: sealed JSON (compressed in version 2) without a line feed, members in this order, `?` left out when empty or 0.
+ *
+ *   time  parent?  tree  paths  hostname?  username?  uid?  gid?  excludes?  tags?  original?  program_version?  summary?
+ *
+ * Its own id is the hash of the stored file and is not in it. `original` is the id it had before the first rewrite.
+ */
+import { z } from 'zod';
 import type { BlobId, SnapshotId } from '../ids.ts';
+import { jsonText } from './gojson.ts';
+import { parseJson } from './parse-json.ts';
+import { formatTimestamp, readTimestamp, zeroTimestamp } from './time.ts';
 
 export type SnapshotSummary = {
   /** RFC 3339, as in the file. */
@@ -37,3 +48,89 @@ export type Snapshot = {
   /** Keys that other programs added; kept on rewrite, after ours. */
   foreign?: Readonly<Record<string, unknown>>;
 };
+
+const time = z.string().max(64).refine((text) => readTimestamp(text) !== undefined, { error: 'must be a time' });
+const unknownTime = formatTimestamp(zeroTimestamp);
+const u32 = z.int().min(0).max(2 ** 32 - 1);
+const texts = z.array(z.string());
+const count = z.number().min(0).default(0);
+
+function id<T extends string>(): z.ZodType<T> {
+  return z.string().regex(/^[0-9a-f]{64}$/, { error: 'must be an id' }) as unknown as z.ZodType<T>;
+}
+
+/** Members that other programs add to the summary stay in it. */
+const summarySchema = z.looseObject({
+  backup_start: time.default(unknownTime),
+  backup_end: time.default(unknownTime),
+  files_new: count,
+  files_changed: count,
+  files_unmodified: count,
+  dirs_new: count,
+  dirs_changed: count,
+  dirs_unmodified: count,
+  data_blobs: count,
+  tree_blobs: count,
+  data_added: count,
+  data_added_packed: count,
+  total_files_processed: count,
+  total_bytes_processed: count,
+});
+
+const schema = z.looseObject({
+  time,
+  parent: id<SnapshotId>().nullish(),
+  tree: id<BlobId>(),
+  paths: texts.nullish(),
+  hostname: z.string().nullish(),
+  username: z.string().nullish(),
+  uid: u32.nullish(),
+  gid: u32.nullish(),
+  excludes: texts.nullish(),
+  tags: texts.nullish(),
+  original: id<SnapshotId>().nullish(),
+  program_version: z.string().nullish(),
+  summary: summarySchema.nullish(),
+});
+
+/** Go leaves these out, so absent is all they can mean. */
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || value === '' || value === 0 || (Array.isArray(value) && value.length === 0);
+}
+
+function withoutEmpty<T extends object>(members: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => !isEmpty(value))) as { [K in keyof T]?: NonNullable<T[K]> };
+}
+
+/** @throws {CoffreError} REPO_FILE_DAMAGED */
+export function parseSnapshot(bytes: Uint8Array): Snapshot {
+  const { time, parent, tree, paths, hostname, username, uid, gid, excludes, tags, original, program_version, summary, ...foreign } =
+    parseJson(bytes, schema, 'snapshot file', 'REPO_FILE_DAMAGED');
+  return {
+    time,
+    tree,
+    paths: paths ?? [],
+    ...withoutEmpty({ parent, hostname, username, uid, gid, excludes, tags, original, program_version, summary }),
+    ...(Object.keys(foreign).length > 0 && { foreign }),
+  };
+}
+
+/** Members of the summary in the order of the format, then those of other programs. */
+function orderedSummary(summary: SnapshotSummary | undefined): Record<string, unknown> | undefined {
+  if (summary === undefined) return undefined;
+  const ordered = Object.keys(summarySchema.shape).map((key) => [key, summary[key as keyof SnapshotSummary]]);
+  return { ...Object.fromEntries(ordered), ...summary };
+}
+
+export function encodeSnapshot(snapshot: Snapshot): Buffer {
+  const { time, parent, tree, paths, hostname, username, uid, gid, excludes, tags, original, program_version, summary, foreign } = snapshot;
+  const members = {
+    time,
+    ...withoutEmpty({ parent }),
+    tree,
+    paths,
+    ...withoutEmpty({ hostname, username, uid, gid, excludes, tags, original, program_version, summary: orderedSummary(summary) }),
+    ...foreign,
+  };
+  return Buffer.from(jsonText(members), 'utf8');
+}

@@ -1,13 +1,28 @@
+/**
+ * A tree blob: the entries of one directory, ordered by the bytes of their names.
+ *
+ *   {"nodes":[NODE,…]}\n                   (the line feed is part of the blob; an empty directory has 13 bytes)
+ *   NODE, members in this order, `?` left out when empty or zero:
+ *     name  type  mode?  mtime  atime  ctime  uid  gid  user?  group?  inode?  device_id?  size?  links?
+ *     linktarget?  linktarget_raw?  extended_attributes?  generic_attributes?  device?  content  subtree?  error?
+ *
+ * The id of a tree is the hash of this text, so one byte of difference would store every directory anew.
+ */
+import { assert, CoffreError, messageOf } from '../errors.ts';
 import type { BlobId } from '../ids.ts';
-import type { ByteString } from './bytestring.ts';
+import { byteStringOf, type ByteString } from './bytestring.ts';
+import { parseJsonExactly } from './json-exact.ts';
+import type { Timestamp } from './time.ts';
+import { encodeNode } from './tree-node.ts';
+import { readNode } from './tree-node-reader.ts';
+
+export type { Timestamp } from './time.ts';
+export { encodeNode } from './tree-node.ts';
 
 /** An unsigned 64-bit number: a `number` while it is exact, a `bigint` above 2^53 - 1 (so `===` compares values). */
 export type U64 = number | bigint;
 
 export type NodeType = 'file' | 'dir' | 'symlink' | 'dev' | 'chardev' | 'fifo' | 'socket' | 'irregular';
-
-/** Seconds since 1970 and nanoseconds (0 to 999,999,999) after them; years 0 to 9999. */
-export type Timestamp = { readonly sec: number; readonly nsec: number };
 
 export type ExtendedAttribute = { readonly name: string; readonly value: Buffer | null };
 
@@ -30,7 +45,7 @@ export type TreeNode = {
   links?: U64;
   linkTarget?: ByteString;
   extendedAttributes?: readonly ExtendedAttribute[];
-  /** Raw JSON text of every value, keys sorted; Windows only. */
+  /** JSON text of every value as the file has it; Windows only. */
   genericAttributes?: Readonly<Record<string, string>>;
   device?: U64;
   /** Data blobs of a file in order; null for everything else. */
@@ -38,3 +53,58 @@ export type TreeNode = {
   subtree?: BlobId;
   error?: string;
 };
+
+/** The blob of an empty directory. */
+export const emptyTree: Buffer = Buffer.from('{"nodes":[]}\n', 'latin1');
+
+/** Names must be in strictly increasing order. */
+export function encodeTree(nodes: readonly TreeNode[]): Buffer {
+  if (nodes.length === 0) return Buffer.from(emptyTree);
+  const texts: string[] = new Array<string>(nodes.length);
+  let last: string | undefined;
+  for (const [i, node] of nodes.entries()) {
+    assert(last === undefined || last < node.name, `tree nodes are out of order at ${JSON.stringify(node.name)}`);
+    last = node.name;
+    texts[i] = encodeNode(node);
+  }
+  return Buffer.from(`{"nodes":[${texts.join(',')}]}\n`, 'latin1');
+}
+
+/** Escapes in JSON for anything beyond ASCII, which `JSON.parse` would give as text among bytes. */
+const wideEscape = /(?<!\\)(?:\\\\)*\\u(?!00[0-7])/;
+
+/** Nodes in the order of the file.
+ *  @throws {CoffreError} REPO_TREE_DAMAGED */
+export function parseTree(bytes: Uint8Array): TreeNode[] {
+  const text = byteStringOf(bytes);
+  const isWide = text.includes('\\u') && wideEscape.test(text);
+  return (isWide ? undefined : readNodes(parsed(JSON.parse, text), false)) ?? exactNodes(text);
+}
+
+function exactNodes(text: string): TreeNode[] {
+  const nodes = readNodes(parsed((json) => parseJsonExactly(json, 'generic_attributes'), text), true);
+  if (nodes === undefined) throw new CoffreError('REPO_TREE_DAMAGED', 'a tree holds a number outside 64 bits');
+  return nodes;
+}
+
+function parsed(parse: (text: string) => unknown, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new CoffreError('REPO_TREE_DAMAGED', `a tree is not valid JSON: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Undefined when a value needs the exact reader. */
+function readNodes(document: unknown, isExact: boolean): TreeNode[] | undefined {
+  const raw = typeof document === 'object' && document !== null && 'nodes' in document ? document.nodes : undefined;
+  if (raw === null) return [];
+  if (!Array.isArray(raw)) throw new CoffreError('REPO_TREE_DAMAGED', 'a tree has no list of nodes');
+  const nodes: TreeNode[] = [];
+  for (const value of raw as unknown[]) {
+    const node = readNode(value, isExact);
+    if (node === undefined) return undefined;
+    nodes.push(node);
+  }
+  return nodes;
+}
