@@ -1,19 +1,48 @@
-/** The public door of `@coffre/repository`. Outsiders import from here only; inside, files import each other. */
-export type { Backend, FileHandle, FileKind, ListedFile, LoadOptions } from './backend/backend.ts';
-export { createLocalBackend } from './backend/local.ts';
-export { createMemoryBackend } from './backend/memory.ts';
+/** The public door of `@coffre/repository`. Everything else is internal. */
+export { backup, type BackupOptions, type BackupResult, type StreamSource } from './archive/backup.ts';
+export { zeroCounters, type BackupCounters, type BackupEvent, type EntryChange } from './archive/report.ts';
+export { everything, type Selection } from './archive/selection.ts';
+export { absolutePath, cleanPath, joinPath } from './archive/targets.ts';
+export { fileKinds, type Backend, type FileHandle, type FileKind, type ListedFile } from './backend/backend.ts';
+export { databaseProfile, filesProfile, pagesProfile, type ChunkProfile } from './chunker/profile.ts';
 export type { CompressionLevel } from './compress/zstd.ts';
-export { assert, CoffreError, errorCodes, isCoffreError, messageOf } from './errors.ts';
-export type { ErrorCode, ErrorDetail } from './errors.ts';
-export { byteStringOf, bytesOf, toByteString, toText } from './format/bytestring.ts';
-export type { ByteString } from './format/bytestring.ts';
-export { modeText } from './format/mode.ts';
+export {
+  CoffreError,
+  errorCodes,
+  isCoffreError,
+  messageOf,
+  type ErrorCode,
+  type ErrorDetail,
+} from './errors.ts';
+export { byteStringOf, bytesOf, toByteString, toText, type ByteString } from './format/bytestring.ts';
 export type { Snapshot, SnapshotSummary } from './format/snapshot.ts';
-export { compareTimestamps, formatLocal, formatTimestamp, parseTimestamp, timestampNs, timestampOfNs } from './format/time.ts';
-export type { ExtendedAttribute, NodeType, Timestamp, TreeNode, U64 } from './format/tree.ts';
+export { formatLocal, formatTimestamp, parseTimestamp, timestampNs, timestampOfNs } from './format/time.ts';
+export { type NodeType, type Timestamp, type TreeNode } from './format/tree.ts';
 export type { Host, Warning } from './host/context.ts';
+export { createFiles, type Files } from './host/files.ts';
 export type { Clock, Identity, Random } from './host/host.ts';
-export { isId, parseId, shortId } from './ids.ts';
-export type { AnyId, BlobId, IndexId, KeyId, LockId, PackId, SnapshotId } from './ids.ts';
-export { initRepository, openRepository, Repository } from './repository.ts';
-export type { InitOptions, OpenOptions, StoredSnapshot, UnpackedKind } from './repository.ts';
+export type { FileStat } from './host/stat.ts';
+export { systemClock, systemIdentity, systemRandom } from './host/system.ts';
+export {
+  idFromBytes,
+  idToBytes,
+  isId,
+  parseId,
+  shortId,
+  type AnyId,
+  type BlobId,
+  type IndexId,
+  type KeyId,
+  type LockId,
+  type PackId,
+  type SnapshotId,
+} from './ids.ts';
+export type { BlobLocation, IndexedRepository } from './index/indexed-repository.ts';
+export {
+  initRepository,
+  openRepository,
+  type InitOptions,
+  type OpenOptions,
+  type Repository,
+  type StoredSnapshot,
+} from './repository.ts';

@@ -4,7 +4,7 @@ import { sha256Hex } from './crypto/hash.ts';
 import { calibrateCosts, deriveKey } from './crypto/kdf.ts';
 import { openSealed, seal, type MasterKey } from './crypto/seal.ts';
 import { CoffreError, isCoffreError } from './errors.ts';
-import { decodeMasterKey, encodeKeyFile, encodeMasterKey, parseKeyFile, type KeyFile } from './format/key-file.ts';
+import { encodeKeyFile, encodeMasterKey, parseKeyFile, parseMasterKey, type KeyFile } from './format/key-file.ts';
 import { formatLocal, timestampOfNs } from './format/time.ts';
 import type { Host } from './host/context.ts';
 import { isId, shortId, type KeyId } from './ids.ts';
@@ -80,7 +80,7 @@ export async function openKeyFile(file: KeyFile, password: string): Promise<Mast
     if (isCoffreError(error, 'SEAL_BROKEN')) return undefined;
     throw error;
   }
-  return decodeMasterKey(plain);
+  return parseMasterKey(plain);
 }
 
 /** A new key file for the same master key, opened again before it is returned. */

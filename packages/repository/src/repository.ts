@@ -6,7 +6,7 @@ import type { Backend, FileKind } from './backend/backend.ts';
 import { fileOf } from './backend/backend.ts';
 import { randomPolynomial } from './chunker/polynomial.ts';
 import { sha256Hex } from './crypto/hash.ts';
-import { openSealed, randomMasterKey, seal, type MasterKey } from './crypto/seal.ts';
+import { createSealer, randomMasterKey, type MasterKey, type Sealer } from './crypto/seal.ts';
 import { CoffreError, isCoffreError } from './errors.ts';
 import { encodeConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
 import { parseSnapshot, type Snapshot } from './format/snapshot.ts';
@@ -39,6 +39,8 @@ export class Repository {
   readonly config: RepositoryConfig;
   readonly keyId: KeyId;
   readonly masterKey: MasterKey;
+  /** Seals and opens under the master key, for the thread that opened the repository. */
+  readonly sealer: Sealer;
 
   constructor(parts: { backend: Backend; host: Host; config: RepositoryConfig; keyId: KeyId; masterKey: MasterKey }) {
     this.backend = parts.backend;
@@ -46,13 +48,14 @@ export class Repository {
     this.config = parts.config;
     this.keyId = parts.keyId;
     this.masterKey = parts.masterKey;
+    this.sealer = createSealer(parts.masterKey);
   }
 
   /** Name verified, opened, decompressed: the JSON bytes. @throws {CoffreError} REPO_FILE_DAMAGED */
   async loadUnpacked(kind: UnpackedKind, id: AnyId): Promise<Buffer> {
     const bytes = await loadNamed(this.backend, kind, id);
     try {
-      return decodeUnpacked(this.config.version, openSealed(this.masterKey, bytes), unpackedBytesMax);
+      return decodeUnpacked(this.config.version, this.sealer.open(bytes), unpackedBytesMax);
     } catch (error) {
       throw damagedFile(kind, id, 'it cannot be opened', error);
     }
@@ -60,8 +63,8 @@ export class Repository {
 
   async saveUnpacked<Kind extends UnpackedKind>(kind: Kind, json: Buffer): Promise<IdOf[Kind]> {
     const plain = encodeUnpacked(this.config.version, json);
-    const sealed = seal(this.masterKey, plain, this.host.random);
-    const back = decodeUnpacked(this.config.version, openSealed(this.masterKey, sealed), unpackedBytesMax);
+    const sealed = this.sealer.seal(plain, this.host.random);
+    const back = decodeUnpacked(this.config.version, this.sealer.open(sealed), unpackedBytesMax);
     if (Buffer.compare(back, json) !== 0) throw new CoffreError('INTERNAL', `a sealed ${kind} file does not open again`);
     const id = sha256Hex(sealed) as string as IdOf[Kind];
     await this.backend.save(fileOf(kind, id), [sealed]);
@@ -142,7 +145,7 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
   const { keyId, masterKey } = await findMasterKey(options);
   let plain: Buffer;
   try {
-    plain = openSealed(masterKey, sealedConfig);
+    plain = createSealer(masterKey).open(sealedConfig);
   } catch (error) {
     throw new CoffreError('REPO_CONFIG_DAMAGED', `the config of ${backend.location} cannot be opened`, {
       hint: 'The file is damaged; take it from a copy of the repository.',
@@ -182,11 +185,12 @@ export async function initRepository(options: InitOptions): Promise<Repository> 
     version: options.version ?? 2,
     id: idFromBytes(host.random.bytes(32)),
     chunkerPolynomial: options.polynomial ?? randomPolynomial(host.random),
+    foreign: {},
   };
   const { keyId, bytes } = await makeKeyFile({ host, masterKey, password: options.password });
   await backend.save({ kind: 'keys', name: keyId }, [bytes]);
   // The config comes last: a repository exists from the moment its config does.
-  await backend.save({ kind: 'config' }, [seal(masterKey, encodeConfig(config), host.random)]);
+  await backend.save({ kind: 'config' }, [createSealer(masterKey).seal(encodeConfig(config), host.random)]);
   return new Repository({ backend, host, config, keyId, masterKey });
 }
 

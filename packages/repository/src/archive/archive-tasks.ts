@@ -4,6 +4,7 @@
  */
 import { createScanner } from '../chunker/rabin.ts';
 import type { ChunkProfile } from '../chunker/profile.ts';
+import { createSealer } from '../crypto/seal.ts';
 import { CoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import { encodeNode } from '../format/tree.ts';
@@ -99,7 +100,7 @@ export class ArchiveReader {
     this.#ask = ask;
     this.#files = host.files;
     const options = {
-      key: reviveKey(setup.key),
+      sealer: createSealer(reviveKey(setup.key)),
       random: host.random,
       version: setup.version,
       compression: setup.compression,

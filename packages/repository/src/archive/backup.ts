@@ -161,12 +161,12 @@ async function chooseParent(
 
 /** Packs that an interrupted run stored but did not index: their own headers say what is in them. */
 async function adoptPacks(indexed: IndexedRepository, writer: BlobWriter, journal: ResumeJournal): Promise<void> {
-  const { backend, masterKey } = indexed.repository;
+  const { backend, sealer } = indexed.repository;
   for (const id of journal.packs) {
     if (indexed.table.knownPackNumber(id) !== undefined) continue;
     try {
       const { sizeBytes } = await backend.stat({ kind: 'data', name: id });
-      const blobs = await readPackHeader(backend, masterKey, id, sizeBytes);
+      const blobs = await readPackHeader(backend, sealer, id, sizeBytes);
       const type = blobs[0]?.type;
       if (type !== undefined) writer.addStored({ id, blobs, type });
     } catch (error) {

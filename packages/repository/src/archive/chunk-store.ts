@@ -105,7 +105,7 @@ export class Cutting {
     if (available - start >= smallest && profile.kind === 'fixed') return largestEnd;
     const limit = Math.min(available, largestEnd);
     for (let from = start + smallest - 1; from < limit && this.#scanner !== undefined; from += scanStepBytes) {
-      const found = this.#scanner.scan(bytes, from, Math.min(limit, from + scanStepBytes))[0];
+      const found = this.#scanner.first(bytes, from, Math.min(limit, from + scanStepBytes));
       if (found !== undefined) return found;
     }
     if (limit === largestEnd) return largestEnd;

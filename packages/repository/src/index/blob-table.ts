@@ -174,7 +174,7 @@ export class BlobSegment {
 
   idOf(entry: number): BlobId {
     const at = entry * entryWords * 4;
-    return this.bytes.hexSlice(at, at + 32) as string as BlobId;
+    return this.bytes.toString('hex', at, at + 32) as string as BlobId;
   }
 
   #is(entry: number, w: Uint32Array, tree: boolean): boolean {

@@ -61,7 +61,7 @@ export class BlobWriter {
 
   #newPack(type: BlobType): PackBuffer {
     return new PackBuffer(type, {
-      key: this.#repository.masterKey,
+      sealer: this.#repository.sealer,
       random: this.#repository.host.random,
       version: this.#repository.config.version,
       compression: this.#options.compression ?? 'auto',

@@ -60,7 +60,7 @@ export class IndexedRepository {
           { kind: 'data', name: place.packId },
           { offset: place.offset, length: place.length },
         );
-        return openBlob(this.repository.masterKey, { id, ...place }, sealed);
+        return openBlob(this.repository.sealer, { id, ...place }, sealed);
       } catch (error) {
         last = error;
         if (places.length > 1) {

@@ -1,5 +1,4 @@
-import { sealInto, sealOverheadBytes, type MasterKey } from '../crypto/seal.ts';
-import { openSealed } from '../crypto/seal.ts';
+import { drawNonce, sealOverheadBytes, type Sealer } from '../crypto/seal.ts';
 import { sha256, sha256Hex } from '../crypto/hash.ts';
 import { compressBlob, decompressBlob, type CompressionLevel } from '../compress/zstd.ts';
 import { encodeHeader, headerEntryBytes, type HeaderEntry } from '../format/pack-header.ts';
@@ -24,7 +23,7 @@ export type FinishedPack = {
 const entriesMax = 400_000;
 
 export type PackOptions = {
-  readonly key: MasterKey;
+  readonly sealer: Sealer;
   readonly random: Random;
   readonly version: 1 | 2;
   readonly compression: CompressionLevel;
@@ -60,7 +59,7 @@ export class PackBuffer {
 
   /** `plain` is only read. */
   append(id: BlobId, plain: Uint8Array): PackedBlob {
-    const { version, compression, key } = this.#options;
+    const { version, compression, sealer } = this.#options;
     // Trees stay compressed even with `off`: that is what restic does and it only concerns file data.
     const level = this.type === 'tree' && compression === 'off' ? 'auto' : compression;
     const packed = version === 1 ? undefined : compressBlob(plain, level);
@@ -68,7 +67,7 @@ export class PackBuffer {
     const length = body.byteLength + sealOverheadBytes;
     this.#reserve(length);
     const offset = this.#used;
-    sealInto(key, this.#options.random.bytes(16), body, this.#buffer, offset);
+    sealer.sealInto(drawNonce(this.#options.random), body, this.#buffer, offset);
     this.#distrust(plain, packed !== undefined, offset, length);
     const blob: PackedBlob = {
       type: this.type,
@@ -85,7 +84,7 @@ export class PackBuffer {
 
   /** Opens what was just sealed: zstd encoders have corrupted blobs twice in the history of this format. */
   #distrust(plain: Uint8Array, compressed: boolean, offset: number, length: number): void {
-    const opened = openSealed(this.#options.key, this.#buffer.subarray(offset, offset + length));
+    const opened = this.#options.sealer.open(this.#buffer.subarray(offset, offset + length));
     const back = compressed ? decompressBlob(opened, plain.byteLength) : opened;
     assert(Buffer.compare(back, plain) === 0, 'a sealed blob does not open to what went in; the memory may be faulty');
   }
@@ -95,7 +94,8 @@ export class PackBuffer {
     const header = encodeHeader(this.#blobs);
     const sealedLength = header.byteLength + sealOverheadBytes;
     this.#reserve(sealedLength + 4);
-    sealInto(this.#options.key, this.#options.random.bytes(16), header, this.#buffer, this.#used);
+    const { sealer, random } = this.#options;
+    sealer.sealInto(drawNonce(random), header, this.#buffer, this.#used);
     this.#buffer.writeUInt32LE(sealedLength, this.#used + sealedLength);
     const sizeBytes = this.#used + sealedLength + 4;
     assert(sizeBytes === this.#used + this.#headerBytes, 'a pack header has an unexpected size');

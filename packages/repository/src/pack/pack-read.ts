@@ -1,4 +1,4 @@
-import { openSealed, sealOverheadBytes, type MasterKey } from '../crypto/seal.ts';
+import { sealOverheadBytes, type Sealer } from '../crypto/seal.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { decompressBlob } from '../compress/zstd.ts';
 import { parseHeader, type HeaderEntry } from '../format/pack-header.ts';
@@ -16,7 +16,7 @@ export type PackEntry = HeaderEntry & { readonly offset: number };
 /** Entries of one pack, in file order, from its own header. @throws {CoffreError} REPO_PACK_DAMAGED */
 export async function readPackHeader(
   backend: Backend,
-  key: MasterKey,
+  sealer: Sealer,
   id: PackId,
   sizeBytes: number,
 ): Promise<PackEntry[]> {
@@ -39,7 +39,7 @@ export async function readPackHeader(
   const end = tail.byteLength - 4;
   try {
     return withOffsets(
-      parseHeader(openSealed(key, tail.subarray(end - sealedLength, end))),
+      parseHeader(sealer.open(tail.subarray(end - sealedLength, end))),
       sizeBytes - sealedLength - 4,
       damaged,
     );
@@ -67,10 +67,10 @@ export type SealedBlob = {
 };
 
 /** Opens, decompresses and checks one blob. @throws {CoffreError} REPO_BLOB_DAMAGED */
-export function openBlob(key: MasterKey, blob: SealedBlob, sealed: Uint8Array): Buffer {
+export function openBlob(sealer: Sealer, blob: SealedBlob, sealed: Uint8Array): Buffer {
   let plain: Buffer;
   try {
-    const body = openSealed(key, sealed);
+    const body = sealer.open(sealed);
     plain = blob.uncompressedLength ? decompressBlob(body, blob.uncompressedLength) : body;
   } catch (error) {
     throw new CoffreError('REPO_BLOB_DAMAGED', `blob ${shortId(blob.id)} cannot be opened`, { cause: error });
