@@ -12,6 +12,9 @@ export function isSyncUnsupported(error: unknown): boolean {
   return code === 'ENOTSUP' || code === 'EOPNOTSUPP' || code === 'ENOSYS' || code === 'EINVAL';
 }
 
+/** Asking again gives the same answer. */
+const permanentCodes = new Set(['EFBIG', 'EINVAL', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTSUP', 'EXDEV']);
+
 /** A system error in the words of the storage contract. `what` says what was tried: `reading data/00…`. */
 export function localError(error: unknown, what: string, location: string): unknown {
   if (isCoffreError(error)) return error;
@@ -36,6 +39,6 @@ export function localError(error: unknown, what: string, location: string): unkn
         hint: 'Free some space, or point to a larger place; what was saved before stays valid.',
       });
     default:
-      return new CoffreError('BACKEND_IO', sentence, { cause: error, retryable: true });
+      return new CoffreError('BACKEND_IO', sentence, { cause: error, retryable: !permanentCodes.has(code) });
   }
 }

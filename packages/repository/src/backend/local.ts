@@ -32,7 +32,9 @@ const statsAtOnce = 64;
 const partsAtOnceMax = 1024;
 const groupReadable = 0o040;
 
-type Modes = { folder: number; file: number };
+type Modes = { readonly folder: number; readonly file: number };
+const privateModes: Modes = { folder: 0o700, file: 0o400 };
+const groupModes: Modes = { folder: 0o770, file: 0o440 };
 
 /**
  * A repository in a folder, laid out as restic does: `config`, `keys/ID`, `locks/ID`, `snapshots/ID`, `index/ID`,
@@ -61,12 +63,12 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
   async function readModes(): Promise<Modes> {
     try {
       const config = await files.stat(join(path, 'config'));
-      if ((config.mode & groupReadable) !== 0) return { folder: 0o770, file: 0o440 };
+      return (config.mode & groupReadable) === 0 ? privateModes : groupModes;
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error;
       modes = undefined;
+      if (systemCode(error) === 'ENOENT') return privateModes;
+      throw error;
     }
-    return { folder: 0o700, file: 0o400 };
   }
 
   async function saveFile(file: FileHandle, parts: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {

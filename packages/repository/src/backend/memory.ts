@@ -60,7 +60,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryB
 
     async *list(kind) {
       const prefix = `${kind}/`;
-      for (const [name, bytes] of [...files]) {
+      for (const [name, bytes] of files) {
         const id = name.slice(prefix.length);
         if (name.startsWith(prefix) && isId(id)) yield { name: id, sizeBytes: bytes.byteLength };
       }

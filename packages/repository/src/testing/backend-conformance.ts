@@ -282,15 +282,14 @@ function stoppingAndRacing(contract: Contract): void {
     const { file } = sample('data', 1);
     const [old, fresh] = [Buffer.alloc(200_000, 1), Buffer.alloc(200_000, 2)];
     await backend.save(file, [old]);
-    let writing = true;
+    const race = { over: false };
     const writer = (async () => {
       for (let round = 0; round < 10; round += 1) await backend.save(file, [round % 2 === 0 ? fresh : old]);
-      writing = false;
-    })();
-    while (writing) {
+    })().finally(() => (race.over = true));
+    do {
       const seen = await backend.load(file);
       assert.ok(seen.equals(old) || seen.equals(fresh), 'a mixture was read');
-    }
+    } while (!race.over);
     await writer;
   });
 }

@@ -1,0 +1,47 @@
+import { CoffreError } from '../errors.ts';
+
+/** Where a repository is. More kinds follow; the switches over it are closed. */
+export type Location = { readonly kind: 'local'; readonly path: string };
+
+const laterSchemes = ['s3', 'sftp', 'rest', 'rclone', 'azure', 'gs', 'b2', 'swift'] as const;
+
+/** Like restic: a plain path, or `scheme:rest`. A path with a colon in its first part needs `local:` before it. */
+export function parseLocation(text: string): Location {
+  if (text === '') throw badLocation('the repository address is empty');
+  const scheme = /^([a-z0-9][a-z0-9+.-]+):/i.exec(text)?.[1];
+  if (scheme === undefined) return local(text);
+  if (scheme === 'local') return local(text.slice('local:'.length));
+  if (laterSchemes.some((later) => later === scheme)) {
+    throw new CoffreError('NOT_BUILT_YET', `repositories at ${scheme}: addresses are not built yet`, {
+      hint: 'Use a folder for now, for example `/srv/backup` or a mounted share.',
+    });
+  }
+  // The rest of the text stays out of the message: it may hold a password.
+  throw badLocation(`${scheme}: is no kind of repository that is known`);
+}
+
+function local(path: string): Location {
+  if (path === '') throw badLocation('the path of the repository is empty');
+  if (path.includes('\0')) throw badLocation('the path of the repository contains a NUL character');
+  return { kind: 'local', path };
+}
+
+function badLocation(message: string): CoffreError {
+  return new CoffreError('BACKEND_URL', message, {
+    hint: 'Give a path such as `/srv/backup`; write `local:` before one that contains a colon.',
+  });
+}
+
+/**
+ * The address for people to read: a password and a query string are masked.
+ * Rather too much than too little: a password may itself contain `/` or `@`.
+ */
+export function describeLocation(text: string): string {
+  const start = text.indexOf('://');
+  if (start < 0) return text;
+  const rest = text.slice(start + 3);
+  const at = rest.lastIndexOf('@');
+  const colon = rest.indexOf(':');
+  const masked = colon >= 0 && colon < at ? `${rest.slice(0, colon)}:***${rest.slice(at)}` : rest;
+  return text.slice(0, start + 3) + masked.replace(/\?.*$/s, '?***');
+}

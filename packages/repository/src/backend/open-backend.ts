@@ -1,0 +1,13 @@
+import type { Random } from '../host/host.ts';
+import type { Backend } from './backend.ts';
+import { createLocalBackend } from './local.ts';
+import type { Location } from './location.ts';
+
+export function openBackend(location: Location, options: { random?: Random } = {}): Backend {
+  switch (location.kind) {
+    case 'local':
+      return createLocalBackend({ path: location.path, ...options });
+    default:
+      return location.kind satisfies never;
+  }
+}
