@@ -20,8 +20,9 @@ const repositoryLayers: readonly Layer[] = [
   { name: 'errors.ts', uses: [] },
   { name: 'ids.ts', uses: ['errors.ts'] },
   { name: 'format', uses: base },
-  { name: 'crypto', uses: base, usesTypesOf: ['host'] },
-  { name: 'chunker', uses: base, usesTypesOf: ['host'] },
+  { name: 'wasm', uses: [] },
+  { name: 'crypto', uses: [...base, 'wasm'], usesTypesOf: ['host'] },
+  { name: 'chunker', uses: [...base, 'wasm'], usesTypesOf: ['host'] },
   { name: 'compress', uses: base },
   { name: 'select', uses: [...base, 'format'] },
   { name: 'host', uses: [...base, 'format'] },
@@ -50,7 +51,7 @@ const coffreLayers: readonly Layer[] = [
 const packages: Readonly<Record<string, readonly Layer[]>> = { repository: repositoryLayers, coffre: coffreLayers };
 
 /** Layers that compute on bytes they are given and touch nothing else. */
-const pureLayers = new Set(['format', 'crypto', 'chunker']);
+const pureLayers = new Set(['format', 'crypto', 'chunker', 'wasm']);
 
 /** The one file of a pure layer that may read: the WebAssembly module is a file beside it. */
 const readsItsOwnModule = new Set(['packages/repository/src/chunker/wasm-module.ts']);

@@ -12,7 +12,7 @@
  * A digest is reduced after every byte: d(e) = x⁸·d(e−1) + byte(e) + x⁵¹²·byte(e−64) mod P.
  * One digest waits for its own last table look-up; `lanes` of them, a fixed distance apart, wait together.
  */
-import { assembleModule, get, i32, i64, Locals, repeatWhile, set, when, type Code } from './assembler.ts';
+import { assembleModule, get, i32, i64, Locals, repeatWhile, set, when, type Code } from '../wasm/assembler.ts';
 
 export const windowBytes = 64;
 

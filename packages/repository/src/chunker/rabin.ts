@@ -1,5 +1,5 @@
 /** Finds the positions at which restic's rolling digest allows a cut. */
-import { instantiate, type WasmMemory } from './assembler.ts';
+import { instantiate, type WasmMemory } from '../wasm/assembler.ts';
 import { assembleKernel, layoutOf, windowBytes, type KernelLayout } from './kernel.ts';
 import { polynomialDegree, remainder } from './polynomial.ts';
 

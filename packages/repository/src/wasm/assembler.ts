@@ -1,6 +1,6 @@
 /**
  * Writes a WebAssembly module from nested instructions: `i64.xor(get(0), get(1))`.
- * Only what the kernel of the chunker needs; nothing is checked here, the engine validates the result.
+ * Only what the kernels of the chunker and of SHA-256 need; nothing is checked here, the engine validates the result.
  *
  * | section  | id | content                                            |
  * |----------|----|----------------------------------------------------|
