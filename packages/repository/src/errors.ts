@@ -21,6 +21,9 @@ export const errorCodes = {
   CONFIRMATION_NEEDED: 'the step must be confirmed and nobody is there to ask',
   NOT_BUILT_YET: 'the feature is planned and not in this version',
   INTERRUPTED: 'the user or a signal stopped the command',
+  TRIAL_FOLDER_REFUSED: 'the folder for the trial holds something that is not ours',
+  TRIAL_SPACE_SHORT: 'there is not enough free space for a trial backup and restore',
+  TRIAL_DIFFERS: 'what was restored is not what was saved',
   // repository
   REPO_NOT_FOUND: 'there is no repository at the place given',
   REPO_EXISTS: 'there is a repository already',

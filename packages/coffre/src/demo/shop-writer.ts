@@ -27,7 +27,7 @@ async function writeUntilTold(path: string): Promise<void> {
   }
   database.close();
   report({ kind: 'stopped', orders });
-  if (process.connected) process.disconnect();
+  if (process.connected) process.disconnect?.();
 }
 
 function report(message: WriterReport): void {
