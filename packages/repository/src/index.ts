@@ -4,6 +4,20 @@ export { zeroCounters, type BackupCounters, type BackupEvent, type EntryChange }
 export { everything, type Selection } from './archive/selection.ts';
 export { absolutePath, cleanPath, joinPath } from './archive/targets.ts';
 export { fileKinds, type Backend, type FileHandle, type FileKind, type ListedFile } from './backend/backend.ts';
+export { groupByDefault, groupSnapshots, parseGroupBy, type GroupBy, type GroupKey, type SnapshotGroup } from './browse/group.ts';
+export {
+  isEmptyFilter,
+  isFutureDated,
+  latestOf,
+  matchesFilter,
+  newestFirst,
+  parseSnapshotName,
+  parseTagList,
+  resolvePrefix,
+  type SnapshotFilter,
+  type SnapshotName,
+  type TagList,
+} from './browse/select.ts';
 export { databaseProfile, filesProfile, pagesProfile, type ChunkProfile } from './chunker/profile.ts';
 export type { CompressionLevel } from './compress/zstd.ts';
 export {
@@ -39,6 +53,23 @@ export {
 } from './ids.ts';
 export type { BlobLocation, IndexedRepository } from './index/indexed-repository.ts';
 export {
+  planForget,
+  planRemoval,
+  type ForgetGroup,
+  type ForgetOptions,
+  type ForgetPlan,
+  type KeepReason,
+} from './maintain/forget.ts';
+export {
+  describePolicy,
+  isEmptyPolicy,
+  parseKeepCount,
+  parseSpan,
+  type CalendarSpan,
+  type KeepCount,
+  type RetentionPolicy,
+} from './maintain/policy.ts';
+export {
   initRepository,
   openRepository,
   type InitOptions,
@@ -46,3 +77,5 @@ export {
   type Repository,
   type StoredSnapshot,
 } from './repository.ts';
+export { anyOf, compilePatterns, type PathMatcher } from './select/patterns.ts';
+export { decodeText, parsePatternFile } from './select/pattern-file.ts';
