@@ -1,7 +1,14 @@
 /** The public door of `@coffre/repository`. Everything else is internal. */
 export { backup, type BackupOptions, type BackupResult, type StreamSource } from './archive/backup.ts';
 export { zeroCounters, type BackupCounters, type BackupEvent, type EntryChange } from './archive/report.ts';
-export { everything, type Selection } from './archive/selection.ts';
+export {
+  cacheMarker,
+  createSelection,
+  everything,
+  type ExcludeMarker,
+  type Selection,
+  type SelectionRules,
+} from './archive/selection.ts';
 export { absolutePath, cleanPath, joinPath } from './archive/targets.ts';
 export { fileKinds, type Backend, type FileHandle, type FileKind, type ListedFile } from './backend/backend.ts';
 export { groupByDefault, groupSnapshots, parseGroupBy, type GroupBy, type GroupKey, type SnapshotGroup } from './browse/group.ts';
@@ -18,6 +25,8 @@ export {
   type SnapshotName,
   type TagList,
 } from './browse/select.ts';
+export { createLocalBackend, type LocalBackend, type LocalBackendOptions } from './backend/local.ts';
+export { createMemoryBackend } from './backend/memory.ts';
 export { databaseProfile, filesProfile, pagesProfile, type ChunkProfile } from './chunker/profile.ts';
 export type { CompressionLevel } from './compress/zstd.ts';
 export {

@@ -1,38 +1,46 @@
-import { CoffreError } from '../errors.ts';
-import { parseIndexFile } from '../format/index-file.ts';
-import { idToBytes, shortId } from '../ids.ts';
+import { decodeHexId } from '../format/hex.ts';
+import { scanIndexFile, type IndexVisitor } from '../format/index-scan.ts';
+import { shortId, type PackId } from '../ids.ts';
 import { inParallel, isSkippable, type Repository } from '../repository.ts';
 import { BlobTable } from './blob-table.ts';
 
 export type IndexLoadProgress = (done: { files: number; filesTotal: number }) => void;
 
+/** An index entry takes about this many bytes of a stored, compressed index file: a first guess at the table's size. */
+const storedBytesPerBlob = 90;
+
 /** All index files merged into one table. Unreadable ones are reported and skipped; `check` makes them errors. */
 export async function loadBlobTable(repository: Repository, progress?: IndexLoadProgress): Promise<BlobTable> {
   const files = await repository.listIds('index');
-  const table = new BlobTable();
+  const storedBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const table = new BlobTable(Math.ceil(storedBytes / storedBytesPerBlob));
+  const visitor = fillTable(table);
   let done = 0;
   await inParallel(files, repository.backend.connectionsMax, async ({ id }) => {
     try {
-      const bytes = await repository.loadUnpacked('index', id);
-      for (const pack of parseIndexFile(bytes).packs) {
-        const number = table.packNumber(pack.id);
-        for (const blob of pack.blobs) {
-          table.addLoaded(
-            blob.type,
-            idToBytes(blob.id),
-            number,
-            blob.offset,
-            blob.length,
-            blob.uncompressedLength ?? 0,
-          );
-        }
-      }
+      scanIndexFile(await repository.loadUnpacked('index', id), visitor);
     } catch (error) {
-      if (!isSkippable(error) && !(error instanceof CoffreError && error.code === 'REPO_FILE_DAMAGED')) throw error;
+      if (!isSkippable(error)) throw error;
       repository.host.warn({ about: `index ${shortId(id)} is unreadable and left out`, error });
     }
     done += 1;
     progress?.({ files: done, filesTotal: files.length });
   });
   return table;
+}
+
+/** One visitor for all files: each is scanned in one go, so they cannot mix. */
+function fillTable(table: BlobTable): IndexVisitor {
+  const id = Buffer.alloc(32);
+  let packNumber = 0;
+  return {
+    pack: (source, idAt) => {
+      decodeHexId(source, idAt, id, 0);
+      packNumber = table.packNumber(id.toString('hex') as string as PackId);
+    },
+    blob: (source, idAt, type, offset, length, uncompressedLength) => {
+      decodeHexId(source, idAt, id, 0);
+      table.addLoaded(type, id, packNumber, offset, length, uncompressedLength);
+    },
+  };
 }
