@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  constants,
   linkSync,
   lstatSync,
   mkdtempSync,
@@ -17,9 +18,10 @@ import { test } from 'node:test';
 import { toByteString, type ByteString } from '../format/bytestring.ts';
 import { createAccounts } from './accounts.ts';
 import { createFiles } from './files.ts';
-import { codeOf, openNative, putPath } from './native.ts';
+import { codeOf, loadFfi, oldStatusCalls, openNative, putPath, type StatusCalls } from './native.ts';
+import { statReader } from './stat.ts';
 import { systemClock, systemIdentity } from './system.ts';
-import { listXattrs, removeXattr, setXattr } from './xattr.ts';
+import { listXattrs, removeXattr, setXattr, xattrNames } from './xattr.ts';
 
 function scratchFolder(): { path: string; at(name: string): ByteString } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'coffre-host-'));
@@ -53,6 +55,27 @@ test('the two ways of reading a status agree on every kind of file', () => {
   const fd = fast.open(folder.at('file'));
   assert.deepEqual(fast.fstat(fd), fast.lstat(folder.at('file')));
   fast.close(fd);
+});
+
+test('the status calls of older libraries say the same as those of today', () => {
+  using folder = scratchFolder();
+  writeFileSync(join(folder.path, 'file'), 'twelve bytes');
+  const native = openNative();
+  const ffi = loadFfi();
+  if (native === undefined || ffi === undefined) return;
+  let old: StatusCalls;
+  try {
+    old = oldStatusCalls(ffi);
+  } catch {
+    return; // musl never had them
+  }
+  const [status, other] = [native.scratch(256), native.scratch(256)];
+  const path = putPath(native.path, folder.at('file'));
+  assert.equal(native.calls.lstat(path, status.address), 0);
+  assert.equal(old.lstat(path, other.address), 0);
+  assert.deepEqual(statReader(other.buffer, process.arch)(), statReader(status.buffer, process.arch)());
+  assert.equal(old.fstatat(-100, path, other.address, 0x100), 0);
+  assert.deepEqual(statReader(other.buffer, process.arch)(), statReader(status.buffer, process.arch)());
 });
 
 test('a missing path, a file used as a folder, a path too long and a NUL each have their code', () => {
@@ -101,6 +124,8 @@ test(
     writeFileSync(join(folder.path, 'file'), '');
     symlinkSync('file', join(folder.path, 'link'));
     assert.deepEqual(listXattrs(native, folder.at('file')), []);
+  const onLink = openSync(join(folder.path, 'link'), 0o10000000 | constants.O_NOFOLLOW); // O_PATH
+  const linkHandle = `/proc/self/fd/${onLink}` as ByteString;
     const first = { name: 'user.first', value: Buffer.from([0, 255, 10]) };
     try {
       setXattr(native, folder.at('file'), first);
@@ -109,7 +134,7 @@ test(
       throw error;
     }
     setXattr(native, folder.at('file'), { name: 'user.empty', value: null });
-    setXattr(native, folder.at('link'), { name: 'trusted.link', value: Buffer.from('on the link') });
+    setXattr(native, linkHandle, { name: 'trusted.link', value: Buffer.from('on the link') });
     const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
     assert.deepEqual([...listXattrs(native, folder.at('file'))].sort(byName), [
       { name: 'user.empty', value: Buffer.alloc(0) },
@@ -120,7 +145,7 @@ test(
       ['trusted.link'],
     );
     const large = { name: 'trusted.large', value: Buffer.alloc(3000, 7) };
-    setXattr(native, folder.at('link'), large);
+    setXattr(native, linkHandle, large);
     assert.deepEqual(
       listXattrs(native, folder.at('link')).find((a) => a.name === large.name),
       large,
@@ -128,6 +153,8 @@ test(
     removeXattr(native, folder.at('file'), 'user.empty');
     assert.deepEqual(createFiles().listXattrs(folder.at('file')), [first]);
     assert.throws(() => removeXattr(native, folder.at('file'), 'user.empty'), { code: 'ENODATA' });
+  assert.deepEqual(xattrNames(native, linkHandle).sort(), ['trusted.large', 'trusted.link']);
+  closeSync(onLink);
     assert.throws(() => listXattrs(native, folder.at('absent')), { code: 'ENOENT' });
   },
 );

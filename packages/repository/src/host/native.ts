@@ -8,21 +8,17 @@ import { getSystemErrorName } from 'node:util';
 import type { ByteString } from '../format/bytestring.ts';
 
 const signatures = {
-  lstat: { arguments: ['pointer', 'pointer'], return: 'i32' },
-  fstat: { arguments: ['i32', 'pointer'], return: 'i32' },
   open: { arguments: ['pointer', 'i32', 'u32'], return: 'i32' },
   openat: { arguments: ['i32', 'pointer', 'i32', 'u32'], return: 'i32' },
   close: { arguments: ['i32'], return: 'i32' },
-  write: { arguments: ['i32', 'buffer', 'u64'], return: 'i64' },
   pwrite: { arguments: ['i32', 'buffer', 'u64', 'i64'], return: 'i64' },
-  pread: { arguments: ['i32', 'buffer', 'u64', 'i64'], return: 'i64' },
   ftruncate: { arguments: ['i32', 'i64'], return: 'i32' },
+  fsync: { arguments: ['i32'], return: 'i32' },
   mkdirat: { arguments: ['i32', 'pointer', 'u32'], return: 'i32' },
   mknodat: { arguments: ['i32', 'pointer', 'u32', 'u64'], return: 'i32' },
   symlinkat: { arguments: ['pointer', 'i32', 'pointer'], return: 'i32' },
   linkat: { arguments: ['i32', 'pointer', 'i32', 'pointer', 'i32'], return: 'i32' },
   unlinkat: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
-  renameat: { arguments: ['i32', 'pointer', 'i32', 'pointer'], return: 'i32' },
   fchmod: { arguments: ['i32', 'u32'], return: 'i32' },
   chmod: { arguments: ['pointer', 'u32'], return: 'i32' },
   fchown: { arguments: ['i32', 'u32', 'u32'], return: 'i32' },
@@ -31,10 +27,10 @@ const signatures = {
   utimensat: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
   llistxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i64' },
   lgetxattr: { arguments: ['pointer', 'pointer', 'pointer', 'u64'], return: 'i64' },
-  lsetxattr: { arguments: ['pointer', 'pointer', 'buffer', 'u64', 'i32'], return: 'i32' },
-  lremovexattr: { arguments: ['pointer', 'pointer'], return: 'i32' },
+  listxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i64' },
+  setxattr: { arguments: ['pointer', 'pointer', 'buffer', 'u64', 'i32'], return: 'i32' },
+  removexattr: { arguments: ['pointer', 'pointer'], return: 'i32' },
   flistxattr: { arguments: ['i32', 'pointer', 'u64'], return: 'i64' },
-  fgetxattr: { arguments: ['i32', 'pointer', 'pointer', 'u64'], return: 'i64' },
   fsetxattr: { arguments: ['i32', 'pointer', 'buffer', 'u64', 'i32'], return: 'i32' },
   fremovexattr: { arguments: ['i32', 'pointer'], return: 'i32' },
   syncfs: { arguments: ['i32'], return: 'i32' },
@@ -45,7 +41,27 @@ const signatures = {
   __errno_location: { arguments: [], return: 'pointer' },
 } as const satisfies FfiModule.FunctionDefinitions;
 
-export type NativeCalls = FfiModule.WrappedFunctionsFromDefinitions<typeof signatures>;
+/** glibc 2.33 and later, musl. */
+const statusSignatures = {
+  lstat: { arguments: ['pointer', 'pointer'], return: 'i32' },
+  fstat: { arguments: ['i32', 'pointer'], return: 'i32' },
+  fstatat: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
+} as const satisfies FfiModule.FunctionDefinitions;
+
+/** Before that the same calls had a version number in front. */
+const oldStatusSignatures = {
+  __lxstat: { arguments: ['i32', 'pointer', 'pointer'], return: 'i32' },
+  __fxstat: { arguments: ['i32', 'i32', 'pointer'], return: 'i32' },
+  __fxstatat: { arguments: ['i32', 'i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
+} as const satisfies FfiModule.FunctionDefinitions;
+
+export type StatusCalls = {
+  lstat(path: bigint, status: bigint): number;
+  fstat(fd: number, status: bigint): number;
+  fstatat(folder: number, name: bigint, status: bigint, flags: number): number;
+};
+
+export type NativeCalls = FfiModule.WrappedFunctionsFromDefinitions<typeof signatures> & StatusCalls;
 
 /** Memory that C may read and write: its address stays valid as long as the object lives. */
 export type Scratch = { readonly buffer: Buffer; readonly address: bigint };
@@ -74,7 +90,7 @@ export function openNative(): Native | undefined {
   if (ffi === undefined) return undefined;
   let calls: NativeCalls;
   try {
-    calls = ffi.dlopen(null, signatures).functions;
+    calls = { ...ffi.dlopen(null, signatures).functions, ...statusCalls(ffi) };
   } catch {
     return undefined; // an older libc, or the permission model forbids it
   }
@@ -94,8 +110,26 @@ export function openNative(): Native | undefined {
   };
 }
 
+function statusCalls(ffi: typeof FfiModule): StatusCalls {
+  try {
+    return ffi.dlopen(null, statusSignatures).functions;
+  } catch {
+    return oldStatusCalls(ffi);
+  }
+}
+
+export function oldStatusCalls(ffi: typeof FfiModule): StatusCalls {
+  const { __lxstat, __fxstat, __fxstatat } = ffi.dlopen(null, oldStatusSignatures).functions;
+  const version = process.arch === 'x64' ? 1 : 0;
+  return {
+    lstat: (path, status) => __lxstat(version, path, status),
+    fstat: (fd, status) => __fxstat(version, fd, status),
+    fstatat: (folder, name, status, flags) => __fxstatat(version, folder, name, status, flags),
+  };
+}
+
 /** Loading prints one ExperimentalWarning; exactly that one is dropped. */
-function loadFfi(): typeof FfiModule | undefined {
+export function loadFfi(): typeof FfiModule | undefined {
   const original = Object.getOwnPropertyDescriptor(process, 'emitWarning');
   const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = (warning: string | Error, ...rest: never[]) => {

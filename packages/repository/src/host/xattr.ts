@@ -24,14 +24,6 @@ export function listXattrs(native: Native, path: ByteString): readonly ExtendedA
   return valuesOf(native, names, (name, bytes) => calls.lgetxattr(address, name, data.address, bytes), path);
 }
 
-export function listXattrsOf(native: Native, fd: number): readonly ExtendedAttribute[] {
-  const { calls, data } = native;
-  const size = calls.flistxattr(fd, data.address, firstTry);
-  if (size === 0n) return none;
-  const names = namesOf(native, size, () => calls.flistxattr(fd, data.address, limit));
-  return valuesOf(native, names, (name, bytes) => calls.fgetxattr(fd, name, data.address, bytes));
-}
-
 function namesOf(native: Native, firstSize: bigint, again: () => bigint, path?: ByteString): string[] {
   const size = firstSize < 0n && native.errno() === tooSmall ? again() : firstSize;
   if (size < 0n) {
@@ -64,33 +56,38 @@ function valuesOf(
   return attributes;
 }
 
-/** The path must end in a handle that the caller holds (`/proc/self/fd/N/name`) when others can change the folder. */
-export function setXattr(native: Native, path: ByteString, { name, value }: ExtendedAttribute): void {
-  const bytes = value ?? Buffer.alloc(0);
-  const address = putPath(native.path, path);
-  const nameAddress = putPath(native.otherPath, toByteString(name));
-  if (native.calls.lsetxattr(address, nameAddress, bytes, BigInt(bytes.length), 0) !== 0) {
-    throw systemError(native.errno(), `lsetxattr ${name}`, path);
+/** An open file, or a path that ends in a handle (`/proc/self/fd/N`) and is therefore followed. */
+export type Attributed = number | ByteString;
+
+export function xattrNames(native: Native, target: Attributed): string[] {
+  const { calls, data } = native;
+  if (typeof target === 'number') {
+    const size = calls.flistxattr(target, data.address, firstTry);
+    return size === 0n ? [] : namesOf(native, size, () => calls.flistxattr(target, data.address, limit));
   }
+  const address = putPath(native.path, target);
+  const size = calls.listxattr(address, data.address, firstTry);
+  return size === 0n ? [] : namesOf(native, size, () => calls.listxattr(address, data.address, limit));
 }
 
-export function removeXattr(native: Native, path: ByteString, name: string): void {
-  const address = putPath(native.path, path);
-  const nameAddress = putPath(native.otherPath, toByteString(name));
-  if (native.calls.lremovexattr(address, nameAddress) !== 0) {
-    throw systemError(native.errno(), `lremovexattr ${name}`, path);
-  }
-}
-
-export function setXattrOf(native: Native, fd: number, { name, value }: ExtendedAttribute): void {
+export function setXattr(native: Native, target: Attributed, { name, value }: ExtendedAttribute): void {
+  const { calls } = native;
   const bytes = value ?? Buffer.alloc(0);
   const nameAddress = putPath(native.otherPath, toByteString(name));
-  if (native.calls.fsetxattr(fd, nameAddress, bytes, BigInt(bytes.length), 0) !== 0) {
-    throw systemError(native.errno(), `fsetxattr ${name}`);
-  }
+  const size = BigInt(bytes.length);
+  const result =
+    typeof target === 'number'
+      ? calls.fsetxattr(target, nameAddress, bytes, size, 0)
+      : calls.setxattr(putPath(native.path, target), nameAddress, bytes, size, 0);
+  if (result !== 0) throw systemError(native.errno(), `setxattr ${name}`);
 }
 
-export function removeXattrOf(native: Native, fd: number, name: string): void {
+export function removeXattr(native: Native, target: Attributed, name: string): void {
+  const { calls } = native;
   const nameAddress = putPath(native.otherPath, toByteString(name));
-  if (native.calls.fremovexattr(fd, nameAddress) !== 0) throw systemError(native.errno(), `fremovexattr ${name}`);
+  const result =
+    typeof target === 'number'
+      ? calls.fremovexattr(target, nameAddress)
+      : calls.removexattr(putPath(native.path, target), nameAddress);
+  if (result !== 0) throw systemError(native.errno(), `removexattr ${name}`);
 }
