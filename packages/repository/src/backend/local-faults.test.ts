@@ -103,6 +103,29 @@ describe('a local save under faults', () => {
     assert.equal(places, 8);
   });
 
+  test('the bytes are flushed before the name appears, and the folder after', async () => {
+    const files = withLocalFaults(nodeLocalFiles, () => undefined);
+    const path = await freshRepository();
+    await createLocalBackend({ path, files }).save(file, parts);
+    const operations = files.calls.map(({ operation, path: place }) => `${operation} ${place.slice(path.length + 1)}`);
+    const shown = operations.map((operation) =>
+      operation.replace(/-tmp-[0-9a-f]{16}$/, '-tmp').replace(file.name, 'ID'),
+    );
+    assert.deepEqual(shown, [
+      'stat config',
+      'createFile data/ab/ID-tmp',
+      'makeFolder data/ab',
+      'syncFolder data',
+      'createFile data/ab/ID-tmp',
+      'write data/ab/ID-tmp',
+      'sync data/ab/ID-tmp',
+      'close data/ab/ID-tmp',
+      'chmod data/ab/ID-tmp',
+      'rename data/ab/ID-tmp',
+      'syncFolder data/ab',
+    ]);
+  });
+
   test('a full disk that also refuses the removal of the temporary file is still BACKEND_FULL', async () => {
     const path = await freshRepository();
     const backend = open(

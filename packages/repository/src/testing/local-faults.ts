@@ -86,9 +86,9 @@ export function withLocalFaults(files: LocalFiles, plan: LocalFaultPlan): Faulty
       meet('makeFolder', path);
       return files.makeFolder(path, mode);
     },
-    async *readFolder(path) {
+    async readFolder(path) {
       meet('readFolder', path);
-      yield* files.readFolder(path);
+      return files.readFolder(path);
     },
     async syncFolder(path) {
       meet('syncFolder', path);
