@@ -1,5 +1,6 @@
 /** The public door of `@coffre/repository`. Everything else is internal. */
 export { backup, type BackupOptions, type BackupResult, type StreamSource } from './archive/backup.ts';
+export { SourcePrefetch, type PrefetchOptions, type SourceTotals } from './archive/prefetch.ts';
 export { zeroCounters, type BackupCounters, type BackupEvent, type EntryChange } from './archive/report.ts';
 export {
   cacheMarker,
@@ -10,6 +11,7 @@ export {
   type SelectionRules,
 } from './archive/selection.ts';
 export { absolutePath, cleanPath, joinPath } from './archive/targets.ts';
+export { withDryRun } from './backend/dry-run.ts';
 export { fileKinds, type Backend, type FileHandle, type FileKind, type ListedFile } from './backend/backend.ts';
 export { groupByDefault, groupSnapshots, parseGroupBy, type GroupBy, type GroupKey, type SnapshotGroup } from './browse/group.ts';
 export {
@@ -26,7 +28,10 @@ export {
   type TagList,
 } from './browse/select.ts';
 export { createLocalBackend, type LocalBackend, type LocalBackendOptions } from './backend/local.ts';
+export { describeLocation, parseLocation, type Location } from './backend/location.ts';
 export { createMemoryBackend } from './backend/memory.ts';
+export { openBackend } from './backend/open-backend.ts';
+export { withRetry, type RetryEvent, type RetryOptions } from './backend/retry.ts';
 export { databaseProfile, filesProfile, pagesProfile, type ChunkProfile } from './chunker/profile.ts';
 export type { CompressionLevel } from './compress/zstd.ts';
 export {
@@ -38,7 +43,8 @@ export {
   type ErrorDetail,
 } from './errors.ts';
 export { byteStringOf, bytesOf, toByteString, toText, type ByteString } from './format/bytestring.ts';
-export type { Snapshot, SnapshotSummary } from './format/snapshot.ts';
+export { modeText } from './format/mode.ts';
+export { encodeSnapshot, type Snapshot, type SnapshotSummary } from './format/snapshot.ts';
 export { formatLocal, formatTimestamp, parseTimestamp, timestampNs, timestampOfNs } from './format/time.ts';
 export { type NodeType, type Timestamp, type TreeNode } from './format/tree.ts';
 export type { Host, Warning } from './host/context.ts';
@@ -86,5 +92,6 @@ export {
   type Repository,
   type StoredSnapshot,
 } from './repository.ts';
+export { matchesComponent, parseComponent, type ComponentPattern } from './select/glob.ts';
 export { anyOf, compilePatterns, type PathMatcher } from './select/patterns.ts';
 export { decodeText, parsePatternFile } from './select/pattern-file.ts';

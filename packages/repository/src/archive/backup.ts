@@ -5,6 +5,7 @@ import { toText, type ByteString } from '../format/bytestring.ts';
 import { encodeSnapshot, type Snapshot, type SnapshotSummary } from '../format/snapshot.ts';
 import { formatLocal, timestampNs, timestampOfNs } from '../format/time.ts';
 import { encodeNode, type Timestamp, type TreeNode } from '../format/tree.ts';
+import type { Files } from '../host/files.ts';
 import type { BlobId, SnapshotId } from '../ids.ts';
 import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
@@ -34,6 +35,8 @@ export type BackupOptions = {
   readonly stream?: StreamSource;
   readonly workingFolder: ByteString;
   readonly selection?: Selection;
+  /** Reads the source instead of the host's own files: a prefetch that has seen part of it already. */
+  readonly files?: Files;
   readonly hostname?: string;
   readonly tags?: readonly string[];
   /** Exclude patterns as the snapshot records them. */
@@ -188,7 +191,8 @@ type FolderWork = {
 
 async function saveFolders(work: FolderWork): Promise<BlobId> {
   const { indexed, options } = work;
-  const { host } = indexed.repository;
+  const files = options.files ?? indexed.repository.host.files;
+  const host = { ...indexed.repository.host, files };
   const walk = new SourceWalk({
     host,
     indexed,
@@ -204,12 +208,11 @@ async function saveFolders(work: FolderWork): Promise<BlobId> {
     report: options.report,
     signal: options.signal,
   });
-  const targets = planTargets(presentPaths(work), (folder) => host.files.listNames(folder));
+  const targets = planTargets(presentPaths(work, files), (folder) => files.listNames(folder));
   return await walk.save(targets, work.parent?.snapshot.tree);
 }
 
-function presentPaths({ indexed, options, counters }: FolderWork): ByteString[] {
-  const { files } = indexed.repository.host;
+function presentPaths({ options, counters }: FolderWork, files: Files): ByteString[] {
   const present: ByteString[] = [];
   for (const path of options.paths ?? []) {
     try {
