@@ -1,0 +1,57 @@
+/** A backup of what a program prints, or of what arrives on stdin. */
+import { spawn } from 'node:child_process';
+import { CoffreError, toByteString } from '@coffre/repository';
+import type { StreamSource } from '@coffre/repository';
+import type { InputStream } from './prompt.ts';
+
+/** `name` may hold folders; a leading slash is added. */
+export function streamPath(name: string): StreamSource['path'] {
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  const resolved: string[] = [];
+  for (const part of parts) {
+    if (part === '..') resolved.pop();
+    else resolved.push(part);
+  }
+  if (resolved.length === 0) throw new CoffreError('USAGE', `--stdin-filename ${JSON.stringify(name)} is no file name`);
+  return toByteString(`/${resolved.join('/')}`);
+}
+
+export function stdinSource(path: StreamSource['path'], stdin: InputStream): StreamSource {
+  return { path, bytes: stdin };
+}
+
+/** Starts the program without a shell. Nothing is published unless it ends with exit code 0. */
+export async function commandSource(
+  path: StreamSource['path'],
+  words: readonly string[],
+  signal: AbortSignal,
+): Promise<StreamSource> {
+  const [program, ...args] = words;
+  if (program === undefined) {
+    throw new CoffreError('USAGE', 'no command was given to --stdin-from-command', { hint: 'Write it after `--`: -- pg_dump shop.' });
+  }
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error) => reject(commandFailed(`failed to start command: ${error.message}`, error)));
+  });
+  const stop = (): void => void child.kill('SIGTERM');
+  signal.addEventListener('abort', stop);
+  const ended = new Promise<void>((resolve, reject) => {
+    child.once('close', (code, killedBy) => {
+      signal.removeEventListener('abort', stop);
+      if (code === 0) resolve();
+      else reject(commandFailed(`command failed: ${code === null ? `signal: ${killedBy ?? 'unknown'}` : `exit status ${code}`}`));
+    });
+  });
+  // Looked at after the last byte; the exit may come before.
+  ended.catch(() => undefined);
+  return { path, bytes: child.stdout, ended };
+}
+
+function commandFailed(message: string, cause?: unknown): CoffreError {
+  return new CoffreError('SOURCE_COMMAND_FAILED', message, {
+    hint: 'Nothing was saved. What the command wrote to its standard error is above.',
+    cause,
+  });
+}

@@ -1,0 +1,33 @@
+/** The local cache: journals of interrupted backups and notes on locks, by repository. Losing it loses no data. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { GlobalOptions } from './global-options.ts';
+import type { Environment } from './global-options.ts';
+
+/** A folder of our own, also where restic's cache was pointed to. */
+export function cacheBase(globals: Pick<GlobalOptions, 'cacheDir'>, environment: Environment): string {
+  if (globals.cacheDir !== undefined) return join(globals.cacheDir, 'coffre');
+  return join(environment['XDG_CACHE_HOME'] || join(environment['HOME'] || homedir(), '.cache'), 'coffre');
+}
+
+const tag = 'Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of coffre and need not be backed up.\n';
+
+/** Undefined when no cache is wanted or none can be made; nothing depends on it. */
+export function repositoryCache(
+  globals: Pick<GlobalOptions, 'cacheDir' | 'noCache'>,
+  environment: Environment,
+  repositoryId: string,
+): string | undefined {
+  if (globals.noCache) return undefined;
+  const base = cacheBase(globals, environment);
+  const folder = join(base, repositoryId);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const tagFile = join(base, 'CACHEDIR.TAG');
+    if (!existsSync(tagFile)) writeFileSync(tagFile, tag);
+    return folder;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,85 @@
+import { CoffreError, describeLocation, initRepository, isCoffreError } from '@coffre/repository';
+import type { Command } from '@commander-js/extra-typings';
+import type { Cli } from './cli.ts';
+import { repositoryLocation } from './global-options.ts';
+import type { Printer } from './output/printer.ts';
+import { givenPassword } from './password.ts';
+import { askNewPassword, createHost, openAccess, openStorage } from './repository-access.ts';
+import { addSecondaryRepository, readSecondaryRepository } from './secondary-repository.ts';
+import type { SecondaryOptions } from './secondary-repository.ts';
+import { usage } from './values.ts';
+
+export function defineInit(command: Command, cli: Cli): void {
+  addSecondaryRepository(command.argument('[none...]'))
+    .option('--copy-chunker-params', 'cut files as the repository of --from-repo does, so that copies share data')
+    .option('--repository-version <version>', '1, 2, latest or stable', 'stable')
+    .action(async (none, options) => {
+      if (none.length > 0) throw usage('the init command expects no arguments, only options');
+      const version = versionOf(options.repositoryVersion);
+      const printer = cli.printer();
+      const polynomial = await polynomialOf(cli, options, printer);
+      const globals = cli.globals();
+      const location = repositoryLocation(globals);
+      const password = givenPassword(globals.password) ?? (await askNewPassword(cli, 'enter password for new repository: '));
+      const host = createHost(printer);
+      await using repository = await create(location, () =>
+        initRepository({
+          backend: openStorage(location, host, printer),
+          host,
+          password,
+          version,
+          ...(polynomial === undefined ? {} : { polynomial }),
+        }),
+      );
+      const place = describeLocation(location);
+      const { id } = repository.config;
+      if (printer.json) printer.message({ message_type: 'initialized', id, repository: place });
+      else sayCreated(printer, { id, place, copied: polynomial !== undefined });
+    });
+}
+
+function versionOf(text: string): 1 | 2 {
+  if (text === 'latest' || text === 'stable' || text === '' || text === '2') return 2;
+  if (text === '1') return 1;
+  throw usage(`there is no repository version ${JSON.stringify(text)}`, 'Use 1, 2, latest or stable.');
+}
+
+async function polynomialOf(
+  cli: Cli,
+  options: SecondaryOptions & { copyChunkerParams?: true | undefined },
+  printer: Printer,
+): Promise<bigint | undefined> {
+  if (options.copyChunkerParams !== true) {
+    const isNamed = options.fromRepo !== undefined || options.fromRepositoryFile !== undefined;
+    if (isNamed) throw usage('Secondary repository must only be specified when copying the chunker parameters');
+    return undefined;
+  }
+  const source = readSecondaryRepository(options, cli.environment);
+  if (source === undefined) throw usage('Please specify a source repository location (--from-repo or --from-repository-file)');
+  await using repository = await openAccess(cli, source, printer);
+  return repository.config.chunkerPolynomial;
+}
+
+/** As restic says it; programs tell "exists already" from other failures by these words. */
+async function create<T>(location: string, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make();
+  } catch (error) {
+    if (!isCoffreError(error)) throw error;
+    const place = describeLocation(location);
+    const why = error.code === 'REPO_EXISTS' ? 'config file already exists' : error.message;
+    throw new CoffreError(error.code, `create repository at ${place} failed: ${why}`, {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      cause: error,
+    });
+  }
+}
+
+function sayCreated(printer: Printer, created: { id: string; place: string; copied: boolean }): void {
+  printer.normal(`created restic repository ${created.id.slice(0, 10)} at ${created.place}`);
+  if (created.copied) printer.normal(' with chunker parameters copied from secondary repository');
+  printer.normal('');
+  printer.normal('Please note that knowledge of your password is required to access');
+  printer.normal('the repository. Losing your password means that your data is');
+  printer.normal('irrecoverably lost.');
+}

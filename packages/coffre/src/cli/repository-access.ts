@@ -1,0 +1,107 @@
+/** From an address and a password to an open repository, with restic's sentences where programs look for them. */
+import { CoffreError, describeLocation, isCoffreError, messageOf, openBackend, openRepository, parseLocation, withDryRun, withRetry } from '@coffre/repository';
+import type { Backend, Host, Repository } from '@coffre/repository';
+import type { Cli } from './cli.ts';
+import type { Printer } from './output/printer.ts';
+import { formatGoDuration } from './output/format.ts';
+import { emptyPasswordRefused, givenPassword } from './password.ts';
+import type { PasswordSource } from './password.ts';
+import { askHidden, readFirstLine } from './prompt.ts';
+import { systemHost } from './system-host.ts';
+import { usage } from './values.ts';
+
+export type Access = {
+  readonly location: string;
+  readonly password: PasswordSource;
+  readonly keyHint: string | undefined;
+  /** What is written is forgotten. */
+  readonly dryRun?: boolean;
+};
+
+const passwordTriesMax = 3;
+
+export function createHost(printer: Printer): Host {
+  return systemHost(({ about, error }) => printer.error(`Warning: ${about}: ${messageOf(error)}`));
+}
+
+/** The storage behind an address; nothing is read yet. @throws {CoffreError} BACKEND_URL, NOT_BUILT_YET */
+export function openStorage(location: string, host: Host, printer: Printer): Backend {
+  const backend = openBackend(parseLocation(location), { random: host.random });
+  return withRetry(backend, {
+    clock: host.clock,
+    random: host.random,
+    report: ({ about, delayMs, error }) =>
+      printer.error(`${about} returned error, retrying after ${formatGoDuration(delayMs)}: ${error.message}`),
+  });
+}
+
+/** Opens with the password given, or asks a person (three times), or takes the first line of stdin. */
+export async function openAccess(cli: Cli, access: Access, printer: Printer): Promise<Repository> {
+  const given = givenPassword(access.password);
+  const host = createHost(printer);
+  const storage = openStorage(access.location, host, printer);
+  const backend = access.dryRun === true ? withDryRun(storage) : storage;
+  try {
+    await requireConfig(backend, access.location);
+    if (given !== undefined) return await openWith(backend, host, given, access.keyHint);
+    return await openAsking(cli, { backend, host, keyHint: access.keyHint }, printer);
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+async function openWith(backend: Backend, host: Host, password: string, keyHint: string | undefined): Promise<Repository> {
+  return await openRepository({ backend, host, password, ...(keyHint === undefined ? {} : { keyHint }) });
+}
+
+async function openAsking(
+  cli: Cli,
+  parts: { backend: Backend; host: Host; keyHint: string | undefined },
+  printer: Printer,
+): Promise<Repository> {
+  const tries = cli.terminal.inputIsTerminal ? passwordTriesMax : 1;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const password = await askPassword(cli, 'enter password for repository: ');
+      return await openWith(parts.backend, parts.host, password, parts.keyHint);
+    } catch (error) {
+      const canRepeat = isCoffreError(error, 'REPO_PASSWORD_WRONG') || isCoffreError(error, 'REPO_PASSWORD_MISSING');
+      if (!canRepeat || attempt >= tries) throw error;
+      printer.error(`${messageOf(error)}. Try again`);
+    }
+  }
+}
+
+/** @throws {CoffreError} REPO_PASSWORD_MISSING when nothing was typed */
+export async function askPassword(cli: Cli, question: string, option?: string): Promise<string> {
+  const password = cli.terminal.inputIsTerminal
+    ? await askHidden(cli.stdin, cli.stderr, question, cli.signal)
+    : await readFirstLine(cli.stdin);
+  if (password === '') throw emptyPasswordRefused(option);
+  return password;
+}
+
+/** Twice where a person types, so that a slip does not lock everybody out. */
+export async function askNewPassword(cli: Cli, question: string, option?: string): Promise<string> {
+  const first = await askPassword(cli, question, option);
+  if (cli.terminal.inputIsTerminal && (await askPassword(cli, 'enter password again: ', option)) !== first) {
+    throw usage('passwords do not match');
+  }
+  return first;
+}
+
+/** Before the password is asked for: is there anything it could open? */
+async function requireConfig(backend: Backend, location: string): Promise<void> {
+  try {
+    await backend.stat({ kind: 'config' });
+  } catch (error) {
+    if (!isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
+    const place = describeLocation(location);
+    throw new CoffreError(
+      'REPO_NOT_FOUND',
+      `repository does not exist: unable to open config file: ${error.message}\nIs there a repository at the following location?\n${place}`,
+      { hint: 'Check the address, or make a repository with `coffre init`.', cause: error },
+    );
+  }
+}

@@ -1,0 +1,122 @@
+/** An open repository for the length of one verb, with its lock. */
+import { acquireLock, isCoffreError, messageOf } from '@coffre/repository';
+import type { HeldLock, Repository } from '@coffre/repository';
+import type { Cli } from './cli.ts';
+import { repositoryLocation } from './global-options.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { formatFixed } from './output/format.ts';
+import type { Printer } from './output/printer.ts';
+import { openAccess } from './repository-access.ts';
+
+/** `read` goes on with a warning where no lock can be written, except beside somebody's exclusive lock. */
+export type LockWish = 'none' | 'read' | 'shared' | 'exclusive';
+
+export class Session implements AsyncDisposable {
+  readonly repository: Repository;
+  readonly printer: Printer;
+  readonly globals: GlobalOptions;
+  /** Settles when the lock is held, or cannot be had. Nothing is written or shown before. */
+  readonly locked: Promise<void>;
+  /** Aborts on a signal, when the lock cannot be had, and when it is lost. */
+  readonly signal: AbortSignal;
+  readonly #held: Promise<HeldLock | undefined>;
+
+  constructor(parts: {
+    repository: Repository;
+    printer: Printer;
+    globals: GlobalOptions;
+    signal: AbortSignal;
+    lock: (signal: AbortSignal) => Promise<HeldLock | undefined>;
+  }) {
+    this.repository = parts.repository;
+    this.printer = parts.printer;
+    this.globals = parts.globals;
+    const lost = new AbortController();
+    this.signal = AbortSignal.any([parts.signal, lost.signal]);
+    this.#held = parts.lock(this.signal);
+    this.locked = this.#held.then(
+      (lock) => lock?.signal.addEventListener('abort', () => lost.abort(lock.signal.reason)),
+      (error: unknown) => {
+        lost.abort(error);
+        throw error;
+      },
+    );
+    // Whoever works beside the wait looks at it in the end; until then it is not a stray rejection.
+    this.locked.catch(() => undefined);
+  }
+
+  /** Reads beside the wait for the lock; what was read counts only once the lock is held. */
+  async reading<T>(read: () => Promise<T>): Promise<T> {
+    const [result] = await Promise.all([read(), this.locked]);
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const held = await this.#held.catch(() => undefined);
+    await held?.[Symbol.asyncDispose]();
+    await this.repository[Symbol.asyncDispose]();
+  }
+}
+
+export type SessionOptions = {
+  /** Come back while the lock is still being waited for; the verb awaits `locked` itself. */
+  readonly besideLock?: boolean;
+  readonly printer?: Printer;
+  /** The storage pretends: what is written is forgotten. */
+  readonly dryRun?: boolean;
+};
+
+/** Opens and locks. `--no-lock` is honoured for reading only; a verb that writes refuses or ignores it itself. */
+export async function openSession(cli: Cli, wish: LockWish, options: SessionOptions = {}): Promise<Session> {
+  const { printer = cli.printer(), besideLock = false, dryRun = false } = options;
+  const globals = cli.globals();
+  const startedMs = performance.now();
+  const { password, keyHint } = globals;
+  const repository = await openAccess(cli, { location: repositoryLocation(globals), password, keyHint, dryRun }, printer);
+  const openedMs = performance.now();
+  sayOpened(repository, globals, printer);
+  const lock = wish === 'read' && globals.noLock ? 'none' : wish;
+  const session = new Session({
+    repository,
+    printer,
+    globals,
+    signal: cli.signal,
+    lock: (signal) => lockFor(repository, lock, { retryMs: globals.retryLockMs, signal, printer }),
+  });
+  const lockedText = (): string => formatFixed((performance.now() - openedMs) / 1000, 3);
+  const openedText = formatFixed((openedMs - startedMs) / 1000, 3);
+  void session.locked.then(
+    () => printer.debug(`opened in ${openedText}s, most of it for the key; waited ${lockedText()}s for the lock`),
+    () => undefined,
+  );
+  if (besideLock) return session;
+  try {
+    await session.locked;
+    return session;
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function sayOpened({ config }: Repository, globals: GlobalOptions, printer: Printer): void {
+  const compression = config.version >= 2 ? `, compression level ${globals.compression}` : '';
+  printer.forPeople(`repository ${config.id.slice(0, 8)} opened (version ${config.version}${compression})`);
+}
+
+async function lockFor(
+  repository: Repository,
+  wish: LockWish,
+  options: { retryMs: number; signal: AbortSignal; printer: Printer },
+): Promise<HeldLock | undefined> {
+  if (wish === 'none') return undefined;
+  const { retryMs, signal, printer } = options;
+  try {
+    return await acquireLock(repository, { exclusive: wish === 'exclusive', retryMs, signal });
+  } catch (error) {
+    const isOthers = isCoffreError(error, 'REPO_LOCKED') || isCoffreError(error, 'INTERRUPTED');
+    if (wish !== 'read' || isOthers || !isCoffreError(error)) throw error;
+    printer.error(`Warning: reading without a lock: ${messageOf(error)}`);
+    return undefined;
+  }
+}

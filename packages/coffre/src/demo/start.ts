@@ -1,0 +1,208 @@
+/**
+ * `coffre start`: the whole way once, on this machine, with proof. Backs up, verifies, restores into a scratch folder,
+ * compares. Without paths it makes a small application first; with paths it takes the user's own folders.
+ */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  CoffreError,
+  toByteString,
+  toText,
+  type ByteString,
+  type Host,
+  type SnapshotId,
+  type Timestamp,
+} from '@coffre/repository';
+import { quoteName } from '../cli/output/display.ts';
+import { formatBytes } from '../cli/output/format.ts';
+import type { Printer } from '../cli/output/printer.ts';
+import { addTodaysPhoto, databaseName, makeApplication } from './application.ts';
+import { compareFolders, emptyComparison, type FolderComparison } from './compare-folders.ts';
+import { copyDatabase, proveDatabase, type DatabaseProof, type DatabaseTruth } from './database-copy.ts';
+import { Narration } from './narration.ts';
+import { unitsIn, unitsInTheWorld } from './shop.ts';
+import { RunningShop } from './shop-process.ts';
+import { claimTrialFolder, trialPassword, type TrialFolder } from './trial-folder.ts';
+import { TrialRepository, type SavedTrial } from './trial-repository.ts';
+import { applicationSources, measureSources, ownSources, requireSpace, type TrialSources } from './trial-sources.ts';
+import { sayComparison, sayNextCommands, sayOpening, sayOutcome, type Setting } from './trial-words.ts';
+
+export type StartRequest = {
+  /** As typed; seen from `workingFolder`. None: the small application. */
+  readonly paths: readonly string[];
+  /** Where the trial lives; `coffre-demo` when absent. */
+  readonly folder?: string | undefined;
+};
+
+export type StartDoors = {
+  readonly host: Host;
+  readonly printer: Printer;
+  readonly workingFolder: string;
+  readonly colors: boolean;
+  readonly signal: AbortSignal;
+};
+
+/** What a trial proved; the dashboard opens on this when it joins `coffre start`. */
+export type TrialOutcome = {
+  readonly folder: TrialFolder;
+  readonly snapshotId: SnapshotId;
+  readonly restored: { readonly sizeBytes: number; readonly durationMs: number };
+  readonly comparison: FolderComparison;
+  readonly database: DatabaseProof | undefined;
+};
+
+/** @throws {CoffreError} TRIAL_FOLDER_REFUSED, TRIAL_SPACE_SHORT, SOURCE_MISSING, TRIAL_DIFFERS, and those of the repository */
+export async function runStart(request: StartRequest, doors: StartDoors): Promise<TrialOutcome> {
+  const narration = new Narration(doors.printer, {
+    colors: doors.colors,
+    monotonicMs: () => doors.host.clock.monotonicMs(),
+  });
+  const folder = claimTrialFolder(resolve(doors.workingFolder, request.folder ?? 'coffre-demo'));
+  const trial = new Trial(folder, doors, narration);
+  return request.paths.length === 0 ? await trial.ofApplication() : await trial.ofOwn(request.paths);
+}
+
+type CopiedDatabase = { readonly path: string; readonly truth: DatabaseTruth };
+
+class Trial {
+  readonly #folder: TrialFolder;
+  readonly #doors: StartDoors;
+  readonly #narration: Narration;
+
+  constructor(folder: TrialFolder, doors: StartDoors, narration: Narration) {
+    this.#folder = folder;
+    this.#doors = doors;
+    this.#narration = narration;
+  }
+
+  async ofApplication(): Promise<TrialOutcome> {
+    const { made } = makeApplication(this.#folder.application);
+    if (!made) addTodaysPhoto(this.#folder.application);
+    const sources = applicationSources(this.#folder);
+    const repository = await this.#open(sources, { kind: 'application', made });
+    await using shop = await RunningShop.start(join(this.#folder.application, databaseName));
+    const database = await this.#copyDatabase();
+    const outcome = await this.#backUpAndProve(sources, repository, database);
+    const orders = await shop.stop();
+    this.#finish(outcome, { ordersMeanwhile: orders });
+    return outcome;
+  }
+
+  async ofOwn(typed: readonly string[]): Promise<TrialOutcome> {
+    const paths = typed.map((path) => toByteString(resolve(this.#doors.workingFolder, path)));
+    const sources = ownSources(paths, this.#folder);
+    const repository = await this.#open(sources, { kind: 'own', paths });
+    const outcome = await this.#backUpAndProve(sources, repository, undefined);
+    rmSync(this.#folder.restored, { recursive: true, force: true });
+    this.#finish(outcome, {});
+    return outcome;
+  }
+
+  async #open(sources: TrialSources, setting: Setting): Promise<TrialRepository> {
+    const { host, signal } = this.#doors;
+    const missing = sources.paths.filter((path) => sources.kind === 'own' && !existsSync(Buffer.from(path, 'latin1')));
+    if (missing.length > 0) {
+      throw new CoffreError('SOURCE_MISSING', `${missing.map((path) => quoteName(toText(path))).join(' and ')} does not exist`, {
+        hint: 'Check the spelling and whether the disk is mounted; nothing was saved.',
+      });
+    }
+    const size = await measureSources(sources, host.files, signal);
+    requireSpace(this.#folder.path, size);
+    const { password, made } = trialPassword(this.#folder, host.random);
+    sayOpening(this.#narration, this.#folder, setting, size);
+    return await TrialRepository.open(this.#folder, { host, password, fresh: made, signal });
+  }
+
+  async #copyDatabase(): Promise<CopiedDatabase> {
+    const { copies } = this.#folder;
+    const path = join(copies, 'shop.sqlite');
+    const { value } = await this.#narration.step('Copied', async () => {
+      const truth = await copyDatabase(join(this.#folder.application, databaseName), path, copies);
+      // Beside the copy and in the same backup, so that whoever restores it can prove it too.
+      writeFileSync(join(copies, 'shop.truth.json'), `${JSON.stringify(truth, null, 2)}\n`);
+      const rows = truth.tables.reduce((sum, table) => sum + table.rows, 0);
+      return {
+        value: truth,
+        lines: [`database: ${rows} rows in ${truth.tables.length} tables, one consistent moment while orders keep coming in`],
+        figures: { tables: truth.tables.length, rows },
+      };
+    });
+    return { path, truth: value };
+  }
+
+  async #backUpAndProve(
+    sources: TrialSources,
+    repository: TrialRepository,
+    database: CopiedDatabase | undefined,
+  ): Promise<TrialOutcome> {
+    await using opened = repository;
+    const saved = await opened.backUp(this.#narration, sources);
+    await opened.verify(this.#narration);
+    const restored = await opened.bringBack(this.#narration, saved);
+    const comparison = await this.#compare(sources, saved.startedAt);
+    const proof = database === undefined ? undefined : await this.#prove(database);
+    const outcome = { folder: this.#folder, snapshotId: saved.snapshotId, restored, comparison, database: proof };
+    this.#refuseDifferences(outcome);
+    return outcome;
+  }
+
+  async #compare(sources: TrialSources, since: Timestamp): Promise<FolderComparison> {
+    const { host, signal } = this.#doors;
+    const result = emptyComparison();
+    const owners = host.identity.uid === 0;
+    await this.#narration.step(
+      'Compared',
+      async () => {
+        for (const path of sources.paths) {
+          const restored = `${toByteString(this.#folder.restored)}${path}` as ByteString;
+          await compareFolders(path, restored, { files: host.files, since, skip: sources.skip, owners, signal }, result);
+        }
+        return { value: undefined, ...sayComparison(result, owners) };
+      },
+      () => `${result.files} files, ${formatBytes(result.sizeBytes)}`,
+    );
+    return result;
+  }
+
+  async #prove({ path, truth }: CopiedDatabase): Promise<DatabaseProof> {
+    const { value } = await this.#narration.step('Questioned', async () => {
+      const proof = proveDatabase(join(this.#folder.restored, path), truth, (opened) =>
+        unitsIn(opened) === unitsInTheWorld ? [] : ['stock and sales do not add up'],
+      );
+      const sound = proof.integrity.join() === 'ok' && proof.differences.length === 0;
+      const verdict = sound
+        ? `database: intact, ${proof.rows} rows in ${proof.tables} tables, each as it was at the moment of the copy; stock and sales add up`
+        : `database: ${[...proof.integrity.filter((line) => line !== 'ok'), ...proof.differences].join('; ')}`;
+      return { value: proof, lines: [verdict], figures: { ...proof } };
+    });
+    return value;
+  }
+
+  #refuseDifferences({ comparison, database }: TrialOutcome): void {
+    const broken = database === undefined ? [] : [...database.integrity.filter((line) => line !== 'ok'), ...database.differences];
+    if (comparison.differenceCount === 0 && broken.length === 0) return;
+    const first = comparison.differences.map(({ path, what }) => `  ${quoteName(toText(path))}: ${what}`);
+    throw new CoffreError(
+      'TRIAL_DIFFERS',
+      [`${comparison.differenceCount + broken.length} differences between what was saved and what was restored`, ...first, ...broken].join('\n'),
+      { hint: `The restored copy is kept in ${this.#folder.restored}; please report this.` },
+    );
+  }
+
+  #finish(outcome: TrialOutcome, extra: { ordersMeanwhile?: number }): void {
+    sayOutcome(this.#narration, outcome, extra);
+    sayNextCommands(this.#narration, outcome.folder, this.#doors.workingFolder);
+    this.#narration.message({
+      message_type: 'summary',
+      snapshot_id: outcome.snapshotId,
+      folder: outcome.folder.path,
+      restored_bytes: outcome.restored.sizeBytes,
+      restore_seconds: outcome.restored.durationMs / 1000,
+      files_compared: outcome.comparison.files,
+      differences: outcome.comparison.differenceCount,
+      ...(outcome.database === undefined ? {} : { database_rows: outcome.database.rows }),
+    });
+  }
+}
+
+export type { SavedTrial };
