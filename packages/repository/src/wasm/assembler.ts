@@ -136,13 +136,25 @@ export function assembleModule(functions: readonly FunctionSource[], memoryPages
 
 export type WasmMemory = { readonly buffer: ArrayBuffer };
 
+/** Compiled code; threads may share it. */
+export type WasmModule = object;
+
 /** The part of the engine's interface that is used; TypeScript has it only together with the whole browser. */
 declare const WebAssembly: {
-  Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
-  Instance: new (module: object) => { readonly exports: Readonly<Record<string, unknown>> };
+  Module: new (bytes: Uint8Array<ArrayBuffer>) => WasmModule;
+  Instance: new (module: WasmModule) => { readonly exports: Readonly<Record<string, unknown>> };
 };
 
-/** Compiles and starts a module that imports nothing. */
+export function compileModule(bytes: Uint8Array<ArrayBuffer>): WasmModule {
+  return new WebAssembly.Module(bytes);
+}
+
+/** Starts a module that imports nothing. */
+export function startModule<Exports>(module: WasmModule): Exports {
+  return new WebAssembly.Instance(module).exports as Exports;
+}
+
+/** Compiles and starts. */
 export function instantiate<Exports>(bytes: Uint8Array<ArrayBuffer>): Exports {
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as Exports;
+  return startModule(compileModule(bytes));
 }
