@@ -13,7 +13,16 @@ export {
 export { absolutePath, cleanPath, joinPath } from './archive/targets.ts';
 export { withDryRun } from './backend/dry-run.ts';
 export { fileKinds, type Backend, type FileHandle, type FileKind, type ListedFile } from './backend/backend.ts';
+export { findObjects, type FindObjectsEvent, type FoundObject, type WantedObjects } from './browse/find-objects.ts';
+export { findSnapshot, findSnapshots, type FoundSnapshot, type FoundSnapshots } from './browse/find-snapshot.ts';
+export { findFiles, type FindEvent, type FindOptions } from './browse/find.ts';
+export { diffTrees, type DiffCounts, type DiffEvent, type DiffOptions, type DiffStatistics } from './browse/diff.ts';
+export { findObjects, type FindObjectsEvent, type FoundObject, type WantedObjects } from './browse/find-objects.ts';
+export { findSnapshot, findSnapshots, type FoundSnapshot, type FoundSnapshots } from './browse/find-snapshot.ts';
+export { findFiles, type FindEvent, type FindOptions } from './browse/find.ts';
 export { groupByDefault, groupSnapshots, parseGroupBy, type GroupBy, type GroupKey, type SnapshotGroup } from './browse/group.ts';
+export { listTree, sortEntries, type ListedEntry, type ListEvent, type ListOptions, type SortMode } from './browse/ls.ts';
+export { listTree, sortEntries, type ListedEntry, type ListEvent, type ListOptions, type SortMode } from './browse/ls.ts';
 export {
   isEmptyFilter,
   isFutureDated,
@@ -27,11 +36,14 @@ export {
   type SnapshotName,
   type TagList,
 } from './browse/select.ts';
+export { findFolder, walkTree, type TreeVisitor } from './browse/walk.ts';
 export { createLocalBackend, type LocalBackend, type LocalBackendOptions } from './backend/local.ts';
 export { describeLocation, parseLocation, type Location } from './backend/location.ts';
 export { createMemoryBackend } from './backend/memory.ts';
 export { openBackend } from './backend/open-backend.ts';
 export { withRetry, type RetryEvent, type RetryOptions } from './backend/retry.ts';
+export { measure, statsModes, type Statistics, type StatsMode, type StatsProgress } from './browse/stats.ts';
+export { childPath, findFolder, walkTree, type TreeVisitor } from './browse/walk.ts';
 export { databaseProfile, filesProfile, pagesProfile, type ChunkProfile } from './chunker/profile.ts';
 export type { CompressionLevel } from './compress/zstd.ts';
 export {

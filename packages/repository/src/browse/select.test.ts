@@ -90,8 +90,8 @@ test('grouping takes host, paths and tags in any order, or nothing', () => {
   assert.deepEqual(
     groups.map(({ key, snapshots }) => [key, snapshots.length]),
     [
-      [{ hostname: '', paths: null, tags: ['x', 'y'] }, 2],
       [{ hostname: '', paths: null, tags: null }, 1],
+      [{ hostname: '', paths: null, tags: ['x', 'y'] }, 2],
     ],
   );
 });
