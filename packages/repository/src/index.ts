@@ -17,11 +17,7 @@ export { findObjects, type FindObjectsEvent, type FoundObject, type WantedObject
 export { findSnapshot, findSnapshots, type FoundSnapshot, type FoundSnapshots } from './browse/find-snapshot.ts';
 export { findFiles, type FindEvent, type FindOptions } from './browse/find.ts';
 export { diffTrees, type DiffCounts, type DiffEvent, type DiffOptions, type DiffStatistics } from './browse/diff.ts';
-export { findObjects, type FindObjectsEvent, type FoundObject, type WantedObjects } from './browse/find-objects.ts';
-export { findSnapshot, findSnapshots, type FoundSnapshot, type FoundSnapshots } from './browse/find-snapshot.ts';
-export { findFiles, type FindEvent, type FindOptions } from './browse/find.ts';
 export { groupByDefault, groupSnapshots, parseGroupBy, type GroupBy, type GroupKey, type SnapshotGroup } from './browse/group.ts';
-export { listTree, sortEntries, type ListedEntry, type ListEvent, type ListOptions, type SortMode } from './browse/ls.ts';
 export { listTree, sortEntries, type ListedEntry, type ListEvent, type ListOptions, type SortMode } from './browse/ls.ts';
 export {
   isEmptyFilter,
@@ -36,7 +32,6 @@ export {
   type SnapshotName,
   type TagList,
 } from './browse/select.ts';
-export { findFolder, walkTree, type TreeVisitor } from './browse/walk.ts';
 export { createLocalBackend, type LocalBackend, type LocalBackendOptions } from './backend/local.ts';
 export { describeLocation, parseLocation, type Location } from './backend/location.ts';
 export { createMemoryBackend } from './backend/memory.ts';
