@@ -21,7 +21,7 @@ import { ChunkStore, Cutting, nothingAdded, type AddedData } from './chunk-store
 import { describeEntry, type NodeOptions } from './node.ts';
 
 /** A file up to this size is one task; a longer one is cut in parallel segments of this size. */
-export const segmentBytes = 32 * 1024 * 1024;
+export const segmentBytes = 16 * 1024 * 1024;
 
 export type FileJob = { readonly path: ByteString; readonly name: ByteString };
 export type FilesPayload = {
@@ -267,7 +267,7 @@ export class ArchiveReader {
   }
 
   #giveBack(buffer: Buffer): void {
-    if (this.#spare.length < 2) this.#spare.push(buffer);
+    if (this.#spare.length < 1) this.#spare.push(buffer);
   }
 }
 

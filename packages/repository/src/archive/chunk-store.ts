@@ -24,7 +24,9 @@ export class ChunkStore {
   readonly #options: PackOptions;
   readonly #handOver: HandOver;
   #pack: PackBuffer;
-  #handing: Promise<ArrayBuffer | undefined> | undefined;
+  #handing: Promise<void> | undefined;
+  /** Buffers that came back: allocating 16 MiB for every pack is slow and leaves them to the garbage collector. */
+  readonly #spare: ArrayBuffer[] = [];
 
   constructor(segments: readonly SegmentMemory[], options: PackOptions, handOver: HandOver) {
     this.#segments = segments.map((memory) => new Segment(memory));
@@ -57,14 +59,16 @@ export class ChunkStore {
 
   async #sendPack(): Promise<void> {
     const full = this.#pack;
-    this.#pack = new PackBuffer('data', this.#options);
+    this.#pack = new PackBuffer('data', this.#options, this.#spare.pop());
     const finished = full.finish();
-    const recycled = await this.#handing;
-    if (recycled !== undefined && this.#pack.isEmpty) this.#pack = new PackBuffer('data', this.#options, recycled);
-    const handing = this.#handOver(finished);
+    const before = this.#handing;
+    const handing = this.#handOver(finished).then((buffer) => {
+      if (buffer !== undefined) this.#spare.push(buffer);
+    });
     // The next send awaits it and sees the failure; until then nobody listens.
     handing.catch(() => undefined);
     this.#handing = handing;
+    await before;
   }
 
   /** Hands over what is left; resolves when the owner has everything. */
@@ -72,6 +76,7 @@ export class ChunkStore {
     if (!this.#pack.isEmpty) await this.#sendPack();
     await this.#handing;
     this.#handing = undefined;
+    this.#spare.length = 0;
   }
 }
 

@@ -4,4 +4,4 @@ declare module 'node:crypto' {
   function createMac(algorithm: 'poly1305', key: NodeJS.ArrayBufferView): Mac;
 }
 
-export {};
+export type { Mac } from 'node:crypto';

@@ -11,6 +11,7 @@
 import { createCipheriv, createDecipheriv, createMac, timingSafeEqual } from 'node:crypto';
 import { assert, CoffreError } from '../errors.ts';
 import type { Random } from '../host/host.ts';
+import { release } from './release.ts';
 
 export type MasterKey = {
   /** 32 bytes */
@@ -23,7 +24,7 @@ export type MasterKey = {
 
 export const nonceBytes = 16;
 export const tagBytes = 16;
-export const sealOverheadBytes: 32 = 32;
+export const sealOverheadBytes = 32;
 
 /** Seals and opens many messages under one key. For one thread; hold one per worker. */
 export type Sealer = {
@@ -47,7 +48,7 @@ export function createSealer(key: MasterKey): Sealer {
     return createMac('poly1305', oneTimeKey).update(ciphertext).final();
   }
 
-  function sealInto(nonce: Buffer, plain: Uint8Array, out: Buffer, offset: number): number {
+  function write(nonce: Buffer, plain: Uint8Array, out: Buffer, offset: number): number {
     assert(nonce.length === nonceBytes && !isZero(nonce), 'a nonce is 16 bytes and not all zero');
     const size = plain.length + sealOverheadBytes;
     assert(offset + size <= out.length, 'the sealed message does not fit into its buffer');
@@ -55,28 +56,29 @@ export function createSealer(key: MasterKey): Sealer {
     out.set(nonce, offset);
     out.set(ciphertext, offset + nonceBytes);
     out.set(tagOf(nonce, ciphertext), offset + nonceBytes + ciphertext.length);
+    release(ciphertext);
     return size;
   }
 
-  function seal(plain: Uint8Array, random: Random): Buffer {
+  function sealed(plain: Uint8Array, random: Random): Buffer {
     const out = Buffer.allocUnsafeSlow(plain.length + sealOverheadBytes);
-    sealInto(drawNonce(random), plain, out, 0);
+    write(drawNonce(random), plain, out, 0);
     return out;
   }
 
-  function open(sealed: Uint8Array): Buffer {
-    if (sealed.length < sealOverheadBytes) {
-      throw new CoffreError('SEAL_BROKEN', `${sealed.length} bytes are too few for a sealed message`);
+  function open(message: Uint8Array): Buffer {
+    if (message.length < sealOverheadBytes) {
+      throw new CoffreError('SEAL_BROKEN', `${message.length} bytes are too few for a sealed message`);
     }
-    const nonce = sealed.subarray(0, nonceBytes);
-    const ciphertext = sealed.subarray(nonceBytes, sealed.length - tagBytes);
-    if (!timingSafeEqual(tagOf(nonce, ciphertext), sealed.subarray(sealed.length - tagBytes))) {
+    const nonce = message.subarray(0, nonceBytes);
+    const ciphertext = message.subarray(nonceBytes, message.length - tagBytes);
+    if (!timingSafeEqual(tagOf(nonce, ciphertext), message.subarray(message.length - tagBytes))) {
       throw new CoffreError('SEAL_BROKEN', 'the message authentication code does not match');
     }
     return createDecipheriv('aes-256-ctr', key.encrypt, nonce).update(ciphertext);
   }
 
-  return { sealInto, seal, open };
+  return { sealInto: write, seal: sealed, open };
 }
 
 /** For single messages; hold a {@link Sealer} where there are many. */

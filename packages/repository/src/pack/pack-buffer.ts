@@ -1,5 +1,6 @@
 import { drawNonce, sealOverheadBytes, type Sealer } from '../crypto/seal.ts';
 import { sha256, sha256Hex } from '../crypto/hash.ts';
+import { release } from '../crypto/release.ts';
 import { compressBlob, decompressBlob, type CompressionLevel } from '../compress/zstd.ts';
 import { encodeHeader, headerEntryBytes, type HeaderEntry } from '../format/pack-header.ts';
 import type { Random } from '../host/host.ts';
@@ -68,6 +69,7 @@ export class PackBuffer {
     this.#reserve(length);
     const offset = this.#used;
     sealer.sealInto(drawNonce(this.#options.random), body, this.#buffer, offset);
+    if (packed !== undefined) release(packed);
     this.#distrust(plain, packed !== undefined, offset, length);
     const blob: PackedBlob = {
       type: this.type,
@@ -86,7 +88,10 @@ export class PackBuffer {
   #distrust(plain: Uint8Array, compressed: boolean, offset: number, length: number): void {
     const opened = this.#options.sealer.open(this.#buffer.subarray(offset, offset + length));
     const back = compressed ? decompressBlob(opened, plain.byteLength) : opened;
-    assert(Buffer.compare(back, plain) === 0, 'a sealed blob does not open to what went in; the memory may be faulty');
+    const same = Buffer.compare(back, plain) === 0;
+    release(opened);
+    release(back);
+    assert(same, 'a sealed blob does not open to what went in; the memory may be faulty');
   }
 
   /** Seals the header, names the file. The buffer is given away; a new one is needed for more. */

@@ -1,6 +1,7 @@
 import type { CompressionLevel } from '../compress/zstd.ts';
 import type { MasterKey } from '../crypto/seal.ts';
 import type { SegmentMemory } from '../index/blob-table.ts';
+import type { WritingSetup } from '../restore/restore-tasks.ts';
 
 /** What a task returns: the answer and the buffers that move with it. */
 export type TaskHandler = (payload: unknown) => Promise<{ result: unknown; transfer?: readonly ArrayBuffer[] }>;
@@ -22,7 +23,7 @@ export type ArchiveSetup = {
   readonly readConcurrency: number;
 };
 export type CheckSetup = { readonly work: 'check'; readonly key: MasterKey };
-export type RestoreSetup = { readonly work: 'restore'; readonly key: MasterKey };
+export type RestoreSetup = { readonly work: 'restore'; readonly key: MasterKey; readonly target: WritingSetup };
 
 /** Structured clone turns Buffers into Uint8Arrays: make them Buffers again. */
 export function reviveKey(key: { encrypt: Uint8Array; macK: Uint8Array; macR: Uint8Array }): MasterKey {
