@@ -1,49 +1,30 @@
-/** Finds the other programs that the tests compare with. */
-import { execFileSync } from 'node:child_process';
+/** The restic that a test compares with. Where CI is set, a missing one fails the test instead of skipping it. */
 import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { findNewRestic, findOldRestic, type Peer } from './peers/peers.ts';
 
-/** `debian`: whatever the distribution packages (0.14 or later); `newest`: what JSON, exit codes and tree escapes are compared with. */
+/** `debian`: 0.14, the oracle of the format; `newest`: 0.19, of everything else. */
 export type ResticVersion = 'debian' | 'newest';
 
-export type Restic = { readonly path: string; readonly version: string };
-
-const projectFolder = join(import.meta.dirname, '..');
-/** Go 1.21, with its Unicode 15 tables, builds everything from here on. */
-const newestMinorMin = 17;
-
-function candidates(version: ResticVersion): (string | undefined)[] {
-  const inPath = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'restic'));
-  if (version === 'debian') return [process.env['RESTIC_DEBIAN_BINARY'], '/usr/bin/restic'];
-  return [process.env['RESTIC_BINARY'], '/opt/peers/restic', join(projectFolder, '.cache', 'peers', 'restic'), ...inPath];
+export function findRestic(version: ResticVersion): Peer | undefined {
+  if (version === 'debian') return findOldRestic();
+  return programAt(process.env['RESTIC_BINARY']) ?? findNewRestic() ?? programAt('/opt/peers/restic');
 }
 
-function versionOf(path: string | undefined): string | undefined {
+function programAt(path: string | undefined): Peer | undefined {
   if (path === undefined || path === '') return undefined;
   try {
     accessSync(path, constants.X_OK);
-    return /^restic (\S+)/.exec(execFileSync(path, ['version'], { encoding: 'utf8' }))?.[1];
+    const version = /^restic (\S+)/.exec(execFileSync(path, ['version'], { encoding: 'utf8' }))?.[1];
+    return version === undefined ? undefined : { path, version };
   } catch {
     return undefined;
   }
 }
 
-function isNew(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major > 0 || minor >= newestMinorMin;
-}
-
-export function findRestic(version: ResticVersion): Restic | undefined {
-  for (const path of candidates(version)) {
-    const found = versionOf(path);
-    if (path !== undefined && found !== undefined && (version === 'debian' || isNew(found))) return { path, version: found };
-  }
-  return undefined;
-}
-
-/** For `test(name, { skip: skipWithout(restic, 'restic') }, …)`. Where CI is set, a missing program fails instead. */
-export function skipWithout(program: { path: string } | undefined, name: string): string | false {
+/** For `test(name, { skip: skipWithout(restic, 'restic') }, …)`. */
+export function skipWithout(program: Peer | undefined, name: string): string | false {
   if (program !== undefined) return false;
-  if (process.env['CI'] === 'true') throw new Error(`${name} is not installed, and this test must not be skipped in CI`);
+  if (process.env['CI'] === 'true') throw new Error(`${name} is not installed, and in CI this test must run`);
   return `${name} is not installed`;
 }

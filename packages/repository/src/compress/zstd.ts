@@ -5,7 +5,12 @@ import { CoffreError, messageOf } from '../errors.ts';
 export type CompressionLevel = 'off' | 'fastest' | 'auto' | 'better' | 'max';
 
 /** Matched by speed to the levels of the same name in restic. */
-const zstdLevels: Readonly<Record<Exclude<CompressionLevel, 'off'>, number>> = { fastest: 1, auto: 3, better: 7, max: 13 };
+const zstdLevels: Readonly<Record<Exclude<CompressionLevel, 'off'>, number>> = {
+  fastest: 1,
+  auto: 3,
+  better: 7,
+  max: 13,
+};
 
 const outputSlackBytes = 1024;
 
@@ -39,7 +44,12 @@ export function decompressBlob(packed: Uint8Array, sizeBytes: number): Buffer {
 /** For files that do not say how large they become.
  *  @throws {CoffreError} REPO_FILE_DAMAGED when it is no frame or would give more than `sizeBytesMax` */
 export function decompressBounded(packed: Uint8Array, sizeBytesMax: number): Buffer {
-  return inflate(packed, sizeBytesMax, 'REPO_FILE_DAMAGED', Math.min(sizeBytesMax, Math.max(4 * packed.length, 64 * 1024)));
+  return inflate(
+    packed,
+    sizeBytesMax,
+    'REPO_FILE_DAMAGED',
+    Math.min(sizeBytesMax, Math.max(4 * packed.length, 64 * 1024)),
+  );
 }
 
 /** `expectedBytes` sizes the first output buffer. */
@@ -50,7 +60,10 @@ function inflate(
   expectedBytes: number,
 ): Buffer {
   try {
-    return zstdDecompressSync(packed, { maxOutputLength: Math.max(sizeBytesMax, 1), chunkSize: Math.max(expectedBytes, 64) });
+    return zstdDecompressSync(packed, {
+      maxOutputLength: Math.max(sizeBytesMax, 1),
+      chunkSize: Math.max(expectedBytes, 64),
+    });
   } catch (error) {
     throw new CoffreError(code, `compressed data cannot be read: ${messageOf(error)}`, { cause: error });
   }

@@ -1,6 +1,6 @@
 /** A name or path as the kernel knows it: bytes. Held as a string whose every char is one byte, so `<` orders by bytes. */
-declare const bytes: unique symbol;
-export type ByteString = string & { readonly [bytes]: true };
+declare const isBytes: unique symbol;
+export type ByteString = string & { readonly [isBytes]: true };
 
 const ascii = /^[\x00-\x7f]*$/;
 

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { CoffreError } from '../errors.ts';
 import { jsonText } from './gojson.ts';
-import { parseJson } from './parse-json.ts';
+import { parseJson, u32 } from './parse-json.ts';
 
 /** What rustic may add. The chunker members and `append_only` are honoured; all are kept when the file is written again. */
 export type ForeignConfig = {
@@ -29,26 +29,33 @@ export type RepositoryConfig = {
   readonly foreign: ForeignConfig;
 };
 
-const size = z.int().min(1).max(2 ** 32 - 1);
-
 const schema = z.looseObject({
   version: z.int(),
   id: z.string().regex(/^[0-9a-f]{64}$/),
   chunker_polynomial: z.string().regex(/^[0-9a-fA-F]{1,16}$/),
   chunker: z.enum(['Rabin', 'FixedSize']).optional(),
-  chunk_size: size.optional(),
-  chunk_min_size: size.optional(),
-  chunk_max_size: size.optional(),
+  chunk_size: u32.min(1).optional(),
+  chunk_min_size: u32.optional(),
+  chunk_max_size: u32.min(1).optional(),
   append_only: z.boolean().optional(),
 });
 
 /** @throws {CoffreError} REPO_CONFIG_DAMAGED, REPO_VERSION_UNSUPPORTED */
 export function parseConfig(bytes: Uint8Array): RepositoryConfig {
-  const { version, id, chunker_polynomial, ...foreign } = parseJson(bytes, schema, 'config file', 'REPO_CONFIG_DAMAGED');
+  const { version, id, chunker_polynomial, ...foreign } = parseJson(
+    bytes,
+    schema,
+    'config file',
+    'REPO_CONFIG_DAMAGED',
+  );
   if (version !== 1 && version !== 2) {
-    throw new CoffreError('REPO_VERSION_UNSUPPORTED', `the repository has version ${version}; this program knows 1 and 2`, {
-      hint: 'Use a newer version of coffre.',
-    });
+    throw new CoffreError(
+      'REPO_VERSION_UNSUPPORTED',
+      `the repository has version ${version}; this program knows 1 and 2`,
+      {
+        hint: 'Use a newer version of coffre.',
+      },
+    );
   }
   return { version, id, chunkerPolynomial: BigInt(`0x${chunker_polynomial}`), foreign: present(foreign) };
 }

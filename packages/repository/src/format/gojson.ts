@@ -38,7 +38,14 @@ function escape(code: number): string {
 
 function mustEscape(code: number): boolean {
   return (
-    code < 0x20 || code === 0x22 || code === 0x5c || code === 0x3c || code === 0x3e || code === 0x26 || code === 0x2028 || code === 0x2029
+    code < 0x20 ||
+    code === 0x22 ||
+    code === 0x5c ||
+    code === 0x3c ||
+    code === 0x3e ||
+    code === 0x26 ||
+    code === 0x2028 ||
+    code === 0x2029
   );
 }
 
@@ -57,7 +64,7 @@ export function jsonBytes(bytes: ByteString | string): string {
   if (plainBytes.test(bytes)) return `"${bytes}"`;
   let out = '"';
   let copied = 0;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const rune = runeAt(bytes, at);
     const size = rune < 0 ? 1 : runeBytes(rune);
     if (rune < 0 || mustEscape(rune)) {

@@ -45,7 +45,7 @@ function quoteRune(rune: number): string {
 export function quoteName(name: ByteString): string {
   if (plain.test(name)) return name;
   let out = '';
-  for (let at = 0; at < name.length; ) {
+  for (let at = 0; at < name.length;) {
     const rune = runeAt(name, at);
     out += rune < 0 ? `\\x${hex(name.charCodeAt(at), 2)}` : quoteRune(rune);
     at += rune < 0 ? 1 : runeBytes(rune);
@@ -79,7 +79,7 @@ function unquoteEscape(match: RegExpMatchArray): string | undefined {
 export function unquoteName(quoted: string): ByteString {
   if (plain.test(quoted)) return quoted as ByteString;
   let out = '';
-  for (let at = 0; at < quoted.length; ) {
+  for (let at = 0; at < quoted.length;) {
     const special = nextSpecial(quoted, at);
     out += quoted.slice(at, special);
     if (special === quoted.length) break;
@@ -87,7 +87,10 @@ export function unquoteName(quoted: string): ByteString {
     const match = escapes.exec(quoted);
     const bytes = match === null ? undefined : unquoteEscape(match);
     if (match === null || bytes === undefined) {
-      throw new CoffreError('REPO_TREE_DAMAGED', `the name ${JSON.stringify(quoted.slice(0, 256))} is not quoted correctly`);
+      throw new CoffreError(
+        'REPO_TREE_DAMAGED',
+        `the name ${JSON.stringify(quoted.slice(0, 256))} is not quoted correctly`,
+      );
     }
     out += bytes;
     at = special + match[0].length;

@@ -19,3 +19,11 @@ export function decodeHexId(source: Uint8Array, at: number, target: Uint8Array, 
   }
   if (all > 15 || at + 64 > source.length) throw new CoffreError('ID_MALFORMED', 'an id is not 64 hexadecimal digits');
 }
+
+/** Whether 64 lower-case hexadecimal digits stand at `at`. */
+export function isHexId(source: Uint8Array, at: number): boolean {
+  if (at + 64 > source.length) return false;
+  let all = 0;
+  for (let i = at; i < at + 64; i += 1) all |= digitOf[source[i] as number] as number;
+  return all <= 15;
+}

@@ -51,7 +51,7 @@ function listOf(value: unknown, what: string): unknown[] {
 }
 
 function idOf<T extends AnyId>(value: unknown): T {
-  return typeof value === 'string' && isId(value) ? (value as string as T) : damaged('holds a malformed id');
+  return typeof value === 'string' && isId(value) ? (value as T) : damaged('holds a malformed id');
 }
 
 function u32(value: unknown, what: string): number {
@@ -95,12 +95,15 @@ function parsed(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(byteStringOf(bytes));
   } catch (error) {
-    throw new CoffreError('REPO_FILE_DAMAGED', `an index file is not valid JSON: ${messageOf(error)}`, { cause: error });
+    throw new CoffreError('REPO_FILE_DAMAGED', `an index file is not valid JSON: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
 function blobText({ id, type, offset, length, uncompressedLength }: IndexedBlob): string {
-  const size = uncompressedLength === undefined || uncompressedLength === 0 ? '' : `,"uncompressed_length":${uncompressedLength}`;
+  const size =
+    uncompressedLength === undefined || uncompressedLength === 0 ? '' : `,"uncompressed_length":${uncompressedLength}`;
   return `{"id":"${id}","type":"${type}","offset":${offset},"length":${length}${size}}`;
 }
 
@@ -111,7 +114,11 @@ function packText({ id, blobs, time, size }: IndexedPack): string {
 }
 
 export function encodeIndexFile({ packs, supersedes, packsToDelete }: IndexFile): Buffer {
-  const before = supersedes === undefined || supersedes.length === 0 ? '' : `"supersedes":["${supersedes.join('","')}"],`;
-  const after = packsToDelete === undefined || packsToDelete.length === 0 ? '' : `,"packs_to_delete":[${packsToDelete.map(packText).join(',')}]`;
+  const before =
+    supersedes === undefined || supersedes.length === 0 ? '' : `"supersedes":["${supersedes.join('","')}"],`;
+  const after =
+    packsToDelete === undefined || packsToDelete.length === 0
+      ? ''
+      : `,"packs_to_delete":[${packsToDelete.map(packText).join(',')}]`;
   return Buffer.from(`{${before}"packs":[${packs.map(packText).join(',')}]${after}}\n`, 'utf8');
 }

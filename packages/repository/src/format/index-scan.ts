@@ -10,7 +10,14 @@ export type IndexVisitor = {
   /** The blobs that follow lie in this pack, until the next call. */
   pack(source: Uint8Array, idAt: number): void;
   /** `uncompressedLength` is 0 for a blob that is not compressed. */
-  blob(source: Uint8Array, idAt: number, type: BlobType, offset: number, length: number, uncompressedLength: number): void;
+  blob(
+    source: Uint8Array,
+    idAt: number,
+    type: BlobType,
+    offset: number,
+    length: number,
+    uncompressedLength: number,
+  ): void;
 };
 
 /** Visits packs and blobs in file order; packs to delete are left out.
@@ -153,7 +160,11 @@ class Scan {
     const from = this.#at;
     let at = from;
     let value = 0;
-    for (let digit = (bytes[at] ?? 0) - 0x30; digit >= 0 && digit <= 9 && at - from < 10; digit = (bytes[at] ?? 0) - 0x30) {
+    for (
+      let digit = (bytes[at] ?? 0) - 0x30;
+      digit >= 0 && digit <= 9 && at - from < 10;
+      digit = (bytes[at] ?? 0) - 0x30
+    ) {
       value = value * 10 + digit;
       at += 1;
     }

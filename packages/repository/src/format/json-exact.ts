@@ -70,7 +70,7 @@ class ExactReader {
 
   #value(): unknown {
     this.#skipSpace();
-    switch (this.#text[this.#at]) {
+    switch (this.#text.charAt(this.#at)) {
       case '{':
         return this.#object();
       case '[':
@@ -170,7 +170,9 @@ class ExactReader {
   }
 
   #object(): Record<string, unknown> {
-    return this.#members((key) => (key === this.#rawUnder && this.#next() === '{' ? this.#members(() => this.#raw()) : this.#value()));
+    return this.#members((key) =>
+      key === this.#rawUnder && this.#next() === '{' ? this.#members(() => this.#raw()) : this.#value(),
+    );
   }
 
   #next(): string | undefined {

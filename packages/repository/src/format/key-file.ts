@@ -67,12 +67,27 @@ const masterSchema = z.object({
 export function parseKeyFile(file: Uint8Array): KeyFile {
   if (file.length > 64 * 1024) throw new CoffreError('REPO_KEY_DAMAGED', `the key file has ${file.length} bytes`);
   const { created, username, hostname, ...rest } = parseJson(file, schema, 'key file', 'REPO_KEY_DAMAGED');
-  return { ...(created != null && { created }), ...(username != null && { username }), ...(hostname != null && { hostname }), ...rest };
+  return {
+    ...(created != null && { created }),
+    ...(username != null && { username }),
+    ...(hostname != null && { hostname }),
+    ...rest,
+  };
 }
 
 export function encodeKeyFile(key: KeyFile): Buffer {
   const { created, username, hostname, kdf, N, r, p, salt, data } = key;
-  const text = jsonText({ created, username, hostname, kdf, N, r, p, salt: salt.toString('base64'), data: data.toString('base64') });
+  const text = jsonText({
+    created,
+    username,
+    hostname,
+    kdf,
+    N,
+    r,
+    p,
+    salt: salt.toString('base64'),
+    data: data.toString('base64'),
+  });
   return Buffer.from(text, 'utf8');
 }
 

@@ -7,8 +7,7 @@
  */
 import { z } from 'zod';
 import { jsonText } from './gojson.ts';
-import { parseJson } from './parse-json.ts';
-import { readTimestamp } from './time.ts';
+import { parseJson, timeText, u32 } from './parse-json.ts';
 
 export type LockFile = {
   /** RFC 3339: when it was taken or last refreshed */
@@ -22,11 +21,10 @@ export type LockFile = {
   readonly boot_id?: string;
 };
 
-const u32 = z.int().min(0).max(2 ** 32 - 1);
 const text = z.string().max(4096).nullish();
 
 const schema = z.object({
-  time: z.string().max(64).refine((time) => readTimestamp(time) !== undefined, { error: 'must be a time' }),
+  time: timeText,
   exclusive: z.boolean(),
   hostname: text,
   username: text,
@@ -38,7 +36,12 @@ const schema = z.object({
 
 /** @throws {CoffreError} REPO_FILE_DAMAGED */
 export function parseLockFile(bytes: Uint8Array): LockFile {
-  const { time, exclusive, hostname, username, pid, uid, gid, boot_id } = parseJson(bytes, schema, 'lock file', 'REPO_FILE_DAMAGED');
+  const { time, exclusive, hostname, username, pid, uid, gid, boot_id } = parseJson(
+    bytes,
+    schema,
+    'lock file',
+    'REPO_FILE_DAMAGED',
+  );
   return {
     time,
     exclusive,

@@ -64,7 +64,7 @@ export function encodeHeader(entries: readonly HeaderEntry[]): Buffer {
 export function parseHeader(plain: Uint8Array): HeaderEntry[] {
   const header = Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
   const entries: HeaderEntry[] = [];
-  for (let at = 0; at < header.length; ) {
+  for (let at = 0; at < header.length;) {
     const kind = header[at] ?? 0;
     const isCompressed = kind >= 2;
     const size = headerEntryBytes(isCompressed);
@@ -77,7 +77,9 @@ export function parseHeader(plain: Uint8Array): HeaderEntry[] {
     }
     const id = idFromBytes<BlobId>(header.subarray(at + size - 32, at + size));
     const type = kind % 2 === 1 ? 'tree' : 'data';
-    entries.push(isCompressed ? { type, id, length, uncompressedLength: header.readUInt32LE(at + 5) } : { type, id, length });
+    entries.push(
+      isCompressed ? { type, id, length, uncompressedLength: header.readUInt32LE(at + 5) } : { type, id, length },
+    );
     at += size;
   }
   return entries;

@@ -8,8 +8,8 @@
 import { z } from 'zod';
 import type { BlobId, SnapshotId } from '../ids.ts';
 import { jsonText } from './gojson.ts';
-import { parseJson } from './parse-json.ts';
-import { formatTimestamp, readTimestamp, zeroTimestamp } from './time.ts';
+import { parseJson, timeText, u32 } from './parse-json.ts';
+import { formatTimestamp, zeroTimestamp } from './time.ts';
 
 export type SnapshotSummary = {
   /** RFC 3339, as in the file. */
@@ -49,9 +49,7 @@ export type Snapshot = {
   foreign?: Readonly<Record<string, unknown>>;
 };
 
-const time = z.string().max(64).refine((text) => readTimestamp(text) !== undefined, { error: 'must be a time' });
 const unknownTime = formatTimestamp(zeroTimestamp);
-const u32 = z.int().min(0).max(2 ** 32 - 1);
 const texts = z.array(z.string());
 const count = z.number().min(0).default(0);
 
@@ -61,8 +59,8 @@ function id<T extends string>(): z.ZodType<T> {
 
 /** Members that other programs add to the summary stay in it. */
 const summarySchema = z.looseObject({
-  backup_start: time.default(unknownTime),
-  backup_end: time.default(unknownTime),
+  backup_start: timeText.default(unknownTime),
+  backup_end: timeText.default(unknownTime),
   files_new: count,
   files_changed: count,
   files_unmodified: count,
@@ -78,7 +76,7 @@ const summarySchema = z.looseObject({
 });
 
 const schema = z.looseObject({
-  time,
+  time: timeText,
   parent: id<SnapshotId>().nullish(),
   tree: id<BlobId>(),
   paths: texts.nullish(),
@@ -95,17 +93,35 @@ const schema = z.looseObject({
 
 /** Go leaves these out, so absent is all they can mean. */
 function isEmpty(value: unknown): boolean {
-  return value === undefined || value === null || value === '' || value === 0 || (Array.isArray(value) && value.length === 0);
+  return (
+    value === undefined || value === null || value === '' || value === 0 || (Array.isArray(value) && value.length === 0)
+  );
 }
 
 function withoutEmpty<T extends object>(members: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => !isEmpty(value))) as { [K in keyof T]?: NonNullable<T[K]> };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => !isEmpty(value))) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
 }
 
 /** @throws {CoffreError} REPO_FILE_DAMAGED */
 export function parseSnapshot(bytes: Uint8Array): Snapshot {
-  const { time, parent, tree, paths, hostname, username, uid, gid, excludes, tags, original, program_version, summary, ...foreign } =
-    parseJson(bytes, schema, 'snapshot file', 'REPO_FILE_DAMAGED');
+  const {
+    time,
+    parent,
+    tree,
+    paths,
+    hostname,
+    username,
+    uid,
+    gid,
+    excludes,
+    tags,
+    original,
+    program_version,
+    summary,
+    ...foreign
+  } = parseJson(bytes, schema, 'snapshot file', 'REPO_FILE_DAMAGED');
   return {
     time,
     tree,
@@ -119,17 +135,42 @@ export function parseSnapshot(bytes: Uint8Array): Snapshot {
 function orderedSummary(summary: SnapshotSummary | undefined): Record<string, unknown> | undefined {
   if (summary === undefined) return undefined;
   const ordered = Object.keys(summarySchema.shape).map((key) => [key, summary[key as keyof SnapshotSummary]]);
-  return { ...Object.fromEntries(ordered), ...summary };
+  return { ...(Object.fromEntries(ordered) as Record<string, unknown>), ...summary };
 }
 
 export function encodeSnapshot(snapshot: Snapshot): Buffer {
-  const { time, parent, tree, paths, hostname, username, uid, gid, excludes, tags, original, program_version, summary, foreign } = snapshot;
+  const {
+    time,
+    parent,
+    tree,
+    paths,
+    hostname,
+    username,
+    uid,
+    gid,
+    excludes,
+    tags,
+    original,
+    program_version,
+    summary,
+    foreign,
+  } = snapshot;
   const members = {
     time,
     ...withoutEmpty({ parent }),
     tree,
     paths,
-    ...withoutEmpty({ hostname, username, uid, gid, excludes, tags, original, program_version, summary: orderedSummary(summary) }),
+    ...withoutEmpty({
+      hostname,
+      username,
+      uid,
+      gid,
+      excludes,
+      tags,
+      original,
+      program_version,
+      summary: orderedSummary(summary),
+    }),
     ...foreign,
   };
   return Buffer.from(jsonText(members), 'utf8');

@@ -17,11 +17,26 @@ export type Timestamp = {
 /** Go's zero time, which stands for "not known" in files. */
 export const zeroTimestamp: Timestamp = { sec: -62_135_596_800, nsec: 0 };
 
-const twoDigits: readonly string[] = Array.from({ length: 100 }, (_, n) => String(n).padStart(2, '0'));
-const threeDigits: readonly string[] = Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, '0'));
+// Pieces of text made once: trees are full of times, and joining few long pieces is quick.
+const twoDigits: readonly string[] = Array.from({ length: 100 }, (_, n) => digits(n, 2));
+const threeDigits: readonly string[] = Array.from({ length: 1000 }, (_, n) => digits(n, 3));
+/** `-MM-DDT` at 32 · month + day */
+const monthDays: readonly string[] = Array.from(
+  { length: 13 * 32 },
+  (_, n) => `-${digits(n >> 5, 2)}-${digits(n & 31, 2)}T`,
+);
+/** `hh:mm:` by the minute of the day */
+const hourMinutes: readonly string[] = Array.from(
+  { length: 1440 },
+  (_, n) => `${digits(Math.floor(n / 60), 2)}:${digits(n % 60, 2)}:`,
+);
 const daySeconds = 86_400;
 const minYear = 0;
 const maxYear = 9999;
+
+function digits(value: number, size: number): string {
+  return String(value).padStart(size, '0');
+}
 
 /** Days since 1970-01-01 of a date of the proleptic Gregorian calendar; days beyond the month run on. */
 function daysOfCivil(year: number, month: number, day: number): number {
@@ -82,7 +97,6 @@ function fractionText(nsec: number): string {
 }
 
 function offsetText(offsetMinutes: number): string {
-  if (offsetMinutes === 0) return 'Z';
   const size = Math.abs(offsetMinutes);
   return `${offsetMinutes < 0 ? '-' : '+'}${twoDigits[Math.floor(size / 60)]}:${twoDigits[size % 60]}`;
 }
@@ -95,32 +109,36 @@ export function formatTimestamp(t: Timestamp): string {
   const { year, month, day } = civilOfDays(days);
   if (year < minYear || year > maxYear) return formatTimestamp(clampTimestamp(t));
   const second = local - days * daySeconds;
-  const date = `${twoDigits[Math.floor(year / 100)]}${twoDigits[year % 100]}-${twoDigits[month]}-${twoDigits[day]}`;
   const minute = Math.floor(second / 60);
-  const clock = `${twoDigits[Math.floor(minute / 60)]}:${twoDigits[minute % 60]}:${twoDigits[second % 60]}`;
-  return `${date}T${clock}${fractionText(t.nsec)}${offsetText(offsetMinutes)}`;
+  const date = (year >= 1000 ? year : digits(year, 4)) + (monthDays[month * 32 + day] as string);
+  const clock = (hourMinutes[minute] as string) + (twoDigits[second - minute * 60] as string);
+  return date + clock + fractionText(t.nsec) + (offsetMinutes === 0 ? 'Z' : offsetText(offsetMinutes));
 }
 
 /** In the zone of this machine, with the offset that zone has at that instant. */
 export function formatLocal(t: Timestamp): string {
   const offsetMinutes = -Math.round(new Date(t.sec * 1000).getTimezoneOffset());
-  return formatTimestamp({ sec: t.sec, nsec: t.nsec, offsetMinutes: Number.isFinite(offsetMinutes) ? offsetMinutes : 0 });
+  return formatTimestamp({
+    sec: t.sec,
+    nsec: t.nsec,
+    offsetMinutes: Number.isFinite(offsetMinutes) ? offsetMinutes : 0,
+  });
 }
 
 /** The two digits at `at`, or NaN. */
-function pair(text: string, at: number): number {
-  const tens = text.charCodeAt(at) - 0x30;
-  const ones = text.charCodeAt(at + 1) - 0x30;
+function pair(bytes: Uint8Array, at: number): number {
+  const tens = (bytes[at] as number) - 0x30;
+  const ones = (bytes[at + 1] as number) - 0x30;
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }
 
-/** Minutes east of UTC said by the text from `at` to its end, or NaN. */
-function readOffset(text: string, at: number): number {
-  const sign = text.charCodeAt(at);
-  if (sign === 0x5a) return text.length === at + 1 ? 0 : Number.NaN;
-  if ((sign !== 0x2b && sign !== 0x2d) || text.length !== at + 6 || text.charCodeAt(at + 3) !== 0x3a) return Number.NaN;
-  const hours = pair(text, at + 1);
-  const minutes = pair(text, at + 4);
+/** Minutes east of UTC said by the bytes from `at` to `to`, or NaN. */
+function readOffset(bytes: Uint8Array, at: number, to: number): number {
+  const sign = bytes[at];
+  if (sign === 0x5a) return to === at + 1 ? 0 : Number.NaN;
+  if ((sign !== 0x2b && sign !== 0x2d) || to !== at + 6 || bytes[at + 3] !== 0x3a) return Number.NaN;
+  const hours = pair(bytes, at + 1);
+  const minutes = pair(bytes, at + 4);
   if (!(hours <= 23 && minutes <= 59)) return Number.NaN;
   const size = hours * 60 + minutes;
   return sign === 0x2d && size !== 0 ? -size : size;
@@ -128,32 +146,44 @@ function readOffset(text: string, at: number): number {
 
 /** Undefined when the text is not such a time. Digits after the ninth are dropped. */
 export function readTimestamp(text: string): Timestamp | undefined {
-  const year = pair(text, 0) * 100 + pair(text, 2);
-  const month = pair(text, 5);
-  const day = pair(text, 8);
-  const hour = pair(text, 11);
-  const minute = pair(text, 14);
-  const second = pair(text, 17);
-  if (!(month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month))) return undefined;
-  if (!(hour <= 23 && minute <= 59 && second <= 59)) return undefined;
-  if (text.charCodeAt(4) !== 0x2d || text.charCodeAt(7) !== 0x2d || text.charCodeAt(10) !== 0x54) return undefined;
-  if (text.charCodeAt(13) !== 0x3a || text.charCodeAt(16) !== 0x3a) return undefined;
-  let at = 19;
+  return readTimestampIn(Buffer.from(text, 'utf8'), 0, text.length);
+}
+
+/** The same for the text that lies from `from` to `to`. */
+export function readTimestampIn(bytes: Uint8Array, from: number, to: number): Timestamp | undefined {
+  const year = pair(bytes, from) * 100 + pair(bytes, from + 2);
+  const month = pair(bytes, from + 5);
+  const day = pair(bytes, from + 8);
+  const hour = pair(bytes, from + 11);
+  const minute = pair(bytes, from + 14);
+  const second = pair(bytes, from + 17);
+  if (!(year >= minYear && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month))) return undefined;
+  if (!(hour <= 23 && minute <= 59 && second <= 59) || !isPunctuated(bytes, from)) return undefined;
+  let at = from + 19;
   let nsec = 0;
-  if (text.charCodeAt(at) === 0x2e) {
+  if (bytes[at] === 0x2e) {
     let unit = 100_000_000;
     at += 1;
-    for (let digit = text.charCodeAt(at) - 0x30; digit >= 0 && digit <= 9; digit = text.charCodeAt(at) - 0x30) {
+    for (
+      let digit = (bytes[at] as number) - 0x30;
+      at < to && digit >= 0 && digit <= 9;
+      digit = (bytes[at] as number) - 0x30
+    ) {
       nsec += digit * unit;
       unit = Math.floor(unit / 10);
       at += 1;
     }
-    if (at === 20) return undefined;
+    if (at === from + 20) return undefined;
   }
-  const offsetMinutes = readOffset(text, at);
+  const offsetMinutes = readOffset(bytes, at, to);
   if (Number.isNaN(offsetMinutes)) return undefined;
   const sec = daysOfCivil(year, month, day) * daySeconds + hour * 3600 + minute * 60 + second;
   return offsetMinutes === 0 ? { sec, nsec } : { sec: sec - offsetMinutes * 60, nsec, offsetMinutes };
+}
+
+function isPunctuated(bytes: Uint8Array, from: number): boolean {
+  const isDate = bytes[from + 4] === 0x2d && bytes[from + 7] === 0x2d && bytes[from + 10] === 0x54;
+  return isDate && bytes[from + 13] === 0x3a && bytes[from + 16] === 0x3a;
 }
 
 /** @throws {CoffreError} REPO_FILE_DAMAGED when the text is not such a time */

@@ -6,7 +6,16 @@ import { unquoteName } from './gostring.ts';
 import { readTimestamp, zeroTimestamp, type Timestamp } from './time.ts';
 import type { ExtendedAttribute, NodeType, TreeNode, U64 } from './tree.ts';
 
-const nodeTypes: ReadonlySet<string> = new Set<NodeType>(['file', 'dir', 'symlink', 'dev', 'chardev', 'fifo', 'socket', 'irregular']);
+const nodeTypes: ReadonlySet<string> = new Set<NodeType>([
+  'file',
+  'dir',
+  'symlink',
+  'dev',
+  'chardev',
+  'fifo',
+  'socket',
+  'irregular',
+]);
 const u64Max = 2n ** 64n - 1n;
 const u32Max = 2 ** 32 - 1;
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -20,10 +29,12 @@ function damaged(what: string): never {
 function nameOf(raw: RawNode): ByteString {
   if (typeof raw['name'] !== 'string') return damaged('has no name');
   const name = unquoteName(raw['name']);
-  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {
-    return damaged(`has the forbidden name ${JSON.stringify(name.slice(0, 256))}`);
-  }
-  return name;
+  return isNodeName(name) ? name : damaged(`has the forbidden name ${JSON.stringify(name.slice(0, 256))}`);
+}
+
+/** One component of a path and nothing else: names become paths when a tree is restored. */
+export function isNodeName(name: ByteString): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !name.includes('/') && !name.includes('\0');
 }
 
 function typeOf(raw: RawNode): NodeType {
@@ -67,15 +78,21 @@ function contentOf(value: unknown): readonly BlobId[] | null {
 function attributesOf(value: unknown): ExtendedAttribute[] {
   if (!Array.isArray(value)) return damaged('has invalid extended attributes');
   return (value as unknown[]).map((item) => {
-    if (typeof item !== 'object' || item === null || !('name' in item)) return damaged('has invalid extended attributes');
+    if (typeof item !== 'object' || item === null || !('name' in item))
+      return damaged('has invalid extended attributes');
     const data = 'value' in item ? item.value : null;
-    return { name: textOf(item.name, 'attribute name'), value: data === null ? null : bytesFrom(data, 'attribute value') };
+    return {
+      name: textOf(item.name, 'attribute name'),
+      value: data === null ? null : bytesFrom(data, 'attribute value'),
+    };
   });
 }
 
 function genericOf(value: unknown): Record<string, string> {
   if (typeof value !== 'object' || value === null) return damaged('has invalid generic attributes');
-  return Object.fromEntries(Object.entries(value).map(([key, raw]) => [toText(key as ByteString), textOf(raw, 'generic attribute')]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, raw]) => [toText(key as ByteString), textOf(raw, 'generic attribute')]),
+  );
 }
 
 /** A 64-bit number; undefined when it must be read exactly. */

@@ -17,8 +17,7 @@ function text(key: string, value: string | undefined): string {
 }
 
 function count(key: string, value: U64 | undefined): string {
-  // == on purpose: 0 and 0n are both left out
-  return value === undefined || value == 0 ? '' : `,"${key}":${value}`;
+  return value === undefined || value === 0 || value === 0n ? '' : `,"${key}":${value}`;
 }
 
 function timesText(node: TreeNode): string {

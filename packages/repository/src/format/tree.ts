@@ -15,6 +15,7 @@ import { parseJsonExactly } from './json-exact.ts';
 import type { Timestamp } from './time.ts';
 import { encodeNode } from './tree-node.ts';
 import { readNode } from './tree-node-reader.ts';
+import { scanTree } from './tree-scan.ts';
 
 export type { Timestamp } from './time.ts';
 export { encodeNode } from './tree-node.ts';
@@ -60,14 +61,42 @@ export const emptyTree: Buffer = Buffer.from('{"nodes":[]}\n', 'latin1');
 /** Names must be in strictly increasing order. */
 export function encodeTree(nodes: readonly TreeNode[]): Buffer {
   if (nodes.length === 0) return Buffer.from(emptyTree);
-  const texts: string[] = new Array<string>(nodes.length);
+  const text = new BytesOut(nodes.length * 400);
+  let separator = '{"nodes":[';
   let last: string | undefined;
-  for (const [i, node] of nodes.entries()) {
+  for (const node of nodes) {
     assert(last === undefined || last < node.name, `tree nodes are out of order at ${JSON.stringify(node.name)}`);
     last = node.name;
-    texts[i] = encodeNode(node);
+    text.append(separator + encodeNode(node));
+    separator = ',';
   }
-  return Buffer.from(`{"nodes":[${texts.join(',')}]}\n`, 'latin1');
+  text.append(']}\n');
+  return text.bytes();
+}
+
+/** Text of bytes appended to a buffer at once: millions of pieces of text waiting to be joined keep the collector busy. */
+class BytesOut {
+  #buffer: Buffer;
+  #used = 0;
+
+  constructor(expectedBytes: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(expectedBytes);
+  }
+
+  append(text: string): void {
+    if (this.#used + text.length > this.#buffer.length) this.#grow(text.length);
+    this.#used += this.#buffer.write(text, this.#used, 'latin1');
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#used);
+  }
+
+  #grow(more: number): void {
+    const larger = Buffer.allocUnsafeSlow(this.#buffer.length * 2 + more);
+    this.#buffer.copy(larger, 0, 0, this.#used);
+    this.#buffer = larger;
+  }
 }
 
 /** Escapes in JSON for anything beyond ASCII, which `JSON.parse` would give as text among bytes. */
@@ -76,13 +105,20 @@ const wideEscape = /(?<!\\)(?:\\\\)*\\u(?!00[0-7])/;
 /** Nodes in the order of the file.
  *  @throws {CoffreError} REPO_TREE_DAMAGED */
 export function parseTree(bytes: Uint8Array): TreeNode[] {
-  const text = byteStringOf(bytes);
+  return scanTree(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) ?? parseAnyTree(byteStringOf(bytes));
+}
+
+/** However the JSON is written. */
+function parseAnyTree(text: string): TreeNode[] {
   const isWide = text.includes('\\u') && wideEscape.test(text);
   return (isWide ? undefined : readNodes(parsed(JSON.parse, text), false)) ?? exactNodes(text);
 }
 
 function exactNodes(text: string): TreeNode[] {
-  const nodes = readNodes(parsed((json) => parseJsonExactly(json, 'generic_attributes'), text), true);
+  const nodes = readNodes(
+    parsed((json) => parseJsonExactly(json, 'generic_attributes'), text),
+    true,
+  );
   if (nodes === undefined) throw new CoffreError('REPO_TREE_DAMAGED', 'a tree holds a number outside 64 bits');
   return nodes;
 }

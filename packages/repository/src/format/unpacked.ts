@@ -24,7 +24,10 @@ export function decodeUnpacked(version: 1 | 2, plain: Uint8Array, sizeBytesMax: 
     throw new CoffreError('REPO_FILE_DAMAGED', `a file begins with the unknown mark ${first ?? 'nothing'}`);
   }
   if (plain.length > sizeBytesMax) {
-    throw new CoffreError('REPO_FILE_DAMAGED', `a file of ${plain.length} bytes is larger than the ${sizeBytesMax} allowed`);
+    throw new CoffreError(
+      'REPO_FILE_DAMAGED',
+      `a file of ${plain.length} bytes is larger than the ${sizeBytesMax} allowed`,
+    );
   }
   return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
 }

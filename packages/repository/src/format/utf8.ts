@@ -46,7 +46,7 @@ export function encodeRune(rune: number): string {
 
 /** Whether the bytes are valid UTF-8. */
 export function isUtf8(text: string): boolean {
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const rune = runeAt(text, at);
     if (rune < 0) return false;
     at += runeBytes(rune);
