@@ -41,6 +41,7 @@ export { measure, statsModes, type Statistics, type StatsMode, type StatsProgres
 export { childPath, findFolder, walkTree, type TreeVisitor } from './browse/walk.ts';
 export { databaseProfile, filesProfile, pagesProfile, type ChunkProfile } from './chunker/profile.ts';
 export type { CompressionLevel } from './compress/zstd.ts';
+export { sha256Hex } from './crypto/hash.ts';
 export {
   CoffreError,
   errorCodes,
@@ -74,6 +75,11 @@ export {
   type SnapshotId,
 } from './ids.ts';
 export type { BlobLocation, IndexedRepository } from './index/indexed-repository.ts';
+export { loadKeyFile } from './key.ts';
+export type { LockEvent } from './lock/acquire.ts';
+export type { HeldLock } from './lock/held-lock.ts';
+export { acquireLock, startLock, type LockOptions, type PendingLock } from './lock/lock.ts';
+export { unlock, type UnlockOptions, type UnlockResult } from './lock/unlock.ts';
 export {
   planForget,
   planRemoval,

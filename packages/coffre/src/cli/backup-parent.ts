@@ -24,7 +24,7 @@ export async function chooseParent(repository: Repository, wish: ParentWish): Pr
     paths: groupBy.paths ? wish.paths.map((path) => toText(cleanPath(toByteString(path)))) : [],
     tags: groupBy.tags ? [wish.tags.length === 0 ? [''] : wish.tags] : [],
   };
-  if (wish.name !== undefined) return (await selectSnapshot(repository, filter, wish.name)).stored.id;
+  if (wish.name !== undefined) return (await selectSnapshot(repository, filter, wish.name)).id;
   const nowNs = repository.host.clock.nowNs();
   const limitNs = timestampNs(wish.time);
   const fitting = (await repository.listSnapshots()).filter(

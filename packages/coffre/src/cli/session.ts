@@ -1,10 +1,11 @@
 /** An open repository for the length of one verb, with its lock. */
-import { acquireLock, isCoffreError, messageOf } from '@coffre/repository';
-import type { HeldLock, Repository } from '@coffre/repository';
+import { startLock } from '@coffre/repository';
+import type { LockEvent, PendingLock, Repository } from '@coffre/repository';
+import { repositoryCache } from './cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { repositoryLocation } from './global-options.ts';
 import type { GlobalOptions } from './global-options.ts';
-import { formatFixed } from './output/format.ts';
+import { formatFixed, formatGoDuration } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
 import { openAccess } from './repository-access.ts';
 
@@ -19,22 +20,22 @@ export class Session implements AsyncDisposable {
   readonly locked: Promise<void>;
   /** Aborts on a signal, when the lock cannot be had, and when it is lost. */
   readonly signal: AbortSignal;
-  readonly #held: Promise<HeldLock | undefined>;
+  readonly #lock: PendingLock | undefined;
 
   constructor(parts: {
     repository: Repository;
     printer: Printer;
     globals: GlobalOptions;
     signal: AbortSignal;
-    lock: (signal: AbortSignal) => Promise<HeldLock | undefined>;
+    lock: PendingLock | undefined;
   }) {
     this.repository = parts.repository;
     this.printer = parts.printer;
     this.globals = parts.globals;
+    this.#lock = parts.lock;
     const lost = new AbortController();
     this.signal = AbortSignal.any([parts.signal, lost.signal]);
-    this.#held = parts.lock(this.signal);
-    this.locked = this.#held.then(
+    this.locked = (parts.lock?.held ?? Promise.resolve(undefined)).then(
       (lock) => lock?.signal.addEventListener('abort', () => lost.abort(lock.signal.reason)),
       (error: unknown) => {
         lost.abort(error);
@@ -52,8 +53,7 @@ export class Session implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const held = await this.#held.catch(() => undefined);
-    await held?.[Symbol.asyncDispose]();
+    await this.#lock?.[Symbol.asyncDispose]();
     await this.repository[Symbol.asyncDispose]();
   }
 }
@@ -81,7 +81,7 @@ export async function openSession(cli: Cli, wish: LockWish, options: SessionOpti
     printer,
     globals,
     signal: cli.signal,
-    lock: (signal) => lockFor(repository, lock, { retryMs: globals.retryLockMs, signal, printer }),
+    lock: lock === 'none' ? undefined : begin(cli, repository, lock, printer),
   });
   const lockedText = (): string => formatFixed((performance.now() - openedMs) / 1000, 3);
   const openedText = formatFixed((openedMs - startedMs) / 1000, 3);
@@ -104,19 +104,25 @@ function sayOpened({ config }: Repository, globals: GlobalOptions, printer: Prin
   printer.forPeople(`repository ${config.id.slice(0, 8)} opened (version ${config.version}${compression})`);
 }
 
-async function lockFor(
-  repository: Repository,
-  wish: LockWish,
-  options: { retryMs: number; signal: AbortSignal; printer: Printer },
-): Promise<HeldLock | undefined> {
-  if (wish === 'none') return undefined;
-  const { retryMs, signal, printer } = options;
-  try {
-    return await acquireLock(repository, { exclusive: wish === 'exclusive', retryMs, signal });
-  } catch (error) {
-    const isOthers = isCoffreError(error, 'REPO_LOCKED') || isCoffreError(error, 'INTERRUPTED');
-    if (wish !== 'read' || isOthers || !isCoffreError(error)) throw error;
-    printer.error(`Warning: reading without a lock: ${messageOf(error)}`);
-    return undefined;
+function begin(cli: Cli, repository: Repository, wish: Exclude<LockWish, 'none'>, printer: Printer): PendingLock {
+  const globals = cli.globals();
+  return startLock(repository, {
+    exclusive: wish === 'exclusive',
+    reading: wish === 'read',
+    retryMs: globals.retryLockMs,
+    signal: cli.signal,
+    stateFolder: repositoryCache(globals, cli.environment, repository.config.id),
+    report: (event) => sayLock(event, printer),
+  });
+}
+
+function sayLock(event: LockEvent, printer: Printer): void {
+  switch (event.kind) {
+    case 'waiting':
+      return printer.normal(`repo already locked, waiting up to ${formatGoDuration(event.retryMs)} for the lock`);
+    case 'cleared':
+      return printer.normal(`removed a lock that was left over: ${event.lock}`);
+    default:
+      return event satisfies never;
   }
 }

@@ -1,6 +1,6 @@
 /** `--host`, `--tag` and `--path`, and finding what was named, as restic's verbs do it. */
-import { isCoffreError, latestOf, matchesFilter, messageOf, parseSnapshotName, parseTagList, resolvePrefix } from '@coffre/repository';
-import type { Repository, SnapshotFilter, SnapshotId, StoredSnapshot } from '@coffre/repository';
+import { CoffreError, findSnapshot, findSnapshots, isCoffreError, messageOf, parseTagList } from '@coffre/repository';
+import type { ErrorCode, FoundSnapshot, Repository, SnapshotFilter, StoredSnapshot } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Environment } from './global-options.ts';
 import type { Printer } from './output/printer.ts';
@@ -33,67 +33,43 @@ export function snapshotFilter(options: FilterOptions, environment: Environment)
   };
 }
 
-export type SnapshotSource = {
-  readonly repository: Repository;
-  readonly printer: Printer;
-};
-
 /**
- * The snapshots named, or all that pass the filter when none is. What cannot be found is reported and left out.
- * Names go past the filter, except `latest`, which looks inside it.
+ * The snapshots named, or all that pass the filter when none is. What cannot be found is reported and left out, which is
+ * no failure: a script that names a snapshot already forgotten goes on.
  */
 export async function selectSnapshots(
-  { repository, printer }: SnapshotSource,
+  { repository, printer }: { readonly repository: Repository; readonly printer: Printer },
   filter: SnapshotFilter,
   names: readonly string[],
-): Promise<StoredSnapshot[]> {
-  if (names.length === 0) {
-    return (await repository.listSnapshots()).filter(({ snapshot }) => matchesFilter(snapshot, filter));
+): Promise<readonly StoredSnapshot[]> {
+  const { found, problems, filterUnused } = await findSnapshots(repository, names, filter);
+  for (const { name, error } of problems) {
+    printer.error(`Ignoring ${JSON.stringify(name)}: ${messageOf(inRestic(error, name))}`);
   }
-  const search = new SnapshotSearch(repository, filter);
-  const found = new Map<SnapshotId, StoredSnapshot>();
-  for (const name of names) {
-    try {
-      const { stored } = await search.find(name);
-      found.set(stored.id, stored);
-    } catch (error) {
-      if (!isCoffreError(error)) throw error;
-      printer.error(`Ignoring ${JSON.stringify(name)}: ${messageOf(error)}`);
-    }
-  }
-  return [...found.values()];
+  if (filterUnused) printer.error('Ignoring "filters": explicit snapshot ids are given');
+  return found;
 }
 
 /** The one snapshot named, with the folder after its colon. @throws {CoffreError} SNAPSHOT_NOT_FOUND, ID_AMBIGUOUS, USAGE */
-export async function selectSnapshot(
-  repository: Repository,
-  filter: SnapshotFilter,
-  name: string,
-): Promise<{ stored: StoredSnapshot; folder: string | undefined }> {
-  return await new SnapshotSearch(repository, filter).find(name);
+export async function selectSnapshot(repository: Repository, filter: SnapshotFilter, name: string): Promise<FoundSnapshot> {
+  try {
+    return await findSnapshot(repository, name, filter);
+  } catch (error) {
+    throw inRestic(error, name);
+  }
 }
 
-/** Lists are read once, however many names are looked up. */
-class SnapshotSearch {
-  readonly #repository: Repository;
-  readonly #filter: SnapshotFilter;
-  #ids: Promise<readonly SnapshotId[]> | undefined;
-  #all: Promise<readonly StoredSnapshot[]> | undefined;
-
-  constructor(repository: Repository, filter: SnapshotFilter) {
-    this.#repository = repository;
-    this.#filter = filter;
+/** restic's words for a name that fits nothing or too much; programs look for them. */
+function inRestic(error: unknown, name: string): unknown {
+  const prefix = JSON.stringify(name.replace(/:.*$/s, ''));
+  const say = (code: ErrorCode, message: string): CoffreError => {
+    const hint = isCoffreError(error) ? error.hint : undefined;
+    return new CoffreError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  };
+  if (isCoffreError(error, 'ID_AMBIGUOUS')) return say('ID_AMBIGUOUS', `multiple IDs with prefix ${prefix} found`);
+  const isName = !/^"latest/.test(prefix);
+  if (isName && (isCoffreError(error, 'SNAPSHOT_NOT_FOUND') || isCoffreError(error, 'USAGE')) && !name.includes(':')) {
+    return say('SNAPSHOT_NOT_FOUND', `no matching ID found for prefix ${prefix}`);
   }
-
-  async find(text: string): Promise<{ stored: StoredSnapshot; folder: string | undefined }> {
-    const { wanted, folder } = parseSnapshotName(text);
-    if (wanted.kind === 'id') {
-      this.#ids ??= this.#repository.listIds('snapshots').then((files) => files.map(({ id }) => id));
-      const id = resolvePrefix(await this.#ids, wanted.prefix, 'snapshot');
-      return { stored: { id, snapshot: await this.#repository.loadSnapshot(id) }, folder };
-    }
-    this.#all ??= this.#repository.listSnapshots();
-    const nowNs = this.#repository.host.clock.nowNs();
-    return { stored: latestOf(await this.#all, { nowNs, filter: this.#filter, back: wanted.back }), folder };
-  }
+  return error;
 }

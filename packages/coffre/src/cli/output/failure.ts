@@ -7,8 +7,12 @@ import { jsonText } from './json.ts';
 const lead: Readonly<Record<string, string>> = {
   SOURCE_INCOMPLETE: 'Warning: ',
   SNAPSHOT_NOT_REMOVED: '',
-  REPO_LOCKED: '',
+  REPO_LOCKED: 'unable to create lock in backend: ',
   INTERRUPTED: '',
+};
+
+const tail: Readonly<Record<string, string>> = {
+  REPO_LOCKED: '\nthe `unlock` command can be used to remove stale locks',
 };
 
 /** The sentence, then code and hint on a line of their own, so that the first line is the one restic prints. */
@@ -28,5 +32,6 @@ function describe(error: unknown): { message: string; code: string; hint: string
     const hint = 'This is a defect of the program; run again with COFFRE_DEBUG=1 for where it happened, and report it.';
     return { message: `Fatal: unexpected error: ${withoutControls(messageOf(error))}`, code: 'INTERNAL', hint };
   }
-  return { message: `${lead[error.code] ?? 'Fatal: '}${withoutControls(error.message)}`, code: error.code, hint: error.hint };
+  const sentence = `${lead[error.code] ?? 'Fatal: '}${withoutControls(error.message)}${tail[error.code] ?? ''}`;
+  return { message: sentence, code: error.code, hint: error.hint };
 }

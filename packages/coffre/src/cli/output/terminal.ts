@@ -39,6 +39,11 @@ export class Terminal {
     this.#append(line.endsWith('\n') ? line : `${line}\n`);
   }
 
+  /** Text on stdout as it is. */
+  printPart(text: string): void {
+    this.#append(text);
+  }
+
   /** A line on stderr, after everything printed before it. */
   error(line: string): void {
     this.#clearStatus();

@@ -1,0 +1,81 @@
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isId, messageOf } from '@coffre/repository';
+import type { Command } from '@commander-js/extra-typings';
+import { cacheBase } from './cache-folder.ts';
+import type { Cli } from './cli.ts';
+import { formatBytes } from './output/format.ts';
+import { tableLines } from './output/table.ts';
+import { parseWholeNumber, usage } from './values.ts';
+
+type CacheFolder = { readonly name: string; readonly path: string; readonly usedMs: number };
+
+const dayMs = 24 * 3_600_000;
+
+export function defineCache(command: Command, cli: Cli): void {
+  command
+    .argument('[none...]')
+    .option('--cleanup', 'remove folders that were not used for long')
+    .option('--max-age <days>', 'how long that is', '30')
+    .option('--no-size', 'do not measure the folders')
+    .action((none, options) => {
+      if (none.length > 0) throw usage('the cache command expects no arguments, only options');
+      const globals = cli.globals();
+      if (globals.noCache) throw usage('Refusing to do anything, the cache is disabled');
+      const maxAgeMs = parseWholeNumber(options.maxAge, '--max-age') * dayMs;
+      const base = cacheBase(globals, cli.environment);
+      const folders = cacheFolders(base);
+      if (options.cleanup === true || globals.cleanupCache) cleanUp(cli, folders, maxAgeMs);
+      else list(cli, base, folders, { maxAgeMs, withSize: options.size !== false });
+    });
+}
+
+/** Longest unused first. */
+function cacheFolders(base: string): CacheFolder[] {
+  let names: string[];
+  try {
+    names = readdirSync(base).filter((name) => isId(name));
+  } catch {
+    return [];
+  }
+  return names
+    .map((name) => ({ name, path: join(base, name), usedMs: statSync(join(base, name)).mtimeMs }))
+    .sort((a, b) => a.usedMs - b.usedMs);
+}
+
+function cleanUp(cli: Cli, folders: readonly CacheFolder[], maxAgeMs: number): void {
+  const printer = cli.printer().plain();
+  const old = folders.filter(({ usedMs }) => Date.now() - usedMs > maxAgeMs);
+  if (old.length === 0) return printer.normal('no old cache dirs found');
+  printer.normal(`remove ${old.length} old cache directories`);
+  for (const { path } of old) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      printer.error(`unable to remove ${path}: ${messageOf(error)}`);
+    }
+  }
+}
+
+function list(cli: Cli, base: string, folders: readonly CacheFolder[], options: { maxAgeMs: number; withSize: boolean }): void {
+  const printer = cli.printer().plain();
+  if (folders.length === 0) return printer.always(`no cache dirs found, basedir is ${base}`);
+  const lines = tableLines({
+    columns: ['Repo ID', 'Last Used', 'Old', ...(options.withSize ? ['Size'] : [])],
+    rows: folders.map(({ name, path, usedMs }) => {
+      const ageMs = Date.now() - usedMs;
+      const size = options.withSize ? [formatBytes(sizeBytesOf(path)).padStart(11)] : [];
+      return [name.slice(0, 10), `${Math.floor(ageMs / dayMs)} days ago`, ageMs > options.maxAgeMs ? 'yes' : '', ...size];
+    }),
+  });
+  for (const line of lines) printer.always(line);
+  printer.always(`${folders.length} cache dirs in ${base}`);
+}
+
+function sizeBytesOf(folder: string): number {
+  let total = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) total += statSync(join(entry.parentPath, entry.name)).size;
+  }
+  return total;
+}

@@ -1,0 +1,187 @@
+import { CoffreError, describePolicy, isEmptyFilter, isEmptyPolicy, parseGroupBy, parseKeepCount, parseSpan, parseTagList, planForget, planRemoval, shortId } from '@coffre/repository';
+import type { ForgetGroup, ForgetPlan, KeepCount, RetentionPolicy, SnapshotId, StoredSnapshot } from '@coffre/repository';
+import type { Command } from '@commander-js/extra-typings';
+import type { Cli } from './cli.ts';
+import { notBuiltYet } from './not-built.ts';
+import { groupHeading, snapshotJson, snapshotTable } from './output/snapshots.ts';
+import { openSession } from './session.ts';
+import type { Session } from './session.ts';
+import { addSnapshotFilter, selectSnapshots, snapshotFilter } from './snapshot-options.ts';
+import { collect, parseWholeNumber, usage } from './values.ts';
+
+type ForgetVerbOptions = ReturnType<ReturnType<typeof addOptions>['opts']>;
+
+function addOptions(command: Command) {
+  return addSnapshotFilter(command.argument('[snapshot...]', 'ids to remove, whatever the rules say'), '--host <host>')
+    .option('-l, --keep-last <n>', 'keep the newest n (or unlimited)')
+    .option('-H, --keep-hourly <n>', 'keep the newest of each of n hours')
+    .option('-d, --keep-daily <n>', 'keep the newest of each of n days')
+    .option('-w, --keep-weekly <n>', 'keep the newest of each of n weeks')
+    .option('-m, --keep-monthly <n>', 'keep the newest of each of n months')
+    .option('-y, --keep-yearly <n>', 'keep the newest of each of n years')
+    .option('--keep-within <duration>', 'keep all newer than this before the newest, such as 1y5m7d2h')
+    .option('--keep-within-hourly <duration>', 'keep hourly ones so long')
+    .option('--keep-within-daily <duration>', 'keep daily ones so long')
+    .option('--keep-within-weekly <duration>', 'keep weekly ones so long')
+    .option('--keep-within-monthly <duration>', 'keep monthly ones so long')
+    .option('--keep-within-yearly <duration>', 'keep yearly ones so long')
+    .option('--keep-tag <tag,…>', 'keep those with all of these tags (repeatable)', collect)
+    .option('--keep-min <n>', 'always leave the newest n of each group, whatever else is said', '0')
+    .option('--force', 'let ids go below --keep-min')
+    .option('--unsafe-allow-remove-all', 'allow an empty set of rules to remove every snapshot that --host, --tag or --path choose')
+    .option('-c, --compact', 'a narrower table')
+    .option('-g, --group-by <group>', 'group by host, paths and tags, with commas between', 'host,paths')
+    .option('-n, --dry-run', 'remove nothing, only show what would be')
+    .option('--prune', 'then remove data that no snapshot needs (not in this version)')
+    .option('--max-unused <limit>', 'for --prune')
+    .option('--max-repack-size <size>', 'for --prune')
+    .option('--repack-cacheable-only', 'for --prune')
+    .option('--repack-uncompressed', 'for --prune')
+    .option('--repack-smaller-than <size>', 'for --prune');
+}
+
+export function defineForget(command: Command, cli: Cli): void {
+  addOptions(command).action(async (names, options) => {
+    if (options.prune === true) throw notBuiltYet('`forget --prune`', 'Run `forget` without it; prune comes next, and `restic prune` works on the same repository.');
+    const { noLock } = cli.globals();
+    const dryRun = options.dryRun === true;
+    if (noLock && !dryRun) throw usage('--no-lock is only applicable in combination with --dry-run for forget command');
+    const policy = policyOf(options);
+    const keepMin = parseWholeNumber(options.keepMin, '--keep-min');
+    const groupBy = parseGroupBy(options.groupBy);
+    const filter = snapshotFilter(options, cli.environment);
+    await using session = await openSession(cli, dryRun && noLock ? 'none' : 'exclusive');
+    const nowNs = session.repository.host.clock.nowNs();
+    const chosen = await selectSnapshots(session, filter, names);
+    if (names.length > 0) {
+      const all = keepMin > 0 ? await session.repository.listSnapshots() : chosen;
+      const named = chosen.map(({ id }) => id);
+      const removal = planRemoval(all, named, { nowNs, groupBy, keepMin, force: options.force === true });
+      await remove(session, removal, dryRun);
+      return;
+    }
+    const sayPolicy = (): void => session.printer.normal(`Applying Policy: ${describePolicy(policy)}`);
+    if (!isEmptyPolicy(policy)) sayPolicy();
+    const plan = planForget(chosen, policy, {
+      nowNs,
+      groupBy,
+      keepMin,
+      allowRemoveAll: options.unsafeAllowRemoveAll === true,
+      isFiltered: !isEmptyFilter(filter),
+    });
+    if (isEmptyPolicy(policy)) sayPolicy();
+    if (!session.printer.json && session.printer.verbosity > 0) printPlan(cli, session, plan, options.compact === true);
+    const failed = await tryRemove(session, plan.remove, dryRun);
+    if (session.printer.json && plan.groups.length > 0) session.printer.message(plan.groups.map(groupJson));
+    refuseIncomplete(failed);
+  });
+}
+
+function policyOf(options: ForgetVerbOptions): RetentionPolicy {
+  const counts = {
+    last: ['--keep-last', options.keepLast],
+    hourly: ['--keep-hourly', options.keepHourly],
+    daily: ['--keep-daily', options.keepDaily],
+    weekly: ['--keep-weekly', options.keepWeekly],
+    monthly: ['--keep-monthly', options.keepMonthly],
+    yearly: ['--keep-yearly', options.keepYearly],
+  } as const;
+  const spans = {
+    within: ['--keep-within', options.keepWithin],
+    withinHourly: ['--keep-within-hourly', options.keepWithinHourly],
+    withinDaily: ['--keep-within-daily', options.keepWithinDaily],
+    withinWeekly: ['--keep-within-weekly', options.keepWithinWeekly],
+    withinMonthly: ['--keep-within-monthly', options.keepWithinMonthly],
+    withinYearly: ['--keep-within-yearly', options.keepWithinYearly],
+  } as const;
+  return {
+    ...parsed(counts, keepCount),
+    ...parsed(spans, (text) => parseSpan(text)),
+    tags: (options.keepTag ?? []).map((text) => parseTagList(text)),
+  };
+}
+
+/** A negative count once meant "all"; spelled out, nobody removes everything by a slip. */
+function keepCount(text: string, option: string): KeepCount {
+  if (/^-\d+$/.test(text)) throw usage(`${option}: negative values not allowed, use 'unlimited' instead`);
+  return parseKeepCount(text);
+}
+
+function parsed<Name extends string, T>(
+  texts: Readonly<Record<Name, readonly [option: string, text: string | undefined]>>,
+  parse: (text: string, option: string) => T,
+): { [Key in Name]?: T } {
+  const values: { [Key in Name]?: T } = {};
+  for (const name of Object.keys(texts) as Name[]) {
+    const [option, text] = texts[name];
+    if (text !== undefined) values[name] = parse(text, option);
+  }
+  return values;
+}
+
+function printPlan(cli: Cli, { globals, printer }: Session, plan: ForgetPlan, compact: boolean): void {
+  const tz = cli.environment['TZ'];
+  for (const { key, keep, remove: going, reasons } of plan.groups) {
+    const heading = groupHeading(key);
+    if (globals.verboseCount >= 1 && heading !== undefined) printer.normal(heading);
+    const table = (title: string, snapshots: readonly StoredSnapshot[], why?: readonly (readonly string[])[]): void => {
+      if (snapshots.length === 0) return;
+      printer.normal(`${title} ${snapshots.length} snapshots:`);
+      const lines = snapshotTable(snapshots, { compact, tz, ...(why === undefined ? {} : { reasons: why }) });
+      for (const line of lines) printer.normal(line);
+      printer.normal('');
+    };
+    table('keep', keep, reasons.map(({ matches }) => matches));
+    table('remove', going);
+  }
+}
+
+async function remove(session: Session, snapshots: readonly StoredSnapshot[], dryRun: boolean): Promise<void> {
+  refuseIncomplete(await tryRemove(session, snapshots, dryRun));
+}
+
+/** @returns those that could not be removed */
+async function tryRemove({ repository, printer, signal }: Session, snapshots: readonly StoredSnapshot[], dryRun: boolean): Promise<SnapshotId[]> {
+  if (snapshots.length === 0) return [];
+  const ids = snapshots.map(({ id }) => id);
+  if (dryRun) {
+    printer.normal(`Would have removed the following snapshots:\n{${ids.map((id) => shortId(id)).toSorted().join(' ')}}\n`);
+    return [];
+  }
+  const failed: SnapshotId[] = [];
+  using counter = printer.counter('files deleted', ids.length);
+  for (const id of ids) {
+    signal.throwIfAborted();
+    try {
+      await repository.remove('snapshots', id);
+      printer.debug(`removed snapshot/${id}`);
+    } catch (error) {
+      if (!(error instanceof CoffreError)) throw error;
+      printer.error(`unable to remove snapshot/${id} from the repository: ${error.message}`);
+      failed.push(id);
+    }
+    counter.add(1);
+  }
+  counter.finish();
+  return failed;
+}
+
+function refuseIncomplete(failed: readonly SnapshotId[]): void {
+  if (failed.length === 0) return;
+  throw new CoffreError('SNAPSHOT_NOT_REMOVED', 'failed to remove one or more snapshots', {
+    hint: `Still there: ${failed.map((id) => shortId(id)).join(', ')}. Look at the permissions of the storage.`,
+  });
+}
+
+/** Empty lists are null here, as restic prints them. */
+function groupJson({ key, keep, remove: going, reasons }: ForgetGroup): Record<string, unknown> {
+  const list = (snapshots: readonly StoredSnapshot[]): unknown => (snapshots.length === 0 ? null : snapshots.map(snapshotJson));
+  return {
+    tags: key.tags,
+    host: key.hostname,
+    paths: key.paths,
+    keep: list(keep),
+    remove: list(going),
+    reasons: reasons.length === 0 ? null : reasons.map(({ snapshot, matches }) => ({ snapshot: snapshotJson(snapshot), matches })),
+  };
+}
