@@ -14,7 +14,8 @@
  * | `inputAt`     | `laneBytes` of message per lane                                |
  */
 import { assembleModule, get, i32, Locals, repeatWhile, set, type Code } from '../../wasm/assembler.ts';
-import { i32x4, mixed, sum, v128, xored } from './simd.ts';
+import { i32x4, v128 } from '../../wasm/v128.ts';
+import { mixed, sum, xored } from './simd.ts';
 
 export const laneCount = 8;
 export const blockBytes = 64;
