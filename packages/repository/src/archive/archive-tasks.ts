@@ -4,10 +4,11 @@
  */
 import { createScanner } from '../chunker/rabin.ts';
 import type { ChunkProfile } from '../chunker/profile.ts';
+import { ChunkDigests } from '../crypto/chunk-digests.ts';
 import { createSealer } from '../crypto/seal.ts';
 import { CoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
-import { encodeNode } from '../format/tree.ts';
+import { encodeNode, type TreeNode } from '../format/tree.ts';
 import { createFiles, type Files } from '../host/files.ts';
 import type { FileStat } from '../host/stat.ts';
 import { systemRandom } from '../host/system.ts';
@@ -26,6 +27,8 @@ export const segmentBytes = 16 * 1024 * 1024;
 export type FileJob = { readonly path: ByteString; readonly name: ByteString };
 export type FilesPayload = {
   readonly files: readonly FileJob[];
+  /** Of all files together, as they were listed. */
+  readonly sizeBytes: number;
   readonly node: NodeOptions;
   readonly profile: ChunkProfile;
 };
@@ -40,6 +43,14 @@ export type SavedFile = {
   readonly changedWhileRead: boolean;
 };
 export type FileResult = SavedFile | { readonly kind: 'failed'; readonly error: WireError };
+
+type ReadFile = {
+  readonly node: TreeNode;
+  readonly chunks: readonly Buffer[];
+  readonly saved: Pick<SavedFile, 'kind' | 'stat' | 'sizeBytes' | 'changedWhileRead'>;
+  /** Bytes of the batch's buffer that this file took. */
+  readonly inPlaceBytes: number;
+};
 
 export type SegmentPayload = {
   /** Open in this process; the owner closes it. */
@@ -106,7 +117,7 @@ export class ArchiveReader {
       compression: setup.compression,
       targetBytes: setup.packTargetBytes,
     };
-    this.#store = new ChunkStore(setup.segments, options, async (pack) => {
+    this.#store = new ChunkStore(setup.segments, options, new ChunkDigests(setup.lanes), async (pack) => {
       const recycled = await ask({ kind: 'pack', pack } satisfies ArchiveEvent, [pack.buffer]);
       return recycled instanceof ArrayBuffer ? recycled : undefined;
     });
@@ -133,59 +144,62 @@ export class ArchiveReader {
     return cutting;
   }
 
+  /** Reads a whole batch, then hashes and stores all its chunks together. */
   async saveFiles(payload: FilesPayload): Promise<FileResult[]> {
-    const results: FileResult[] = [];
-    for (const file of payload.files) {
-      try {
-        results.push(await this.#saveFile(file, payload));
-      } catch (error) {
-        if (error instanceof CoffreError) throw error;
-        results.push({ kind: 'failed', error: errorToWire(error) });
-      }
+    const buffer = this.#takeBuffer(payload.sizeBytes);
+    try {
+      let used = 0;
+      const read = payload.files.map((file) => {
+        try {
+          const one = this.#readFile(file, payload, buffer.subarray(used));
+          used += one.inPlaceBytes;
+          return one;
+        } catch (error) {
+          if (error instanceof CoffreError) throw error;
+          return { failed: errorToWire(error) };
+        }
+      });
+      const chunks = read.flatMap((one) => ('failed' in one ? [] : one.chunks));
+      const added = read.map(() => nothingAdded());
+      const ids = await this.#store.store(chunks, (i) => added[ownerOf(read, i)] as AddedData);
+      let next = 0;
+      return read.map((one, i): FileResult => {
+        if ('failed' in one) return { kind: 'failed', error: one.failed };
+        const content = ids.slice(next, (next += one.chunks.length));
+        return { ...one.saved, text: encodeNode({ ...one.node, content }), content, added: added[i] as AddedData };
+      });
+    } finally {
+      this.#giveBack(buffer);
     }
-    return results;
   }
 
-  async #saveFile(file: FileJob, { node: options, profile }: FilesPayload): Promise<SavedFile> {
+  #readFile(file: FileJob, { node: options, profile }: FilesPayload, room: Buffer): ReadFile {
     const fd = this.#files.open(file.path, { noAtime: true, noFollow: true });
-    let whole: Buffer | undefined;
     try {
       const stat = this.#files.fstat(fd);
       if (stat.type !== 'file') throw new Error('it is no longer a regular file');
-      whole = this.#takeBuffer(stat.sizeBytes);
-      const sizeBytes = this.#readFully(fd, whole, 0, stat.sizeBytes, 0);
-      const after = this.#files.fstat(fd);
-      const node = describeEntry(this.#files, file.path, file.name, stat, options);
-      const added = nothingAdded();
-      const content = await this.#storeChunks(whole, 0, sizeBytes, this.#cutting(profile), added);
-      node.content = content;
-      node.size = sizeBytes;
-      return {
-        kind: 'saved',
-        text: encodeNode(node),
-        content,
-        stat,
-        sizeBytes,
-        added,
-        changedWhileRead: changedBetween(stat, after, sizeBytes),
-      };
+      // A file that grew since it was listed may not fit into the batch any more.
+      const fits = stat.sizeBytes <= room.byteLength;
+      const bytes = fits ? room : Buffer.allocUnsafeSlow(stat.sizeBytes);
+      const sizeBytes = this.#readFully(fd, bytes, 0, stat.sizeBytes, 0);
+      const changedWhileRead = changedBetween(stat, this.#files.fstat(fd), sizeBytes);
+      const node = { ...describeEntry(this.#files, file.path, file.name, stat, options), size: sizeBytes };
+      const chunks = this.#cutWhole(bytes.subarray(0, sizeBytes), this.#cutting(profile));
+      const saved = { kind: 'saved', stat, sizeBytes, changedWhileRead } as const;
+      return { node, chunks, saved, inPlaceBytes: fits ? sizeBytes : 0 };
     } finally {
       this.#files.close(fd);
-      if (whole !== undefined) this.#giveBack(whole);
     }
   }
 
-  async #storeChunks(bytes: Buffer, from: number, to: number, cutting: Cutting, added: AddedData): Promise<BlobId[]> {
-    const content: BlobId[] = [];
-    let start = from;
-    while (start < to) {
-      const end = cutting.next(bytes, start, to, true) as number;
-      const { id, wait } = this.#store.store(bytes.subarray(start, end), added);
-      if (wait !== undefined) await wait;
-      content.push(id);
+  #cutWhole(bytes: Buffer, cutting: Cutting): Buffer[] {
+    const chunks: Buffer[] = [];
+    for (let start = 0; start < bytes.byteLength; ) {
+      const end = cutting.next(bytes, start, bytes.byteLength, true) as number;
+      chunks.push(bytes.subarray(start, end));
       start = end;
     }
-    return content;
+    return chunks;
   }
 
   async saveSegment(payload: SegmentPayload): Promise<SegmentResult> {
@@ -212,14 +226,8 @@ export class ArchiveReader {
       }
       const told = this.#ask({ kind: 'chunkEnd', file, index, next: from + position } satisfies ArchiveEvent);
       const added = nothingAdded();
-      const content: BlobId[] = [];
-      let begin = start;
-      for (const end of ends) {
-        const { id, wait } = this.#store.store(buffer.subarray(begin, end), added);
-        if (wait !== undefined) await wait;
-        content.push(id);
-        begin = end;
-      }
+      const chunks = ends.map((end, i) => buffer.subarray(i === 0 ? start : (ends[i - 1] as number), end));
+      const content = await this.#store.store(chunks, () => added);
       await told;
       return { content, added, sizeBytes: Math.max(0, position - start) };
     } finally {
@@ -234,16 +242,12 @@ export class ArchiveReader {
     const part = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const all = tail === undefined ? part : Buffer.concat([tail, part]);
     const added = nothingAdded();
-    const content: BlobId[] = [];
+    const chunks: Buffer[] = [];
     let start = 0;
-    for (;;) {
-      const end = cutting.next(all, start, all.byteLength, last);
-      if (end === undefined) break;
-      const { id, wait } = this.#store.store(all.subarray(start, end), added);
-      if (wait !== undefined) await wait;
-      content.push(id);
-      start = end;
+    for (let end; (end = cutting.next(all, start, all.byteLength, last)) !== undefined; start = end) {
+      chunks.push(all.subarray(start, end));
     }
+    const content = await this.#store.store(chunks, () => added);
     if (last) this.#tails.delete(stream);
     else this.#tails.set(stream, Buffer.from(all.subarray(start)));
     return { content, added, sizeBytes: start };
@@ -269,6 +273,12 @@ export class ArchiveReader {
   #giveBack(buffer: Buffer): void {
     if (this.#spare.length < 1) this.#spare.push(buffer);
   }
+}
+
+/** Which file the i-th chunk of a batch belongs to. */
+function ownerOf(read: readonly (ReadFile | { failed: WireError })[], chunk: number): number {
+  let first = 0;
+  return read.findIndex((one) => 'chunks' in one && chunk < (first += one.chunks.length));
 }
 
 export function changedBetween(before: FileStat, after: FileStat, readBytes: number): boolean {

@@ -2,7 +2,8 @@ import type { ChunkProfile } from '../chunker/profile.ts';
 import type { CutScanner } from '../chunker/rabin.ts';
 import type { BlobSegment, SegmentMemory } from '../index/blob-table.ts';
 import { BlobSegment as Segment } from '../index/blob-table.ts';
-import { blobIdOf, PackBuffer, type FinishedPack, type PackOptions } from '../pack/pack-buffer.ts';
+import { PackBuffer, type FinishedPack, type PackOptions } from '../pack/pack-buffer.ts';
+import { ChunkDigests } from '../crypto/chunk-digests.ts';
 import type { BlobId } from '../ids.ts';
 
 /** New bytes that one file or segment brought, for the report. */
@@ -23,15 +24,22 @@ export class ChunkStore {
   readonly #segments: BlobSegment[];
   readonly #options: PackOptions;
   readonly #handOver: HandOver;
+  readonly #digests: ChunkDigests;
   #pack: PackBuffer;
   #handing: Promise<void> | undefined;
   /** Buffers that came back: allocating 16 MiB for every pack is slow and leaves them to the garbage collector. */
   readonly #spare: ArrayBuffer[] = [];
 
-  constructor(segments: readonly SegmentMemory[], options: PackOptions, handOver: HandOver) {
+  constructor(
+    segments: readonly SegmentMemory[],
+    options: PackOptions,
+    digests: ChunkDigests,
+    handOver: HandOver,
+  ) {
     this.#segments = segments.map((memory) => new Segment(memory));
     this.#options = options;
     this.#handOver = handOver;
+    this.#digests = digests;
     this.#pack = new PackBuffer('data', options);
   }
 
@@ -39,15 +47,22 @@ export class ChunkStore {
     this.#segments.push(new Segment(memory));
   }
 
-  /** @returns a promise only when a full pack has to leave first */
-  store(plain: Uint8Array, added: AddedData): { id: BlobId; wait: Promise<void> | undefined } {
-    const { id, bytes } = blobIdOf(plain);
-    if (!this.#claim(bytes)) return { id, wait: undefined };
-    const { length } = this.#pack.append(id, plain);
-    added.blobs += 1;
-    added.bytes += plain.byteLength;
-    added.packedBytes += length;
-    return { id, wait: this.#pack.isFull ? this.#sendPack() : undefined };
+  /** Ids of these chunks, in order; what is new is sealed. Many chunks at once hash faster than one after the other. */
+  async store(chunks: readonly Uint8Array[], addedBy: (chunk: number) => AddedData): Promise<BlobId[]> {
+    const ids: BlobId[] = [];
+    for (const [i, bytes] of this.#digests.of(chunks).entries()) {
+      const id = bytes.toString('hex') as string as BlobId;
+      ids.push(id);
+      if (!this.#claim(bytes)) continue;
+      const plain = chunks[i] as Uint8Array;
+      const { length } = this.#pack.append(id, plain);
+      const added = addedBy(i);
+      added.blobs += 1;
+      added.bytes += plain.byteLength;
+      added.packedBytes += length;
+      if (this.#pack.isFull) await this.#sendPack();
+    }
+    return ids;
   }
 
   #claim(id: Uint8Array): boolean {

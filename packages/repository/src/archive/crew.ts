@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { ChunkProfile } from '../chunker/profile.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
+import { createLaneEngine } from '../crypto/sha256-lanes/engine.ts';
 import { assert } from '../errors.ts';
 import type { SegmentMemory } from '../index/blob-table.ts';
 import { packTargetBytesDefault, type BlobWriter } from '../index/blob-writer.ts';
@@ -37,7 +38,7 @@ type Seat = { run<Result>(task: string, payload: unknown, transfer?: readonly Ar
 export class ArchiveCrew implements AsyncDisposable {
   readonly #repository: Repository;
   readonly #writer: BlobWriter;
-  readonly #setup: Omit<ArchiveSetup, 'segments'>;
+  readonly #setup: Omit<ArchiveSetup, 'segments' | 'lanes'>;
   readonly #threads: number;
   #inline: Seat | undefined;
   #pool: WorkerPool | undefined;
@@ -58,7 +59,6 @@ export class ArchiveCrew implements AsyncDisposable {
       polynomial: repository.config.chunkerPolynomial,
       compression: options.compression ?? 'auto',
       packTargetBytes: options.packTargetBytes ?? packTargetBytesDefault,
-      readConcurrency: this.#threads,
     };
   }
 
@@ -74,7 +74,9 @@ export class ArchiveCrew implements AsyncDisposable {
   }
 
   #startPool(): WorkerPool {
-    const setup: ArchiveSetup = { ...this.#setup, segments: this.#writer.sharedSegments };
+    const { clock } = this.#repository.host;
+    const lanes = createLaneEngine(() => clock.monotonicMs());
+    const setup: ArchiveSetup = { ...this.#setup, segments: this.#writer.sharedSegments, lanes };
     const pool = new WorkerPool(this.#threads, setup);
     for (const thread of pool.threads) thread.onEvent = async (event) => await this.#answer(event as ArchiveEvent);
     this.#pool = pool;
@@ -83,7 +85,7 @@ export class ArchiveCrew implements AsyncDisposable {
 
   #sitInline(): Seat {
     const { random, files } = this.#repository.host;
-    const setup: ArchiveSetup = { ...this.#setup, segments: this.#writer.sharedSegments };
+    const setup: ArchiveSetup = { ...this.#setup, segments: this.#writer.sharedSegments, lanes: undefined };
     const ask = async (event: unknown): Promise<unknown> => await this.#answer(event as ArchiveEvent);
     const handlers: Record<string, TaskHandler> = archiveHandlers(new ArchiveReader(setup, ask, { files, random }));
     return {
@@ -143,9 +145,9 @@ export class ArchiveCrew implements AsyncDisposable {
   }
 
   /** Resolves when the batch is accepted; the results come later. */
-  async saveFiles(payload: FilesPayload, sizeBytes: number): Promise<{ results: Promise<FileResult[]> }> {
+  async saveFiles(payload: FilesPayload): Promise<{ results: Promise<FileResult[]> }> {
     await this.#slot(1);
-    const results = this.#seat(sizeBytes)
+    const results = this.#seat(payload.sizeBytes)
       .run<FileResult[]>('files', payload)
       .finally(() => this.#leave(1));
     results.catch(() => undefined);

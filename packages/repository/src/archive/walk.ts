@@ -229,14 +229,14 @@ export class SourceWalk {
   async #sendBatch(): Promise<void> {
     const batch = this.#batch;
     if (batch.length === 0) return;
-    const bytes = this.#batchBytes;
+    const sizeBytes = this.#batchBytes;
     this.#batch = [];
     this.#batchBytes = 0;
     this.#failIfBroken();
     const { crew, node, profile, counters } = this.#parts;
     const files: FileJob[] = batch.map(({ path, name }) => ({ path, name }));
     for (const file of batch) counters.current.add(file.snapshotPath);
-    const { results } = await crew.saveFiles({ files, node, profile }, bytes);
+    const { results } = await crew.saveFiles({ files, sizeBytes, node, profile });
     this.#track(async () => {
       for (const [i, result] of (await results).entries()) this.#fileSaved(batch[i] as QueuedFile, result);
     });

@@ -1,5 +1,6 @@
 import type { CompressionLevel } from '../compress/zstd.ts';
 import type { MasterKey } from '../crypto/seal.ts';
+import type { LaneEngine } from '../crypto/sha256-lanes/lanes.ts';
 import type { SegmentMemory } from '../index/blob-table.ts';
 import type { WritingSetup } from '../restore/restore-tasks.ts';
 
@@ -20,7 +21,8 @@ export type ArchiveSetup = {
   readonly compression: CompressionLevel;
   readonly packTargetBytes: number;
   readonly segments: readonly SegmentMemory[];
-  readonly readConcurrency: number;
+  /** Hashes many chunks side by side, where that is faster. */
+  readonly lanes: LaneEngine | undefined;
 };
 export type CheckSetup = { readonly work: 'check'; readonly key: MasterKey };
 export type RestoreSetup = { readonly work: 'restore'; readonly key: MasterKey; readonly target: WritingSetup };

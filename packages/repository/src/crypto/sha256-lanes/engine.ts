@@ -19,11 +19,21 @@ export function createLaneEngine(nowMs: () => number): LaneEngine | undefined {
   const sample = trialBytesOf();
   const singleMs = fastestMs(nowMs, () => hash('sha256', sample, 'buffer'));
   if (trialBytes / singleMs > instructionsBytesPerMs) return undefined;
-  const module = compileLanes();
+  const module = compileOrNothing();
+  if (module === undefined) return undefined;
   const lanes = new Sha256Lanes({ module, gain: laneCount });
   const messages = new Array<Uint8Array>(laneCount).fill(sample);
   const gain = (singleMs * laneCount) / fastestMs(nowMs, () => lanes.digestMany(messages));
   return gain < gainMin ? undefined : { module, gain };
+}
+
+/** An engine that cannot compile the lanes, or compiles them wrongly, costs speed and nothing else. */
+function compileOrNothing(): WasmModule | undefined {
+  try {
+    return compileLanes();
+  } catch {
+    return undefined;
+  }
 }
 
 /**
