@@ -16,6 +16,7 @@ export const errorCodes = {
   POLICY_EMPTY: 'a retention policy without any rule was given',
   POLICY_REMOVES_ALL: 'the policy would remove every snapshot of a group',
   POLICY_FLOOR: 'removing these snapshots would go below the floor of the group',
+  REWRITE_REFUSED: 'a tree holds more than this version can write back',
   RESTORE_TARGET_REFUSED: 'the restore target cannot be used safely',
   RESTORE_INCOMPLETE: 'some files could not be restored',
   CONFIRMATION_NEEDED: 'the step must be confirmed and nobody is there to ask',

@@ -88,6 +88,7 @@ export {
   type ForgetPlan,
   type KeepReason,
 } from './maintain/forget.ts';
+export { addKey, changePassword, listKeys, removeKey, type KeyInfo, type NewKey } from './maintain/keys.ts';
 export {
   describePolicy,
   isEmptyPolicy,
@@ -97,6 +98,9 @@ export {
   type KeepCount,
   type RetentionPolicy,
 } from './maintain/policy.ts';
+export { recover, type RecoverEvent, type RecoverResult } from './maintain/recover.ts';
+export { rewriteSnapshots, type RewriteEvent, type RewriteOptions } from './maintain/rewrite.ts';
+export { retag, tagSnapshots, type TagChange, type TagEvent } from './maintain/tag.ts';
 export {
   initRepository,
   openRepository,

@@ -1,6 +1,6 @@
 /**
  * Which snapshots go: the policy as restic 0.19 reads it, then what Coffre adds, a floor per group and the protection of
- * snapshots dated in the future. Nothing is removed here; `forgetSnapshots` does that with the finished plan.
+ * snapshots dated in the future. Nothing is removed here: the plan is a value to show and to refuse.
  */
 import { groupByDefault, groupSnapshots, type GroupBy, type GroupKey, type SnapshotGroup } from '../browse/group.ts';
 import { hasTags, isFutureDated, newestFirst } from '../browse/select.ts';
