@@ -1,8 +1,11 @@
 /** A backup of what a program prints, or of what arrives on stdin. */
 import { spawn } from 'node:child_process';
+import { PassThrough } from 'node:stream';
 import { CoffreError, toByteString } from '@coffre/repository';
 import type { StreamSource } from '@coffre/repository';
 import type { InputStream } from './prompt.ts';
+
+const pipeBytes = 1024 * 1024;
 
 /** `name` may hold folders; a leading slash is added. */
 export function streamPath(name: string): StreamSource['path'] {
@@ -31,9 +34,11 @@ export async function commandSource(
     throw new CoffreError('USAGE', 'no command was given to --stdin-from-command', { hint: 'Write it after `--`: -- pg_dump shop.' });
   }
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // A child's output that nobody reads yet is thrown away when the child ends, so it is taken from the first moment on.
+  const bytes = child.stdout.pipe(new PassThrough({ highWaterMark: pipeBytes }));
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (error) => reject(commandFailed(`failed to start command: ${error.message}`, error)));
+    child.once('error', (error) => reject(notStarted(program, error)));
   });
   const stop = (): void => void child.kill('SIGTERM');
   signal.addEventListener('abort', stop);
@@ -46,12 +51,18 @@ export async function commandSource(
   });
   // Looked at after the last byte; the exit may come before.
   ended.catch(() => undefined);
-  return { path, bytes: child.stdout, ended };
+  return { path, bytes, ended };
 }
 
-function commandFailed(message: string, cause?: unknown): CoffreError {
-  return new CoffreError('SOURCE_COMMAND_FAILED', message, {
+function commandFailed(why: string): CoffreError {
+  return new CoffreError('SOURCE_COMMAND_FAILED', `unable to save snapshot: ${why}`, {
     hint: 'Nothing was saved. What the command wrote to its standard error is above.',
+  });
+}
+
+function notStarted(program: string, cause: Error): CoffreError {
+  return new CoffreError('SOURCE_COMMAND_FAILED', `failed to start command ${JSON.stringify(program)}: ${cause.message}`, {
+    hint: 'Nothing was saved. Check the name of the program; no shell looks at it.',
     cause,
   });
 }

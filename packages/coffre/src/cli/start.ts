@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
+import type { Environment } from './global-options.ts';
 import { createHost } from './repository-access.ts';
 
 export function defineStart(command: Command, cli: Cli): void {
@@ -15,10 +16,15 @@ export function defineStart(command: Command, cli: Cli): void {
         {
           host: createHost(printer),
           printer,
-          workingFolder: process.cwd(),
+          workingFolder: typedIn(environment),
           colors: terminal.canUpdateStatus && !environment['NO_COLOR'],
           signal,
         },
       );
     });
+}
+
+/** npm runs scripts in the project's folder; paths mean the folder where they were typed. */
+function typedIn(environment: Environment): string {
+  return (environment['npm_lifecycle_event'] === 'start' ? environment['INIT_CWD'] : undefined) ?? process.cwd();
 }

@@ -1,4 +1,5 @@
-import { changeTags, messageOf, parseTagList } from '@coffre/repository';
+import { messageOf, parseTagList, tagSnapshots } from '@coffre/repository';
+import type { TagChange } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import { openSession } from './session.ts';
@@ -21,20 +22,19 @@ export function defineTag(command: Command, cli: Cli): void {
       await using session = await openSession(cli, 'exclusive');
       const { repository, printer } = session;
       const flat = (lists: readonly string[]): string[] => lists.flatMap((text) => parseTagList(text));
-      const change = set.length > 0 ? { set: flat(set).filter((tag) => tag !== '') } : { add: flat(add), remove: flat(remove) };
-      let changed = 0;
-      for (const stored of await selectSnapshots(session, filter, names)) {
+      const change: TagChange =
+        set.length > 0
+          ? { kind: 'set', tags: flat(set).filter((tag) => tag !== '') }
+          : { kind: 'change', add: flat(add), remove: flat(remove) };
+      const snapshots = await selectSnapshots(session, filter, names);
+      const changed = await tagSnapshots(repository, snapshots, change, (event) => {
         session.signal.throwIfAborted();
-        try {
-          const newId = await changeTags(repository, stored, change);
-          if (newId === undefined) continue;
-          changed += 1;
-          if (printer.json) printer.message({ message_type: 'changed', old_snapshot_id: stored.id, new_snapshot_id: newId });
-          else printer.verbose(`old snapshot ID: ${stored.id} -> new snapshot ID: ${newId}`);
-        } catch (error) {
-          printer.error(`unable to modify the tags for snapshot ID ${JSON.stringify(stored.id)}, ignoring: ${messageOf(error)}`);
-        }
-      }
+        if (event.kind === 'failed') {
+          printer.error(`unable to modify the tags for snapshot ID ${JSON.stringify(event.id)}, ignoring: ${messageOf(event.error)}`);
+        } else if (printer.json) {
+          printer.message({ message_type: 'changed', old_snapshot_id: event.oldId, new_snapshot_id: event.newId });
+        } else printer.verbose(`old snapshot ID: ${event.oldId} -> new snapshot ID: ${event.newId}`);
+      });
       if (printer.json) printer.message({ message_type: 'summary', changed_snapshots: changed });
       else printer.normal(changed === 0 ? 'no snapshots were modified' : `modified ${changed} snapshots`);
     });
