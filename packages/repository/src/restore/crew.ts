@@ -1,0 +1,93 @@
+import { availableParallelism } from 'node:os';
+import { assert } from '../errors.ts';
+import type { Handles } from '../host/handles.ts';
+import type { Repository } from '../repository.ts';
+import { WorkerPool } from '../workers/pool.ts';
+import type { RestoreSetup, TaskHandler } from '../workers/tasks.ts';
+import { restoreHandlers, RestoreWriter, type WritingSetup } from './restore-tasks.ts';
+
+/** Below this many bytes to write, starting threads costs more than they bring. */
+const inlineBytesMax = 4 * 1024 * 1024;
+/** Sealed bytes under way at once: what a restore holds in memory, nearly. */
+const bytesUnderWayMax = 48 * 1024 * 1024;
+const tasksPerThread = 4;
+
+type Seat = { run<Result>(task: string, payload: unknown, transfer?: readonly ArrayBuffer[]): Promise<Result> };
+
+/** The threads of one restore. Small jobs run in this thread; so does everything when the calls are handed in. */
+export class RestoreCrew implements AsyncDisposable {
+  readonly #repository: Repository;
+  readonly #setup: WritingSetup;
+  readonly #threads: number;
+  readonly #ownHandles: boolean;
+  readonly #writer: RestoreWriter;
+  readonly #inline: Seat;
+  #pool: WorkerPool | undefined;
+  #bytesSeen = 0;
+  #bytesUnderWay = 0;
+  #tasks = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(
+    repository: Repository,
+    setup: WritingSetup,
+    options: { threads: number | undefined; handles: Handles; ownHandles: boolean },
+  ) {
+    this.#repository = repository;
+    this.#setup = setup;
+    this.#threads = options.threads ?? Math.max(2, Math.min(8, availableParallelism()));
+    this.#ownHandles = options.ownHandles;
+    this.#writer = new RestoreWriter(repository.masterKey, setup, options.handles);
+    const handlers = restoreHandlers(this.#writer);
+    this.#inline = {
+      run: async <Result>(task: string, payload: unknown): Promise<Result> => {
+        const handler: TaskHandler | undefined = handlers[task];
+        assert(handler !== undefined, `no restore task is called ${task}`);
+        return (await handler(payload)).result as Result;
+      },
+    };
+  }
+
+  #seat(sizeBytes: number): Seat {
+    this.#bytesSeen += sizeBytes;
+    if (this.#pool !== undefined) return this.#pool;
+    if (this.#ownHandles || this.#threads === 0 || this.#bytesSeen <= inlineBytesMax) return this.#inline;
+    const setup: RestoreSetup = { work: 'restore', key: this.#repository.masterKey, target: this.#setup };
+    this.#pool = new WorkerPool(this.#threads, setup);
+    return this.#pool;
+  }
+
+  /** Resolves when there is room for another task of this size; the caller then owes a `leave`. */
+  async enter(sizeBytes: number): Promise<void> {
+    while (
+      this.#tasks > 0 &&
+      (this.#bytesUnderWay + sizeBytes > bytesUnderWayMax || this.#tasks >= Math.max(1, this.#threads) * tasksPerThread)
+    ) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#tasks += 1;
+    this.#bytesUnderWay += sizeBytes;
+  }
+
+  leave(sizeBytes: number): void {
+    this.#tasks -= 1;
+    this.#bytesUnderWay -= sizeBytes;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  async run<Result>(
+    task: 'write' | 'compare',
+    payload: unknown,
+    options: { sizeBytes: number; transfer?: readonly ArrayBuffer[] },
+  ): Promise<Result> {
+    return await this.#seat(options.sizeBytes).run<Result>(task, payload, options.transfer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#writer.close();
+    if (this.#pool === undefined) return;
+    // Handles are the process's: a thread that just ends would leave its own open.
+    await Promise.allSettled(this.#pool.threads.map((thread) => thread.run('close', undefined)));
+    await this.#pool[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,116 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { CoffreError } from '../errors.ts';
+import { bytesOf, toText, type ByteString } from '../format/bytestring.ts';
+import { createAccounts } from '../host/accounts.ts';
+import { createHandles, type FolderHandle, type Handles } from '../host/handles.ts';
+import { codeOf, openNative } from '../host/native.ts';
+import type { IndexedRepository } from '../index/indexed-repository.ts';
+import { RestoreCrew } from './crew.ts';
+import { FileWriter } from './file-writer.ts';
+import { finishRestore } from './finish.ts';
+import { RestoreJob, type JobParts } from './job.ts';
+import { createMetadataWriter, type MetadataRules } from './metadata.ts';
+import { budgetDefault, checkOptions, type RestoreOptions } from './options.ts';
+import { zeroRestoreCounters, type RestoreCounters } from './report.ts';
+import { TargetFolders } from './target-folders.ts';
+import { findSubPath, RestoreWalk } from './walk.ts';
+import { FileWindows } from './window.ts';
+
+export type RestoreResult = { readonly counters: RestoreCounters; readonly durationMs: number };
+
+/**
+ * Writes a snapshot, or a part of it, below a folder. What is there already is compared by hash and not fetched again,
+ * so an interrupted restore goes on where it was.
+ * @throws {CoffreError} RESTORE_INCOMPLETE when any entry could not be restored (each was reported); USAGE;
+ *   RESTORE_TARGET_REFUSED; PATH_NOT_IN_SNAPSHOT; INTERRUPTED; storage errors
+ */
+export async function restore(indexed: IndexedRepository, options: RestoreOptions): Promise<RestoreResult> {
+  checkOptions(options);
+  const { clock } = indexed.repository.host;
+  const startedMs = clock.monotonicMs();
+  const counters = options.counters ?? zeroRestoreCounters();
+  const start = await findSubPath({ indexed }, options.tree, options.subPath ?? ('' as ByteString));
+  const handles = options.handles ?? createHandles();
+  const root = openTarget(handles, options);
+  try {
+    await using parts = openParts(indexed, options, counters, handles, root);
+    await runRestore(new RestoreJob(parts.job), start);
+  } finally {
+    if (root !== undefined) handles.close(root);
+  }
+  if (counters.errors > 0) {
+    const entries = counters.errors === 1 ? '1 entry' : `${counters.errors} entries`;
+    throw new CoffreError('RESTORE_INCOMPLETE', `${entries} could not be restored`, {
+      hint: 'The messages above say which and why; the rest is restored.',
+    });
+  }
+  return { counters, durationMs: clock.monotonicMs() - startedMs };
+}
+
+async function runRestore(job: RestoreJob, start: Awaited<ReturnType<typeof findSubPath>>): Promise<void> {
+  const windows = new FileWindows(job);
+  const walk = new RestoreWalk(job, async (file) => await windows.add(file));
+  try {
+    if ('tree' in start) await walk.run(start.tree);
+    else await walk.runNodes([start.entry]);
+    await windows.end();
+  } finally {
+    // Nothing may be written any more when the handles are closed.
+    await windows.settled();
+  }
+  finishRestore(job, walk.result);
+}
+
+/** Undefined in a dry run into a folder that is not there. */
+function openTarget(handles: Handles, options: RestoreOptions): FolderHandle | undefined {
+  const path = bytesOf(options.target);
+  try {
+    if (options.dryRun !== true) mkdirSync(path, { recursive: true, mode: 0o700 });
+    else if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+    return handles.openRoot(options.target);
+  } catch (error) {
+    if (error instanceof CoffreError) throw error;
+    throw new CoffreError('RESTORE_TARGET_REFUSED', `${toText(options.target)} cannot be used as target (${codeOf(error)})`, {
+      hint: 'Choose a folder that you may write to.',
+      cause: error,
+    });
+  }
+}
+
+function openParts(
+  indexed: IndexedRepository,
+  options: RestoreOptions,
+  counters: RestoreCounters,
+  handles: Handles,
+  root: FolderHandle | undefined,
+): { job: JobParts } & AsyncDisposable {
+  const accounts = options.ownershipByName === true ? createAccounts(openNative()) : undefined;
+  const common = { indexed, options, counters, accounts, budget: { ...budgetDefault, ...options.budget } };
+  if (root === undefined) {
+    const nothing = { target: undefined, metadata: undefined, writer: undefined, crew: undefined };
+    return { job: { ...common, ...nothing }, [Symbol.asyncDispose]: async () => undefined };
+  }
+  const rules: MetadataRules = {
+    isRoot: process.geteuid?.() === 0,
+    xattrs: options.xattrs ?? {},
+    safe: options.safe === true,
+  };
+  const writing = { sparse: options.sparse === true, sync: options.sync === 'each' };
+  const metadata = createMetadataWriter(handles, rules, counters.dropped);
+  const folders = new TargetFolders(handles, root);
+  const writer = new FileWriter(handles, folders, { metadata, rules: writing });
+  const setup = { root, metadata: rules, writing };
+  const crew = new RestoreCrew(indexed.repository, setup, {
+    threads: options.threads,
+    handles,
+    ownHandles: options.handles !== undefined,
+  });
+  return {
+    job: { ...common, target: { handles, folders }, metadata, writer, crew },
+    [Symbol.asyncDispose]: async () => {
+      writer.closeAll();
+      folders.close();
+      await crew[Symbol.asyncDispose]();
+    },
+  };
+}
