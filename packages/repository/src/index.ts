@@ -109,6 +109,10 @@ export {
   type Repository,
   type StoredSnapshot,
 } from './repository.ts';
+export type { Overwrite, RestoreOptions, XattrRules } from './restore/options.ts';
+export { zeroRestoreCounters, type RestoreCounters, type RestoreEvent } from './restore/report.ts';
+export { restore, type RestoreResult } from './restore/restore.ts';
+export { everythingSelected, excluding, including, type RestoreSelection } from './restore/selection.ts';
 export { matchesComponent, parseComponent, type ComponentPattern } from './select/glob.ts';
 export { anyOf, compilePatterns, type PathMatcher } from './select/patterns.ts';
 export { decodeText, parsePatternFile } from './select/pattern-file.ts';

@@ -1,0 +1,114 @@
+import {
+  CoffreError,
+  excluding,
+  including,
+  isCoffreError,
+  restore,
+  toByteString,
+  zeroRestoreCounters,
+} from '@coffre/repository';
+import type { Overwrite, RestoreOptions, RestoreSelection } from '@coffre/repository';
+import type { Cli } from './cli.ts';
+import { formatGoDuration } from './output/format.ts';
+import { RestoreReport } from './output/restore-report.ts';
+import { snapshotSentence } from './output/snapshots.ts';
+import { readExcludes, readIncludes, refuseBoth } from './pattern-options.ts';
+import type { RestoreVerbOptions } from './restore.ts';
+import { openSession } from './session.ts';
+import { selectSnapshot, snapshotFilter } from './snapshot-options.ts';
+import { parseChoice, usage } from './values.ts';
+
+const overwrites: readonly Overwrite[] = ['always', 'if-changed', 'if-newer', 'never'];
+
+export async function runRestore(cli: Cli, names: readonly string[], options: RestoreVerbOptions): Promise<void> {
+  const { name, target, fixed } = readRequest(cli, names, options);
+  const filter = snapshotFilter(options, cli.environment);
+  await using session = await openSession(cli, 'read', { besideLock: true });
+  const { repository, printer } = session;
+  const [indexed, found] = await session.reading(async () =>
+    Promise.all([repository.loadIndex(), selectSnapshot(repository, filter, name)]),
+  );
+  printer.normal(`restoring ${snapshotSentence(found)} to ${target}`);
+  const counters = zeroRestoreCounters();
+  using report = new RestoreReport(printer, counters, fixed.target);
+  const startedMs = performance.now();
+  const result = restore(indexed, {
+    ...fixed,
+    tree: found.snapshot.tree,
+    ...(found.folder === undefined ? {} : { subPath: found.folder }),
+    counters,
+    report: (event) => report.onEvent(event),
+    reportItems: report.wantsItems,
+    signal: session.signal,
+  });
+  const failure = await result.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (failure !== undefined && !isCoffreError(failure, 'RESTORE_INCOMPLETE')) throw failure;
+  report.finish();
+  if (failure !== undefined) throw incomplete(counters.errors, failure);
+  if (options.verify === true) {
+    printer.normal(`verifying files in ${target}`);
+    const took = formatGoDuration(Math.round(performance.now() - startedMs));
+    printer.normal(`finished verifying ${counters.filesVerified} files in ${target} (took ${took})`);
+  }
+}
+
+type Request = {
+  readonly name: string;
+  readonly target: string;
+  /** What does not depend on the snapshot. */
+  readonly fixed: Omit<RestoreOptions, 'tree'>;
+};
+
+function readRequest(cli: Cli, names: readonly string[], options: RestoreVerbOptions): Request {
+  const excludes = readExcludes(options, cli.environment);
+  const includes = readIncludes(options, cli.environment);
+  const [name, ...more] = names;
+  if (name === undefined) throw usage('no snapshot ID specified');
+  if (more.length > 0) throw usage(`more than one snapshot ID specified: [${names.join(' ')}]`);
+  const target = options.target ?? '';
+  if (target === '') throw usage('please specify a directory to restore to (--target)');
+  refuseBoth(excludes, includes);
+  if (options.dryRun === true && options.verify === true) throw usage('--dry-run and --verify are mutually exclusive');
+  const selection: RestoreSelection | undefined = !excludes.isEmpty
+    ? excluding(excludes)
+    : includes.isEmpty
+      ? undefined
+      : including(includes);
+  if (options.delete === true && selection === undefined && isRoot(target)) {
+    throw new CoffreError('RESTORE_TARGET_REFUSED', "'--target / --delete' must be combined with an include or exclude filter", {
+      hint: 'Otherwise everything on this machine that is not in the snapshot would be removed.',
+    });
+  }
+  const { includeXattr: include, excludeXattr: exclude } = options;
+  if (include !== undefined && exclude !== undefined) throw usage('exclude and include xattr patterns are mutually exclusive');
+  const xattrs = include === undefined ? (exclude === undefined ? undefined : { exclude }) : { include };
+  return {
+    name,
+    target,
+    fixed: {
+      target: toByteString(target),
+      overwrite: parseChoice(options.overwrite, '--overwrite', overwrites),
+      delete: options.delete === true,
+      sparse: options.sparse === true,
+      verify: options.verify === true,
+      dryRun: options.dryRun === true,
+      safe: options.safe === true,
+      ownershipByName: options.ownershipByName === true,
+      sync: options.fsync === true ? 'each' : 'end',
+      ...(selection === undefined ? {} : { selection }),
+      ...(xattrs === undefined ? {} : { xattrs }),
+    },
+  };
+}
+
+function isRoot(target: string): boolean {
+  return target.startsWith('/') && target.split('/').every((part) => part === '' || part === '.' || part === '..');
+}
+
+function incomplete(errors: number, cause: CoffreError): CoffreError {
+  const hint = cause.hint === undefined ? {} : { hint: cause.hint };
+  return new CoffreError('RESTORE_INCOMPLETE', `There were ${errors} errors`, { ...hint, cause });
+}
