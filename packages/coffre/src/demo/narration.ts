@@ -28,10 +28,17 @@ export class Narration {
   /** A line for people; silent with `--json` and `--quiet`. */
   say(line: string): void {
     this.#printer.normal(line);
+    // A step may take long: what is known is shown before it begins.
+    this.#printer.terminal.flush();
   }
 
   title(line: string): void {
     this.say(this.#bold(line));
+  }
+
+  /** On stderr, with `--quiet` and `--json` too. */
+  warn(line: string): void {
+    this.#printer.error(line);
   }
 
   /** `name` in its column, the text beside it. */
@@ -40,7 +47,9 @@ export class Narration {
   }
 
   message(value: Readonly<Record<string, unknown>>): void {
-    if (this.#printer.json) this.#printer.message(value);
+    if (!this.#printer.json) return;
+    this.#printer.message(value);
+    this.#printer.terminal.flush();
   }
 
   /** Does the work, shows on a terminal that it goes on, then says what was done and how long it took. */

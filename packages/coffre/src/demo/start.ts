@@ -2,28 +2,21 @@
  * `coffre start`: the whole way once, on this machine, with proof. Backs up, verifies, restores into a scratch folder,
  * compares. Without paths it makes a small application first; with paths it takes the user's own folders.
  */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import {
-  CoffreError,
-  toByteString,
-  toText,
-  type ByteString,
-  type Host,
-  type SnapshotId,
-  type Timestamp,
-} from '@coffre/repository';
+import { CoffreError, toByteString, toText, type ByteString, type Host, type Timestamp } from '@coffre/repository';
 import { quoteName } from '../cli/output/display.ts';
-import { formatBytes } from '../cli/output/format.ts';
 import type { Printer } from '../cli/output/printer.ts';
 import { addTodaysPhoto, databaseName, makeApplication } from './application.ts';
 import { compareFolders, emptyComparison, type FolderComparison } from './compare-folders.ts';
 import { copyDatabase, proveDatabase, type DatabaseProof, type DatabaseTruth } from './database-copy.ts';
 import { Narration } from './narration.ts';
+import { counted, sizeText } from './size-text.ts';
 import { unitsIn, unitsInTheWorld } from './shop.ts';
 import { RunningShop } from './shop-process.ts';
 import { claimTrialFolder, trialPassword, type TrialFolder } from './trial-folder.ts';
-import { TrialRepository, type SavedTrial } from './trial-repository.ts';
+import { complaintsOf, differencesIn, type TrialOutcome } from './trial-outcome.ts';
+import { TrialRepository } from './trial-repository.ts';
 import { applicationSources, measureSources, ownSources, requireSpace, type TrialSources } from './trial-sources.ts';
 import { sayComparison, sayNextCommands, sayOpening, sayOutcome, type Setting } from './trial-words.ts';
 
@@ -40,15 +33,6 @@ export type StartDoors = {
   readonly workingFolder: string;
   readonly colors: boolean;
   readonly signal: AbortSignal;
-};
-
-/** What a trial proved; the dashboard opens on this when it joins `coffre start`. */
-export type TrialOutcome = {
-  readonly folder: TrialFolder;
-  readonly snapshotId: SnapshotId;
-  readonly restored: { readonly sizeBytes: number; readonly durationMs: number };
-  readonly comparison: FolderComparison;
-  readonly database: DatabaseProof | undefined;
 };
 
 /** @throws {CoffreError} TRIAL_FOLDER_REFUSED, TRIAL_SPACE_SHORT, SOURCE_MISSING, TRIAL_DIFFERS, and those of the repository */
@@ -102,28 +86,35 @@ class Trial {
     const { host, signal } = this.#doors;
     const missing = sources.paths.filter((path) => sources.kind === 'own' && !existsSync(Buffer.from(path, 'latin1')));
     if (missing.length > 0) {
-      throw new CoffreError('SOURCE_MISSING', `${missing.map((path) => quoteName(toText(path))).join(' and ')} does not exist`, {
-        hint: 'Check the spelling and whether the disk is mounted; nothing was saved.',
-      });
+      throw new CoffreError(
+        'SOURCE_MISSING',
+        `${missing.map((path) => quoteName(toText(path))).join(' and ')} does not exist`,
+        {
+          hint: 'Check the spelling and whether the disk is mounted; nothing was saved.',
+        },
+      );
     }
     const size = await measureSources(sources, host.files, signal);
     requireSpace(this.#folder.path, size);
-    const { password, made } = trialPassword(this.#folder, host.random);
+    const password = trialPassword(this.#folder, host.random);
     sayOpening(this.#narration, this.#folder, setting, size);
-    return await TrialRepository.open(this.#folder, { host, password, fresh: made, signal });
+    return await TrialRepository.open(this.#folder, { host, password, signal });
   }
 
   async #copyDatabase(): Promise<CopiedDatabase> {
     const { copies } = this.#folder;
+    mkdirSync(copies, { recursive: true });
     const path = join(copies, 'shop.sqlite');
     const { value } = await this.#narration.step('Copied', async () => {
-      const truth = await copyDatabase(join(this.#folder.application, databaseName), path, copies);
+      const truth = await copyDatabase(join(this.#folder.application, databaseName), path);
       // Beside the copy and in the same backup, so that whoever restores it can prove it too.
       writeFileSync(join(copies, 'shop.truth.json'), `${JSON.stringify(truth, null, 2)}\n`);
       const rows = truth.tables.reduce((sum, table) => sum + table.rows, 0);
       return {
         value: truth,
-        lines: [`database: ${rows} rows in ${truth.tables.length} tables, one consistent moment while orders keep coming in`],
+        lines: [
+          `database: ${rows} rows in ${truth.tables.length} tables, one consistent moment while orders keep coming in`,
+        ],
         figures: { tables: truth.tables.length, rows },
       };
     });
@@ -155,36 +146,46 @@ class Trial {
       async () => {
         for (const path of sources.paths) {
           const restored = `${toByteString(this.#folder.restored)}${path}` as ByteString;
-          await compareFolders(path, restored, { files: host.files, since, skip: sources.skip, owners, signal }, result);
+          await compareFolders(
+            path,
+            restored,
+            { files: host.files, since, skip: sources.skip, owners, signal },
+            result,
+          );
         }
         return { value: undefined, ...sayComparison(result, owners) };
       },
-      () => `${result.files} files, ${formatBytes(result.sizeBytes)}`,
+      () => `${result.files} files, ${sizeText(result.sizeBytes)}`,
     );
     return result;
   }
 
   async #prove({ path, truth }: CopiedDatabase): Promise<DatabaseProof> {
-    const { value } = await this.#narration.step('Questioned', async () => {
+    const { value } = await this.#narration.step('Queried', async () => {
       const proof = proveDatabase(join(this.#folder.restored, path), truth, (opened) =>
         unitsIn(opened) === unitsInTheWorld ? [] : ['stock and sales do not add up'],
       );
-      const sound = proof.integrity.join() === 'ok' && proof.differences.length === 0;
-      const verdict = sound
-        ? `database: intact, ${proof.rows} rows in ${proof.tables} tables, each as it was at the moment of the copy; stock and sales add up`
-        : `database: ${[...proof.integrity.filter((line) => line !== 'ok'), ...proof.differences].join('; ')}`;
-      return { value: proof, lines: [verdict], figures: { ...proof } };
+      const complaints = complaintsOf(proof);
+      const verdict =
+        complaints.length === 0
+          ? `intact, ${proof.rows} rows in ${proof.tables} tables, each as at the moment of the copy; stock and sales add up`
+          : complaints.join('; ');
+      return { value: proof, lines: [`database: ${verdict}`], figures: { ...proof } };
     });
     return value;
   }
 
-  #refuseDifferences({ comparison, database }: TrialOutcome): void {
-    const broken = database === undefined ? [] : [...database.integrity.filter((line) => line !== 'ok'), ...database.differences];
-    if (comparison.differenceCount === 0 && broken.length === 0) return;
-    const first = comparison.differences.map(({ path, what }) => `  ${quoteName(toText(path))}: ${what}`);
+  #refuseDifferences(outcome: TrialOutcome): void {
+    const count = differencesIn(outcome);
+    if (count === 0) return;
+    const { comparison, database } = outcome;
+    const named = [
+      ...comparison.differences.map(({ path, what }) => `${quoteName(toText(path))}: ${what}`),
+      ...(database === undefined ? [] : complaintsOf(database)),
+    ];
     throw new CoffreError(
       'TRIAL_DIFFERS',
-      [`${comparison.differenceCount + broken.length} differences between what was saved and what was restored`, ...first, ...broken].join('\n'),
+      [`${counted(count, 'difference')} between what was saved and what was restored`, ...named].join('\n  '),
       { hint: `The restored copy is kept in ${this.#folder.restored}; please report this.` },
     );
   }
@@ -204,5 +205,3 @@ class Trial {
     });
   }
 }
-
-export type { SavedTrial };

@@ -55,11 +55,9 @@ function isOurs(path: string): boolean {
 }
 
 /** The password of the trial's repository, made on the first run. */
-export function trialPassword(folder: TrialFolder, random: Random): { password: string; made: boolean } {
-  if (existsSync(folder.passwordFile)) {
-    return { password: readFileSync(folder.passwordFile, 'utf8').trim(), made: false };
-  }
+export function trialPassword(folder: TrialFolder, random: Random): string {
+  if (existsSync(folder.passwordFile)) return readFileSync(folder.passwordFile, 'utf8').trim();
   const password = random.bytes(24).toString('base64url');
   writeFileSync(folder.passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' });
-  return { password, made: true };
+  return password;
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { CoffreError, joinPath, toByteString, toText, type ByteString, type Files } from '@coffre/repository';
 import { liveDatabaseNames } from './application.ts';
-import { formatBytes } from '../cli/output/format.ts';
 import type { TrialFolder } from './trial-folder.ts';
+import { sizeText } from './size-text.ts';
 
 export type TrialSources = {
   readonly kind: 'application' | 'own';
@@ -74,7 +74,7 @@ export function requireSpace(folder: string, size: SourceSize): void {
   if (freeBytes >= neededBytes) return;
   throw new CoffreError(
     'TRIAL_SPACE_SHORT',
-    `a trial of ${formatBytes(size.sizeBytes)} needs up to ${formatBytes(neededBytes)} in ${folder}, which has ${formatBytes(freeBytes)} free`,
+    `a trial of ${sizeText(size.sizeBytes)} needs up to ${sizeText(neededBytes)} in ${folder}, which has ${sizeText(freeBytes)} free`,
     { hint: 'Name a folder on a larger disk with --folder, or try a part of your data first.' },
   );
 }

@@ -1,13 +1,16 @@
 /** The sentences of a trial. */
 import { relative } from 'node:path';
-import { toText, type ByteString } from '@coffre/repository';
+import { shortId, toText, type BackupResult, type ByteString, type RestoreCounters } from '@coffre/repository';
 import { quoteName } from '../cli/output/display.ts';
-import { formatBytes } from '../cli/output/format.ts';
+import { counted, sizeText } from './size-text.ts';
 import type { FolderComparison } from './compare-folders.ts';
 import type { Narration } from './narration.ts';
-import type { TrialOutcome } from './start.ts';
+import type { TrialOutcome } from './trial-outcome.ts';
 import type { TrialFolder } from './trial-folder.ts';
 import type { SourceSize } from './trial-sources.ts';
+
+/** A step in words and in figures. */
+export type Told = { readonly lines: readonly string[]; readonly figures: Readonly<Record<string, unknown>> };
 
 export type Setting =
   | { readonly kind: 'application'; readonly made: boolean }
@@ -23,27 +26,62 @@ export function sayOpening(narration: Narration, folder: TrialFolder, setting: S
   if (setting.kind === 'application') {
     const origin = setting.made ? 'made just now' : 'from an earlier trial, with one more photo today';
     narration.fact('Application', `${folder.application} (${origin})`);
-    narration.fact('', `uploads, a .env, state files in TOML, and a SQLite database that is being written all the while`);
+    narration.fact(
+      '',
+      `uploads, a .env, state files in TOML, and a SQLite database that is being written all the while`,
+    );
   } else {
     narration.fact('Folders', setting.paths.map((path) => quoteName(toText(path))).join(' '));
-    narration.fact('', `${counted(size.entries, 'entry', 'entries')}, ${formatBytes(size.sizeBytes)}`);
+    narration.fact('', `${counted(size.entries, 'entry', 'entries')}, ${sizeText(size.sizeBytes)}`);
   }
   narration.fact('Repository', `${folder.repository} (restic's format, encrypted)`);
   narration.fact('Password', `in ${folder.passwordFile}, readable by you only: without it nobody reads the backup`);
   narration.say('');
 }
 
-export function sayComparison(
-  result: FolderComparison,
-  owners: boolean,
-): { lines: string[]; figures: Record<string, unknown> } {
-  const what = owners ? 'bytes, modes, owners, times, links and attributes' : 'bytes, modes, times, links and attributes';
+export function sayBackup(result: BackupResult, failed: readonly string[]): Told {
+  const { summary, counters, snapshotId } = result;
+  const files = counted(summary.total_files_processed, 'file');
+  const stored = sizeText(summary.data_added_packed);
+  const isFirst = result.parent === undefined;
+  const change = isFirst ? '' : `, ${summary.files_new} new, ${summary.files_changed} changed`;
+  const lines = [
+    `${files}${change}, ${sizeText(summary.total_bytes_processed)}: ${stored} stored as snapshot ${snapshotId === undefined ? '' : shortId(snapshotId)}`,
+  ];
+  if (!isFirst) lines.push('everything else was in the repository already');
+  if (counters.changedWhileRead > 0)
+    lines.push(`${counted(counters.changedWhileRead, 'file')} changed while being read`);
+  if (counters.errors > 0)
+    lines.push(`${counted(counters.errors, 'entry', 'entries')} could not be read: ${someOf(failed)}`);
+  return { lines, figures: { snapshot_id: snapshotId, ...summary, errors: counters.errors } };
+}
+
+export function sayRestore(counters: RestoreCounters, target: string): Told {
+  const { filesRestored, bytesRestored, dropped } = counters;
+  const lines = [`${counted(filesRestored, 'entry', 'entries')}, ${sizeText(bytesRestored)}, into ${target}`];
+  if (dropped.owners > 0)
+    lines.push(`${counted(dropped.owners, 'entry', 'entries')} without their owner: only root can give files away`);
+  return { lines, figures: { entries: filesRestored, bytes: bytesRestored, target } };
+}
+
+/** The first three, and how many more. */
+function someOf(names: readonly string[]): string {
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  return names.slice(0, 3).join(', ') + more;
+}
+
+export function sayComparison(result: FolderComparison, owners: boolean): Told {
+  const what = owners
+    ? 'bytes, modes, owners, times, links and attributes'
+    : 'bytes, modes, times, links and attributes';
   const verdict = result.differenceCount === 0 ? `the same ${what}` : counted(result.differenceCount, 'difference');
   const lines = [
     `${counted(result.files, 'file')}, ${counted(result.folders, 'folder')}, ${counted(result.others, 'link or device', 'links and devices')}: ${verdict}`,
   ];
-  if (result.changedSince > 0) lines.push(`${counted(result.changedSince, 'entry', 'entries')} changed since the backup began: in the next one`);
-  if (result.unreadable > 0) lines.push(`${counted(result.unreadable, 'entry', 'entries')} could not be read by this user`);
+  if (result.changedSince > 0)
+    lines.push(`${counted(result.changedSince, 'entry', 'entries')} changed since the backup began: in the next one`);
+  if (result.unreadable > 0)
+    lines.push(`${counted(result.unreadable, 'entry', 'entries')} could not be read by this user`);
   const { differences: _kept, ...figures } = result;
   return { lines, figures };
 }
@@ -51,9 +89,13 @@ export function sayComparison(
 export function sayOutcome(narration: Narration, outcome: TrialOutcome, extra: { ordersMeanwhile?: number }): void {
   const { sizeBytes, durationMs } = outcome.restored;
   narration.say('');
-  narration.title(`Everything came back. Restore time, measured: ${(durationMs / 1000).toFixed(2)} s for ${formatBytes(sizeBytes)}.`);
+  narration.title(
+    `Everything came back. Restore time, measured: ${(durationMs / 1000).toFixed(2)} s for ${sizeText(sizeBytes)}.`,
+  );
   if (extra.ordersMeanwhile !== undefined) {
-    narration.say(`Meanwhile the shop took ${counted(extra.ordersMeanwhile, 'order')}; those after the copy are in the next backup.`);
+    narration.say(
+      `Meanwhile the shop took ${counted(extra.ordersMeanwhile, 'order')}; those after the copy are in the next backup.`,
+    );
   }
 }
 
@@ -67,10 +109,6 @@ export function sayNextCommands(narration: Narration, folder: TrialFolder, worki
   narration.say('  npx coffre -r /srv/backup init');
   narration.say('  npx coffre -r /srv/backup backup ~/Documents');
   narration.say('  npx coffre -r /srv/backup restore latest --target /tmp/restored');
-}
-
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
 }
 
 function quotedForShell(path: string): string {
