@@ -1,98 +1,96 @@
 /**
- * The inner loop of the chunker, assembled for the engine when a scanner is made.
+ * The inner loop of the chunker, assembled for one polynomial when a scanner first needs it.
  *
- * | memory            | content                                                                     |
- * |-------------------|-----------------------------------------------------------------------------|
- * | `leavingAt`       | 256 × i64: what a byte still weighs when it has just left the window        |
- * | `reducingAt`      | 256 × i64: what clears the eight bits above the degree, and their remainder |
- * | `cursorsAt`       | one i32 per lane: where its next hit is written                             |
- * | `hitsAt`          | the hits, `laneBytes` × i32 per lane                                        |
- * | `inputAt`         | 64 bytes of context, then `blockBytes` to scan                              |
- *
- * A digest is reduced after every byte: d(e) = x⁸·d(e−1) + byte(e) + x⁵¹²·byte(e−64) mod P.
- * One digest waits for its own last table look-up; `lanes` of them, a fixed distance apart, wait together.
+ * 128 lanes, stretches of the data a fixed distance apart, are rolled over together. The data is first turned into bit
+ * planes: a plane is a vector of 128 bits, one per lane, all of the same bit of the same byte. A table look-up per lane
+ * then becomes a few XORs of planes for all lanes, and which planes is known when the code is made.
  */
-import { assembleModule, get, i32, i64, Locals, repeatWhile, set, when, type Code } from '../wasm/assembler.ts';
+import { assembleModule, instantiate, type WasmMemory } from '../wasm/assembler.ts';
+import { assembleBitPlanes, swapMasks } from './bit-planes.ts';
+import {
+  hitCountAt,
+  hitsAt,
+  hitStepsAt,
+  inputAt,
+  laneCount,
+  memoryBytes,
+  planeBytes,
+  planesAt,
+  stepBytes,
+  swapMasksAt,
+  windowBytes,
+} from './kernel-memory.ts';
+import { assembleRolling } from './rolling.ts';
 
-export const windowBytes = 64;
-
-export type KernelLayout = {
-  readonly lanes: number;
-  readonly laneBytes: number;
-  readonly blockBytes: number;
-  readonly leavingAt: number;
-  readonly reducingAt: number;
-  readonly cursorsAt: number;
-  readonly hitsAt: number;
-  readonly inputAt: number;
-  readonly memoryPages: number;
+type KernelExports = {
+  readonly memory: WasmMemory;
+  /** Takes a lane every `laneBytes` of input; fills the planes up to the address `end`. */
+  bitPlanes(laneBytes: number, end: number): void;
+  /** From zero digests; both are distances in bytes from the first plane. */
+  enter(step: number, end: number): void;
+  roll(step: number, end: number): void;
 };
 
-export function layoutOf(lanes: number, laneBytes: number): KernelLayout {
-  const blockBytes = lanes * laneBytes;
-  const hitsAt = 8192;
-  const inputAt = hitsAt + 4 * blockBytes;
-  return {
-    lanes,
-    laneBytes,
-    blockBytes,
-    leavingAt: 0,
-    reducingAt: 2048,
-    cursorsAt: 4096,
-    hitsAt,
-    inputAt,
-    memoryPages: Math.ceil((inputAt + windowBytes + blockBytes) / 65536),
-  };
+export class Kernel {
+  readonly #exports: KernelExports;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+
+  constructor(polynomial: bigint, averageBits: number) {
+    const functions = [assembleBitPlanes(), ...assembleRolling(polynomial, averageBits)];
+    this.#exports = instantiate<KernelExports>(assembleModule(functions, Math.ceil(memoryBytes / 65536)));
+    const { buffer } = this.#exports.memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Uint32Array(buffer);
+    swapMasks.forEach(({ mask }, index) =>
+      this.#bytes.fill(mask, swapMasksAt + 16 * index, swapMasksAt + 16 * (index + 1)),
+    );
+  }
+
+  /**
+   * @param data up to `128 × laneBytes` bytes, after up to 64 bytes of context
+   * @returns how many steps have hits; see {@link hits}
+   */
+  scan(data: Uint8Array, contextBytes: number, laneBytes: number): number {
+    this.#bytes.set(data, inputAt + windowBytes - contextBytes);
+    this.#words[hitCountAt / 4] = 0;
+    this.#exports.bitPlanes(laneBytes, planesAt + (windowBytes + laneBytes) * stepBytes);
+    this.#exports.enter(0, windowBytes * stepBytes);
+    this.#exports.roll(0, laneBytes * stepBytes);
+    return this.#words[hitCountAt / 4] as number;
+  }
+
+  /**
+   * The hits of the last scan, for every lane the first and last step of each run of hits.
+   * Behind the end of the data they mean nothing.
+   */
+  hits(): number[][] {
+    const lanes = Array.from({ length: laneCount }, (): number[] => []);
+    const count = this.#words[hitCountAt / 4] as number;
+    const wordCount = planeBytes / 4;
+    const running = new Uint32Array(wordCount);
+    let next = 0;
+    /** Only what changes between two steps costs more than a look: in a page of zeros all lanes hit all the time. */
+    const turnTo = (step: number, at: number | undefined): void => {
+      for (let word = 0; word < wordCount; word++) {
+        const now = at === undefined ? 0 : (this.#words[at + word] as number);
+        const was = running[word] as number;
+        forEachBit(was & ~now, (bit) => lanes[32 * word + bit]?.push(step - 1));
+        forEachBit(now & ~was, (bit) => lanes[32 * word + bit]?.push(step));
+        running[word] = now;
+      }
+      next = step + 1;
+    };
+    for (let hit = 0; hit < count; hit++) {
+      const step = (this.#words[hitStepsAt / 4 + hit] as number) / stepBytes;
+      if (step !== next) turnTo(next, undefined);
+      turnTo(step, (hitsAt + hit * planeBytes) / 4);
+    }
+    turnTo(next, undefined);
+    return lanes;
+  }
 }
 
-/**
- * `scan()`: rolls over the whole block. A hit is the number of bytes of the block before the cut.
- * `mask` are the bits of the digest that a cut has clear.
- */
-export function assembleKernel(layout: KernelLayout, degree: number, mask: bigint): Uint8Array<ArrayBuffer> {
-  const locals = new Locals(0);
-  const at = locals.add('i32');
-  const cursor = locals.add('i32');
-  const digests = Array.from({ length: layout.lanes }, () => locals.add('i64'));
-
-  const entry = (table: number, index: Code): Code => i64.load(i32.shiftLeft(index, i32.const(3)), table);
-  const rolled = (digest: number, lane: number): Code => {
-    const byteAt = layout.inputAt + lane * layout.laneBytes;
-    const top = i32.wrap(i64.shiftRight(get(digest), i64.const(BigInt(degree - 8))));
-    const shifted = i64.or(i64.shiftLeft(get(digest), i64.const(8n)), i64.load8(get(at), byteAt + windowBytes));
-    const left = entry(layout.leavingAt, i32.load8(get(at), byteAt));
-    return i64.xor(i64.xor(shifted, left), entry(layout.reducingAt, top));
-  };
-  const entered = (digest: number, lane: number): Code => {
-    const byteAt = layout.inputAt + lane * layout.laneBytes;
-    const top = i32.wrap(i64.shiftRight(get(digest), i64.const(BigInt(degree - 8))));
-    const shifted = i64.or(i64.shiftLeft(get(digest), i64.const(8n)), i64.load8(get(at), byteAt));
-    return i64.xor(shifted, entry(layout.reducingAt, top));
-  };
-  const noteHit = (digest: number, lane: number): Code => {
-    const cursorAt = layout.cursorsAt + 4 * lane;
-    return when(
-      i64.isZero(i64.and(get(digest), i64.const(mask))),
-      set(cursor, i32.load(i32.const(cursorAt))),
-      i32.store(get(cursor), i32.add(get(at), i32.const(lane * layout.laneBytes + 1))),
-      i32.store(i32.const(cursorAt), i32.add(get(cursor), i32.const(4))),
-    );
-  };
-  const advance = set(at, i32.add(get(at), i32.const(1)));
-
-  const body = [
-    repeatWhile(
-      i32.lessUnsigned(get(at), i32.const(windowBytes)),
-      ...digests.map((digest, lane) => set(digest, entered(digest, lane))),
-      advance,
-    ),
-    set(at, i32.const(0)),
-    repeatWhile(
-      i32.lessUnsigned(get(at), i32.const(layout.laneBytes)),
-      ...digests.map((digest, lane) => set(digest, rolled(digest, lane))),
-      ...digests.map((digest, lane) => noteHit(digest, lane)),
-      advance,
-    ),
-  ].flat();
-  return assembleModule([{ name: 'scan', locals, body }], layout.memoryPages);
+function forEachBit(word: number, visit: (bit: number) => void): void {
+  for (let rest = word; rest !== 0; rest &= rest - 1) visit(31 - Math.clz32(rest & -rest));
 }

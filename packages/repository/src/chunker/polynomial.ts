@@ -13,13 +13,25 @@ export function degreeOf(polynomial: bigint): number {
   return polynomial === 0n ? -1 : polynomial.toString(2).length - 1;
 }
 
-export function remainder(dividend: bigint, divisor: bigint): bigint {
+function remainder(dividend: bigint, divisor: bigint): bigint {
   const divisorDegree = degreeOf(divisor);
   let rest = dividend;
   for (let degree = degreeOf(rest); degree >= divisorDegree; degree = degreeOf(rest)) {
     rest ^= divisor << BigInt(degree - divisorDegree);
   }
   return rest;
+}
+
+/** Remainders of x^exponent, x^(exponent+1), … */
+export function remaindersOfPowers(exponent: number, count: number, divisor: bigint): bigint[] {
+  const overflow = 1n << BigInt(degreeOf(divisor));
+  const remainders: bigint[] = [];
+  for (let power = 0, rest = 1n; remainders.length < count; power++) {
+    if (power >= exponent) remainders.push(rest);
+    rest <<= 1n;
+    if (rest >= overflow) rest ^= divisor;
+  }
+  return remainders;
 }
 
 /** Bits of a square: a zero between each two coefficients, since all mixed terms cancel. */
