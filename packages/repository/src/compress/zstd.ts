@@ -8,11 +8,13 @@ export type CompressionLevel = 'off' | 'fastest' | 'auto' | 'better' | 'max';
 const zstdLevels: Readonly<Record<Exclude<CompressionLevel, 'off'>, number>> = {
   fastest: 1,
   auto: 3,
-  better: 7,
-  max: 13,
+  better: 6,
+  max: 12,
 };
 
 const outputSlackBytes = 1024;
+/** What a damaged size can make us set aside; larger output grows in steps of this. */
+const outputStepBytes = 16 * 1024 * 1024;
 
 /** A header entry of a compressed blob is this much longer. */
 const entryGrowthBytes = 4;
@@ -62,7 +64,8 @@ function inflate(
   try {
     return zstdDecompressSync(packed, {
       maxOutputLength: Math.max(sizeBytesMax, 1),
-      chunkSize: Math.max(expectedBytes, 64),
+      // a buffer that is filled to the last byte makes zlib ask for another one
+      chunkSize: Math.min(expectedBytes, outputStepBytes) + 64,
     });
   } catch (error) {
     throw new CoffreError(code, `compressed data cannot be read: ${messageOf(error)}`, { cause: error });

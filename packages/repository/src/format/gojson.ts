@@ -9,7 +9,7 @@
  *   outside UTF-8         \ufffd per byte
  *   everything else       itself (DEL and / too); no white space between tokens
  */
-import type { ByteString } from './bytestring.ts';
+import { toByteString, type ByteString } from './bytestring.ts';
 import { runeAt, runeBytes } from './utf8.ts';
 
 const plainBytes = /^[\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x5b\x5d-\x7f]*$/;
@@ -57,6 +57,11 @@ export function jsonString(text: string): string {
     return escape(code >= 0xd800 && code <= 0xdfff ? 0xfffd : code);
   });
   return `"${escaped}"`;
+}
+
+/** A JSON string of ordinary text, as text of bytes (Latin-1). */
+export function jsonStringBytes(text: string): string {
+  return plainBytes.test(text) ? `"${text}"` : toByteString(jsonString(text));
 }
 
 /** A JSON string of bytes, as text of bytes (Latin-1). */

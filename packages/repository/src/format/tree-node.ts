@@ -1,6 +1,6 @@
 /** One node of a tree as JSON text; the order of members is in `tree.ts`. */
 import { toByteString, type ByteString } from './bytestring.ts';
-import { jsonBytes, jsonString } from './gojson.ts';
+import { jsonBytes, jsonStringBytes } from './gojson.ts';
 import { quoteName } from './gostring.ts';
 import { compareTimestamps, formatTimestamp, type Timestamp } from './time.ts';
 import type { ExtendedAttribute, TreeNode, U64 } from './tree.ts';
@@ -13,7 +13,7 @@ function nameText(name: ByteString): string {
 }
 
 function text(key: string, value: string | undefined): string {
-  return value === undefined || value === '' ? '' : `,"${key}":${toByteString(jsonString(value))}`;
+  return value === undefined || value === '' ? '' : `,"${key}":${jsonStringBytes(value)}`;
 }
 
 function count(key: string, value: U64 | undefined): string {
@@ -40,7 +40,7 @@ function attributesText(attributes: readonly ExtendedAttribute[] | undefined): s
   if (attributes === undefined || attributes.length === 0) return '';
   const items = attributes.map(({ name, value }) => {
     const valueText = value === null ? 'null' : `"${value.toString('base64')}"`;
-    return `{"name":${toByteString(jsonString(name))},"value":${valueText}}`;
+    return `{"name":${jsonStringBytes(name)},"value":${valueText}}`;
   });
   return `,"extended_attributes":[${items.join(',')}]`;
 }
