@@ -88,6 +88,9 @@ export {
   type ForgetPlan,
   type KeepReason,
 } from './maintain/forget.ts';
+export type { CheckFinding, CheckResult, FindingKind } from './maintain/check-findings.ts';
+export { parseReadDataSubset, type ReadDataSubset } from './maintain/check-read.ts';
+export { check, type CheckEvent, type CheckOptions, type CheckPhase } from './maintain/check.ts';
 export { addKey, changePassword, listKeys, removeKey, type KeyInfo, type NewKey } from './maintain/keys.ts';
 export {
   describePolicy,

@@ -24,7 +24,7 @@ export type ArchiveSetup = {
   /** Hashes many chunks side by side, where that is faster. */
   readonly lanes: LaneEngine | undefined;
 };
-export type CheckSetup = { readonly work: 'check'; readonly key: MasterKey };
+export type CheckSetup = { readonly work: 'check'; readonly key: MasterKey; readonly lanes: LaneEngine | undefined };
 export type RestoreSetup = { readonly work: 'restore'; readonly key: MasterKey; readonly target: WritingSetup };
 
 /** Structured clone turns Buffers into Uint8Arrays: make them Buffers again. */

@@ -1,0 +1,112 @@
+/** Every tree that snapshots lead to, once: it loads, is well-formed, and the index knows all that it names. */
+import { CoffreError, messageOf } from '../errors.ts';
+import { toText } from '../format/bytestring.ts';
+import type { TreeNode } from '../format/tree.ts';
+import type { BlobId, PackId } from '../ids.ts';
+import type { IndexedRepository } from '../index/indexed-repository.ts';
+import { finding, type CheckFinding } from './check-findings.ts';
+
+export type TreeCheckOptions = {
+  readonly report: (finding: CheckFinding) => void;
+  /** Filled with the packs that the trees and their files need. */
+  readonly packs?: Set<PackId>;
+  readonly rootDone?: () => void;
+};
+
+/** Trees asked for at once; the storage's own bound counts too. */
+const treesAtOnce = 16;
+
+export async function checkTrees(
+  indexed: IndexedRepository,
+  roots: readonly BlobId[],
+  options: TreeCheckOptions,
+): Promise<void> {
+  const seen = new Set<BlobId>();
+  for (const root of roots) {
+    if (!seen.has(root)) {
+      seen.add(root);
+      await checkBelow(indexed, root, seen, options);
+    }
+    options.rootDone?.();
+  }
+}
+
+/** The last found goes first, so what waits stays small. */
+async function checkBelow(
+  indexed: IndexedRepository,
+  root: BlobId,
+  seen: Set<BlobId>,
+  options: TreeCheckOptions,
+): Promise<void> {
+  const waiting = [root];
+  const follow = async (treeId: BlobId): Promise<void> => {
+    for (const id of await checkTree(indexed, treeId, options)) {
+      if (seen.has(id)) continue;
+      seen.add(id);
+      waiting.push(id);
+    }
+  };
+  const running = new Set<Promise<void>>();
+  const atOnce = Math.min(treesAtOnce, Math.max(2, indexed.repository.backend.connectionsMax * 2));
+  while (waiting.length + running.size > 0) {
+    const next = running.size < atOnce ? waiting.pop() : undefined;
+    if (next === undefined) {
+      await Promise.race(running);
+      continue;
+    }
+    const work: Promise<void> = follow(next).finally(() => running.delete(work));
+    running.add(work);
+  }
+}
+
+/** The subtrees it names. */
+async function checkTree(
+  indexed: IndexedRepository,
+  treeId: BlobId,
+  { report, packs }: TreeCheckOptions,
+): Promise<BlobId[]> {
+  let nodes: TreeNode[];
+  try {
+    nodes = await indexed.loadTree(treeId);
+  } catch (error) {
+    if (!(error instanceof CoffreError) || error.retryable) throw error;
+    report(damagedTree(treeId, [messageOf(error)]));
+    return [];
+  }
+  for (const { packId } of packs === undefined ? [] : indexed.places('tree', treeId)) packs?.add(packId);
+  const problems = nodes.flatMap((node) => problemsOf(indexed, node, packs));
+  if (problems.length > 0) report(damagedTree(treeId, problems));
+  return nodes.flatMap(({ type, subtree }) => (type === 'dir' && subtree !== undefined ? [subtree] : []));
+}
+
+function damagedTree(treeId: BlobId, problems: readonly string[]): CheckFinding {
+  const details = problems.map((problem) => `tree ${treeId}: ${problem}`);
+  return finding('tree-damaged', `error for tree ${treeId.slice(0, 8)}:`, { details });
+}
+
+function problemsOf(indexed: IndexedRepository, node: TreeNode, packs: Set<PackId> | undefined): string[] {
+  const name = JSON.stringify(toText(node.name));
+  switch (node.type) {
+    case 'file':
+      // That the sizes of the blobs add up to the size of the file is not asked: files may change while they are read.
+      if (node.content === null) return [`file ${name} has nil blob list`];
+      return node.content.flatMap((id) => {
+        if (packs === undefined) return indexed.has('data', id) ? [] : [`file ${name} blob ${id} not found in index`];
+        const places = indexed.places('data', id);
+        for (const { packId } of places) packs.add(packId);
+        return places.length > 0 ? [] : [`file ${name} blob ${id} not found in index`];
+      });
+    case 'dir':
+      return node.subtree === undefined ? [`dir node ${name} has no subtree`] : [];
+    case 'irregular':
+      return [`node ${name} with invalid type "irregular"`];
+    case 'symlink':
+    case 'socket':
+    case 'chardev':
+    case 'dev':
+    case 'fifo':
+      return [];
+    default:
+      return node.type satisfies never;
+  }
+}

@@ -1,0 +1,215 @@
+/** Does the repository hold together, and, when asked, is every byte still what was stored? */
+import { isCoffreError, messageOf } from '../errors.ts';
+import { packSizeOf } from '../format/pack-header.ts';
+import { isId, parseId, type KeyId, type PackId } from '../ids.ts';
+import type { IndexedRepository } from '../index/indexed-repository.ts';
+import { loadKeyFile } from '../key.ts';
+import { inParallel, isSkippable, type Repository, type StoredSnapshot } from '../repository.ts';
+import { createTally, finding, type CheckFinding, type CheckResult, type Tally } from './check-findings.ts';
+import { readIndexes, type CheckedIndex } from './check-index.ts';
+import { choosePacks, readPacks, type PackToRead, type ReadDataSubset } from './check-read.ts';
+import { checkTrees } from './check-trees.ts';
+
+export type CheckOptions = {
+  /** Read packs back too. */
+  readonly readData?: ReadDataSubset;
+  /** Only what these need, when given. */
+  readonly snapshots?: readonly StoredSnapshot[];
+  /** For reading packs. */
+  readonly threads?: number;
+};
+
+export type CheckPhase = 'index' | 'packs' | 'snapshots' | 'read-data';
+
+export type CheckEvent =
+  /** `total` of snapshots or packs to read, where the phase counts. */
+  | { readonly kind: 'phase'; readonly phase: CheckPhase; readonly total?: number; readonly totalBytes?: number }
+  | { readonly kind: 'progress'; readonly phase: CheckPhase; readonly done: number; readonly doneBytes?: number }
+  | { readonly kind: 'finding'; readonly finding: CheckFinding };
+
+/**
+ * Every finding is reported and the check goes on: one bad file must not hide the state of the rest. The caller holds an
+ * exclusive lock, so that nothing is missing only because it is being written.
+ */
+export async function check(
+  repository: Repository,
+  options: CheckOptions,
+  report: (event: CheckEvent) => void,
+): Promise<CheckResult> {
+  const tally = createTally();
+  const run = new CheckRun(repository, tally, report);
+  await run.checkKeysAndLocks();
+  const index = await run.checkIndexes();
+  const stored = await run.checkPacks(index);
+  // Packs needed are asked for only where they narrow down what to read.
+  const needed = options.snapshots === undefined ? undefined : new Set<PackId>();
+  await run.checkSnapshots(index.indexed, options.snapshots, needed);
+  if (options.readData !== undefined) {
+    const packs = sizedPacks(index.indexed, (id) => stored.has(id) && (needed === undefined || needed.has(id)));
+    await run.checkData(index.indexed, choosePacks(packs, options.readData, repository.host.random), options.threads);
+  }
+  return tally.result();
+}
+
+class CheckRun {
+  readonly #repository: Repository;
+  readonly #tally: Tally;
+  readonly #report: (event: CheckEvent) => void;
+
+  constructor(repository: Repository, tally: Tally, report: (event: CheckEvent) => void) {
+    this.#repository = repository;
+    this.#tally = tally;
+    this.#report = report;
+  }
+
+  #found(...args: Parameters<typeof finding>): void {
+    this.#add(finding(...args));
+  }
+
+  #add(found: CheckFinding): void {
+    this.#tally.add(found);
+    this.#report({ kind: 'finding', finding: found });
+  }
+
+  /** A changed letter in a key file is otherwise noticed by nobody until the day it is needed. */
+  async checkKeysAndLocks(): Promise<void> {
+    const { backend } = this.#repository;
+    for await (const { name } of backend.list('keys')) {
+      if (!isId(name)) continue;
+      await this.#survive('key-unreadable', `key ${name}`, () => loadKeyFile(backend, parseId<KeyId>(name)));
+    }
+    for (const { id, sizeBytes } of await this.#repository.listIds('locks')) {
+      // An empty lock file is a lock that is just being made.
+      if (sizeBytes === 0) continue;
+      await this.#survive('lock-unreadable', `lock ${id}`, () => this.#repository.loadUnpacked('locks', id));
+    }
+  }
+
+  async #survive(
+    kind: 'key-unreadable' | 'lock-unreadable',
+    what: string,
+    read: () => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      await read();
+    } catch (error) {
+      if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
+      if (!isSkippable(error) && !isCoffreError(error, 'REPO_KEY_DAMAGED')) throw error;
+      this.#found(kind, `error loading ${what}: ${messageOf(error)}`);
+    }
+  }
+
+  async checkIndexes(): Promise<CheckedIndex> {
+    this.#report({ kind: 'phase', phase: 'index' });
+    const index = await readIndexes(this.#repository);
+    for (const { id, error } of index.unreadable) {
+      this.#found('index-unreadable', `error loading index ${id}: ${messageOf(error)}`);
+    }
+    for (const [packId, { indexes, differs, hasTree, hasData }] of index.packs) {
+      const named = `{${indexes.join(' ')}}`;
+      if (differs) this.#found('pack-differs', `pack ${packId} has different data in indexes: ${named}`, { packId });
+      else if (indexes.length > 1) {
+        this.#found('pack-repeated', `pack ${packId} contained in several indexes: ${named}`, { packId });
+      }
+      if (hasTree && hasData) {
+        this.#found('pack-mixed', `pack ${packId.slice(0, 8)} contains a mix of tree and data blobs`, { packId });
+      }
+    }
+    return index;
+  }
+
+  /** The packs that are in the storage. */
+  async checkPacks({ indexed }: CheckedIndex): Promise<Set<PackId>> {
+    this.#report({ kind: 'phase', phase: 'packs' });
+    const sizes = new Map<PackId, number>();
+    for await (const { name, sizeBytes } of this.#repository.backend.list('data')) {
+      if (isId(name)) sizes.set(parseId<PackId>(name), sizeBytes);
+    }
+    for (const { id: packId, blobs } of indexed.packs()) {
+      const sizeBytes = sizes.get(packId);
+      const wanted = packSizeOf(blobs);
+      if (sizeBytes === undefined) this.#found('pack-missing', `pack ${packId}: does not exist`, { packId });
+      else if (sizeBytes !== wanted) {
+        const message = `pack ${packId}: unexpected file size: got ${sizeBytes}, expected ${wanted}`;
+        this.#found('pack-size', message, { packId });
+      }
+    }
+    for (const packId of sizes.keys()) {
+      if (indexed.table.knownPackNumber(packId) !== undefined) continue;
+      this.#found('pack-unindexed', `pack ${packId}: not referenced in any index`, { packId });
+    }
+    return new Set(sizes.keys());
+  }
+
+  async checkSnapshots(
+    indexed: IndexedRepository,
+    chosen: readonly StoredSnapshot[] | undefined,
+    packs: Set<PackId> | undefined,
+  ): Promise<void> {
+    const snapshots = chosen ?? (await this.#loadSnapshots());
+    this.#report({ kind: 'phase', phase: 'snapshots', total: snapshots.length });
+    let done = 0;
+    await checkTrees(
+      indexed,
+      snapshots.map(({ snapshot }) => snapshot.tree),
+      {
+        report: (found) => this.#add(found),
+        ...(packs !== undefined && { packs }),
+        rootDone: () => {
+          done += 1;
+          this.#report({ kind: 'progress', phase: 'snapshots', done });
+        },
+      },
+    );
+  }
+
+  async #loadSnapshots(): Promise<StoredSnapshot[]> {
+    const found: StoredSnapshot[] = [];
+    const files = await this.#repository.listIds('snapshots');
+    await inParallel(files, this.#repository.backend.connectionsMax, async ({ id }) => {
+      try {
+        found.push({ id, snapshot: await this.#repository.loadSnapshot(id) });
+      } catch (error) {
+        if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
+        if (!isSkippable(error)) throw error;
+        this.#found('snapshot-unreadable', `failed to load snapshot ${id.slice(0, 8)}: ${messageOf(error)}`);
+      }
+    });
+    return found;
+  }
+
+  async checkData(indexed: IndexedRepository, packs: readonly SizedPack[], threads: number | undefined): Promise<void> {
+    const totalBytes = packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    this.#report({ kind: 'phase', phase: 'read-data', total: packs.length, totalBytes });
+    let [done, doneBytes] = [0, 0];
+    const options = { totalBytes, ...(threads !== undefined && { threads }) };
+    await readPacks(this.#repository, withBlobs(indexed, packs), options, (verdict) => {
+      const { id: packId, sizeBytes, problems, isDamaged } = verdict;
+      if (problems.length > 0) {
+        const message = `pack ${packId} contains ${problems.length} errors: [${problems.join(' ')}]`;
+        this.#found(isDamaged ? 'pack-damaged' : 'pack-doubtful', message, { packId });
+      }
+      done += 1;
+      doneBytes += sizeBytes;
+      this.#tally.read(sizeBytes);
+      this.#report({ kind: 'progress', phase: 'read-data', done, doneBytes });
+    });
+  }
+}
+
+type SizedPack = { readonly id: PackId; readonly sizeBytes: number };
+
+function sizedPacks(indexed: IndexedRepository, isWanted: (id: PackId) => boolean): SizedPack[] {
+  const sized: SizedPack[] = [];
+  for (const { id, blobs } of indexed.packs()) if (isWanted(id)) sized.push({ id, sizeBytes: packSizeOf(blobs) });
+  return sized;
+}
+
+/** One pack after the other: the blobs of all packs at once would be large. */
+function* withBlobs(indexed: IndexedRepository, packs: readonly SizedPack[]): Generator<PackToRead> {
+  const sizes = new Map(packs.map(({ id, sizeBytes }) => [id, sizeBytes]));
+  for (const { id, blobs } of indexed.packs()) {
+    const sizeBytes = sizes.get(id);
+    if (sizeBytes !== undefined) yield { id, sizeBytes, blobs };
+  }
+}
