@@ -40,8 +40,9 @@ class RabinScanner implements CutScanner {
   }
 
   scan(bytes: Uint8Array, from: number, to: number): CutRuns {
+    assertInside(bytes, from, to);
     const runs: number[] = [];
-    for (const block of blocks(bytes, from, to, laneBytesMax)) {
+    for (const block of blocks(from, to, laneBytesMax)) {
       for (const [first, last] of this.#scanBlock(bytes, block)) {
         if (runs.at(-1) === first - 1) runs[runs.length - 1] = last;
         else runs.push(first, last);
@@ -51,9 +52,10 @@ class RabinScanner implements CutScanner {
   }
 
   first(bytes: Uint8Array, from: number, to: number): number | undefined {
+    assertInside(bytes, from, to);
     const earliest = Math.max(from + 1, windowBytes);
     if (earliest <= to && this.#isZero(bytes, earliest - windowBytes, earliest)) return earliest;
-    for (const block of blocks(bytes, from, to, this.#firstLaneBytes)) {
+    for (const block of blocks(from, to, this.#firstLaneBytes)) {
       const [run] = this.#scanBlock(bytes, block);
       if (run !== undefined) return run[0];
     }
@@ -85,9 +87,12 @@ class RabinScanner implements CutScanner {
 type Run = readonly [number, number];
 type Block = { readonly begin: number; readonly end: number; readonly laneBytes: number };
 
-/** Full blocks and a rest, which gets shorter lanes. No position before the first whole window is asked for. */
-function* blocks(bytes: Uint8Array, from: number, to: number, laneBytesLimit: number): Generator<Block> {
+function assertInside(bytes: Uint8Array, from: number, to: number): void {
   assert(from >= 0 && to <= bytes.byteLength, 'a scan for cut points leaves its buffer');
+}
+
+/** Full blocks and a rest, which gets shorter lanes. No position before the first whole window is asked for. */
+function* blocks(from: number, to: number, laneBytesLimit: number): Generator<Block> {
   for (let begin = Math.max(from, windowBytes - 1); begin < to;) {
     const laneBytes = Math.min(laneBytesLimit, oddLines((to - begin) / laneCount));
     const end = Math.min(to, begin + laneCount * laneBytes);
