@@ -4,7 +4,9 @@
  */
 import { createScanner } from '../chunker/rabin.ts';
 import type { ChunkProfile } from '../chunker/profile.ts';
+import { ZstdCodec } from '../compress/zstd-codec.ts';
 import { ChunkDigests } from '../crypto/chunk-digests.ts';
+import { NonceSource } from '../crypto/nonce-source.ts';
 import { createSealer } from '../crypto/seal.ts';
 import { CoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
@@ -19,6 +21,7 @@ import type { FinishedPack } from '../pack/pack-buffer.ts';
 import { errorToWire, type WireError } from '../workers/pool.ts';
 import { reviveKey, type ArchiveSetup, type AskOwner, type TaskHandler } from '../workers/tasks.ts';
 import { ChunkStore, Cutting, nothingAdded, type AddedData } from './chunk-store.ts';
+import { journalLine } from './journal.ts';
 import { describeEntry, type NodeOptions } from './node.ts';
 
 /** A file up to this size is one task; a longer one is cut in parallel segments of this size. */
@@ -31,23 +34,29 @@ export type FilesPayload = {
   readonly sizeBytes: number;
   readonly node: NodeOptions;
   readonly profile: ChunkProfile;
+  readonly journal: boolean;
 };
-export type SavedFile = {
-  readonly kind: 'saved';
-  /** The node as JSON text, ready to be joined into its tree. */
-  readonly text: string;
-  readonly content: readonly BlobId[];
-  readonly stat: FileStat;
-  readonly sizeBytes: number;
-  readonly added: AddedData;
-  readonly changedWhileRead: boolean;
+/**
+ * What became of a batch, in few large values: one object per file would cost more to send than a small file to hash.
+ * Entries of a file that failed are empty.
+ */
+export type BatchResult = {
+  /** The nodes as JSON text (one char a byte), each ready to be joined into its tree; no text contains a line feed. */
+  readonly nodes: string;
+  /** Lines for the resume journal, same order; empty when nobody keeps one. */
+  readonly journal: string;
+  /** Five numbers a file: bytes read, new blobs, their plain bytes, their packed bytes, 1 when it changed while read. */
+  readonly figures: Float64Array;
+  readonly failures: readonly { readonly file: number; readonly error: WireError }[];
 };
-export type FileResult = SavedFile | { readonly kind: 'failed'; readonly error: WireError };
+export const figuresPerFile = 5;
 
 type ReadFile = {
   readonly node: TreeNode;
   readonly chunks: readonly Buffer[];
-  readonly saved: Pick<SavedFile, 'kind' | 'stat' | 'sizeBytes' | 'changedWhileRead'>;
+  readonly stat: FileStat;
+  readonly sizeBytes: number;
+  readonly changedWhileRead: boolean;
   /** Bytes of the batch's buffer that this file took. */
   readonly inPlaceBytes: number;
 };
@@ -112,7 +121,8 @@ export class ArchiveReader {
     this.#files = host.files;
     const options = {
       sealer: createSealer(reviveKey(setup.key)),
-      random: host.random,
+      nonces: new NonceSource(host.random),
+      codec: new ZstdCodec(),
       version: setup.version,
       compression: setup.compression,
       targetBytes: setup.packTargetBytes,
@@ -145,32 +155,48 @@ export class ArchiveReader {
   }
 
   /** Reads a whole batch, then hashes and stores all its chunks together. */
-  async saveFiles(payload: FilesPayload): Promise<FileResult[]> {
+  async saveFiles(payload: FilesPayload): Promise<BatchResult> {
     const buffer = this.#takeBuffer(payload.sizeBytes);
     try {
-      let used = 0;
-      const read = payload.files.map((file) => {
-        try {
-          const one = this.#readFile(file, payload, buffer.subarray(used));
-          used += one.inPlaceBytes;
-          return one;
-        } catch (error) {
-          if (error instanceof CoffreError) throw error;
-          return { failed: errorToWire(error) };
-        }
-      });
-      const chunks = read.flatMap((one) => ('failed' in one ? [] : one.chunks));
+      const read = this.#readBatch(payload, buffer);
+      const figures = new Float64Array(read.length * figuresPerFile);
       const added = read.map(() => nothingAdded());
-      const ids = await this.#store.store(chunks, (i) => added[ownerOf(read, i)] as AddedData);
+      const owners = read.flatMap((one, i) => ('chunks' in one ? one.chunks.map(() => i) : []));
+      const chunks = read.flatMap((one) => ('chunks' in one ? one.chunks : []));
+      const ids = await this.#store.store(chunks, (chunk) => added[owners[chunk] as number] as AddedData);
       let next = 0;
-      return read.map((one, i): FileResult => {
-        if ('failed' in one) return { kind: 'failed', error: one.failed };
-        const content = ids.slice(next, (next += one.chunks.length));
-        return { ...one.saved, text: encodeNode({ ...one.node, content }), content, added: added[i] as AddedData };
-      });
+      const nodes: string[] = [];
+      const journal: string[] = [];
+      for (const [i, one] of read.entries()) {
+        const content = 'chunks' in one ? ids.slice(next, (next += one.chunks.length)) : [];
+        nodes.push('chunks' in one ? encodeNode({ ...one.node, content }) : '');
+        if (payload.journal) {
+          const { path } = payload.files[i] as FileJob;
+          journal.push('chunks' in one ? journalLine(path, one.stat, content) : '');
+        }
+        if (!('chunks' in one)) continue;
+        const { blobs, bytes, packedBytes } = added[i] as AddedData;
+        figures.set([one.sizeBytes, blobs, bytes, packedBytes, one.changedWhileRead ? 1 : 0], i * figuresPerFile);
+      }
+      const failures = read.flatMap((one, file) => ('failed' in one ? [{ file, error: one.failed }] : []));
+      return { nodes: nodes.join('\n'), journal: journal.join('\n'), figures, failures };
     } finally {
       this.#giveBack(buffer);
     }
+  }
+
+  #readBatch(payload: FilesPayload, buffer: Buffer): (ReadFile | { readonly failed: WireError })[] {
+    let used = 0;
+    return payload.files.map((file) => {
+      try {
+        const one = this.#readFile(file, payload, buffer.subarray(used));
+        used += one.inPlaceBytes;
+        return one;
+      } catch (error) {
+        if (error instanceof CoffreError) throw error;
+        return { failed: errorToWire(error) };
+      }
+    });
   }
 
   #readFile(file: FileJob, { node: options, profile }: FilesPayload, room: Buffer): ReadFile {
@@ -185,8 +211,7 @@ export class ArchiveReader {
       const changedWhileRead = changedBetween(stat, this.#files.fstat(fd), sizeBytes);
       const node = { ...describeEntry(this.#files, file.path, file.name, stat, options), size: sizeBytes };
       const chunks = this.#cutWhole(bytes.subarray(0, sizeBytes), this.#cutting(profile));
-      const saved = { kind: 'saved', stat, sizeBytes, changedWhileRead } as const;
-      return { node, chunks, saved, inPlaceBytes: fits ? sizeBytes : 0 };
+      return { node, chunks, stat, sizeBytes, changedWhileRead, inPlaceBytes: fits ? sizeBytes : 0 };
     } finally {
       this.#files.close(fd);
     }
@@ -273,12 +298,6 @@ export class ArchiveReader {
   #giveBack(buffer: Buffer): void {
     if (this.#spare.length < 1) this.#spare.push(buffer);
   }
-}
-
-/** Which file the i-th chunk of a batch belongs to. */
-function ownerOf(read: readonly (ReadFile | { failed: WireError })[], chunk: number): number {
-  let first = 0;
-  return read.findIndex((one) => 'chunks' in one && chunk < (first += one.chunks.length));
 }
 
 export function changedBetween(before: FileStat, after: FileStat, readBytes: number): boolean {

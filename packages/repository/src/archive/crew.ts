@@ -14,7 +14,7 @@ import {
   ArchiveReader,
   segmentBytes,
   type ArchiveEvent,
-  type FileResult,
+  type BatchResult,
   type FilesPayload,
   type SegmentPayload,
   type SegmentResult,
@@ -145,13 +145,13 @@ export class ArchiveCrew implements AsyncDisposable {
   }
 
   /** Resolves when the batch is accepted; the results come later. */
-  async saveFiles(payload: FilesPayload): Promise<{ results: Promise<FileResult[]> }> {
+  async saveFiles(payload: FilesPayload): Promise<{ result: Promise<BatchResult> }> {
     await this.#slot(1);
-    const results = this.#seat(payload.sizeBytes)
-      .run<FileResult[]>('files', payload)
+    const result = this.#seat(payload.sizeBytes)
+      .run<BatchResult>('files', payload)
       .finally(() => this.#leave(1));
-    results.catch(() => undefined);
-    return { results };
+    result.catch(() => undefined);
+    return { result };
   }
 
   /** One long file, cut by all threads at once; `fd` stays the caller's. Cuts are those of one sequential pass. */

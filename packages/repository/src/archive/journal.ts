@@ -56,7 +56,12 @@ export class ResumeJournal {
   }
 
   saved(path: ByteString, stat: FileStat, content: readonly BlobId[]): void {
-    this.#lines.push(JSON.stringify({ f: path, k: identityOf(stat), c: content.join('') }));
+    this.savedLines([journalLine(path, stat, content)]);
+  }
+
+  /** Lines made by `journalLine` elsewhere; empty ones are files that were not saved. */
+  savedLines(lines: readonly string[]): void {
+    for (const line of lines) if (line !== '') this.#lines.push(line);
     if (this.#lines.length >= 256) this.#write();
   }
 
@@ -85,6 +90,10 @@ export class ResumeJournal {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
   }
+}
+
+export function journalLine(path: ByteString, stat: FileStat, content: readonly BlobId[]): string {
+  return JSON.stringify({ f: path, k: identityOf(stat), c: content.join('') });
 }
 
 function identityOf(stat: FileStat): string {

@@ -1,14 +1,14 @@
 import type { ChunkProfile } from '../chunker/profile.ts';
 import { CoffreError, isCoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
-import { encodeNode, type TreeNode } from '../format/tree.ts';
+import { encodeNode, type Timestamp, type TreeNode } from '../format/tree.ts';
 import type { Host } from '../host/context.ts';
 import type { FileStat } from '../host/stat.ts';
 import { idToBytes, type BlobId } from '../ids.ts';
 import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { errorFromWire } from '../workers/pool.ts';
-import { changedBetween, segmentBytes, type FileJob, type FileResult } from './archive-tasks.ts';
+import { changedBetween, figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
 import { nothingAdded, type AddedData } from './chunk-store.ts';
 import type { ArchiveCrew } from './crew.ts';
 import { OpenFolder, type FinishedTree } from './folder.ts';
@@ -46,6 +46,8 @@ export type WalkParts = {
 type Entry = {
   readonly folder: OpenFolder;
   readonly path: ByteString;
+  /** The same path seen from the root, for the selection. */
+  readonly absolute: ByteString;
   readonly name: ByteString;
   readonly snapshotPath: ByteString;
   readonly previous: TreeNode | undefined;
@@ -98,7 +100,8 @@ export class SourceWalk {
       const previous = parent.find(name);
       const at = joinPath(snapshotPath, name);
       if (child.path !== undefined) {
-        await this.#entry({ folder, path: child.path, name, snapshotPath: at, previous });
+        const absolute = absolutePath(child.path, this.#parts.workingFolder);
+        await this.#entry({ folder, path: child.path, absolute, name, snapshotPath: at, previous });
         continue;
       }
       const path = child.metadataPath as ByteString;
@@ -112,17 +115,17 @@ export class SourceWalk {
     folder.close();
   }
 
-  async #entry(entry: Entry): Promise<void> {
+  /** @returns a promise only where there is something to wait for: most entries are done at once */
+  #entry(entry: Entry): Promise<void> | undefined {
     const { files } = this.#parts.host;
-    const absolute = absolutePath(entry.path, this.#parts.workingFolder);
-    if (!this.#parts.selection.byName(absolute)) return;
+    if (!this.#parts.selection.byName(entry.absolute)) return undefined;
     const stat = this.#tryOn(entry.snapshotPath, () => files.lstat(entry.path));
-    if (stat === undefined || !this.#parts.selection.byStat(absolute, stat)) return;
+    if (stat === undefined || !this.#parts.selection.byStat(entry.absolute, stat)) return undefined;
     switch (stat.type) {
       case 'file':
-        return await this.#file(entry, stat);
+        return this.#file(entry, stat);
       case 'dir':
-        return await this.#folder(entry, stat);
+        return this.#folder(entry, stat);
       case 'socket':
         return undefined;
       case 'symlink':
@@ -158,8 +161,9 @@ export class SourceWalk {
     for (const name of names) {
       const path = joinPath(entry.path, name);
       const snapshotPath = joinPath(entry.snapshotPath, name);
-      const below = { folder, path, name, snapshotPath, previous: parent.find(name) };
-      await this.#entry(below);
+      const absolute = joinPath(entry.absolute, name);
+      const wait = this.#entry({ folder, path, absolute, name, snapshotPath, previous: parent.find(name) });
+      if (wait !== undefined) await wait;
     }
     folder.close();
   }
@@ -186,16 +190,20 @@ export class SourceWalk {
     this.#track(async () => done(await this.#parts.writer.saveBlob('tree', folder.encode())));
   }
 
-  async #file(entry: Entry, stat: FileStat): Promise<void> {
+  #file(entry: Entry, stat: FileStat): Promise<void> | undefined {
     const known = this.#knownContent(entry, stat);
-    if (known !== undefined) return this.#keep(entry, stat, known);
+    if (known !== undefined) {
+      this.#keep(entry, stat, known);
+      return undefined;
+    }
     const slot = entry.folder.reserve();
     const startedMs = this.#parts.host.clock.monotonicMs();
     const queued: QueuedFile = { ...entry, slot, sizeBytes: stat.sizeBytes, startedMs };
-    if (stat.sizeBytes > segmentBytes) return await this.#longFile(queued);
+    if (stat.sizeBytes > segmentBytes) return this.#longFile(queued);
     this.#batch.push(queued);
     this.#batchBytes += stat.sizeBytes;
-    if (this.#batch.length >= batchFilesMax || this.#batchBytes >= batchBytesMax) await this.#sendBatch();
+    const isFull = this.#batch.length >= batchFilesMax || this.#batchBytes >= batchBytesMax;
+    return isFull ? this.#sendBatch() : undefined;
   }
 
   /** Content that need not be read again: unchanged since the parent, or read before an interruption. */
@@ -236,24 +244,31 @@ export class SourceWalk {
     const { crew, node, profile, counters } = this.#parts;
     const files: FileJob[] = batch.map(({ path, name }) => ({ path, name }));
     for (const file of batch) counters.current.add(file.snapshotPath);
-    const { results } = await crew.saveFiles({ files, sizeBytes, node, profile });
-    this.#track(async () => {
-      for (const [i, result] of (await results).entries()) this.#fileSaved(batch[i] as QueuedFile, result);
-    });
+    const journal = this.#parts.journal !== undefined;
+    const { result } = await crew.saveFiles({ files, sizeBytes, node, profile, journal });
+    this.#track(async () => this.#batchSaved(batch, await result));
   }
 
-  #fileSaved(file: QueuedFile, result: FileResult): void {
-    this.#parts.counters.current.delete(file.snapshotPath);
-    if (result.kind === 'failed') {
-      this.#failed(file.snapshotPath, errorFromWire(result.error));
-      file.folder.fill(file.slot, undefined);
-      return;
+  #batchSaved(batch: readonly QueuedFile[], { nodes, journal, figures, failures }: BatchResult): void {
+    const texts = nodes.split('\n');
+    const failed = new Map(failures.map(({ file, error }) => [file, error]));
+    for (const [i, file] of batch.entries()) {
+      this.#parts.counters.current.delete(file.snapshotPath);
+      const error = failed.get(i);
+      if (error !== undefined) {
+        this.#failed(file.snapshotPath, errorFromWire(error));
+        file.folder.fill(file.slot, undefined);
+        continue;
+      }
+      const at = i * figuresPerFile;
+      const [sizeBytes = 0, blobs = 0, bytes = 0, packedBytes = 0, changed = 0] = figures.subarray(at, at + figuresPerFile);
+      const text = texts[i] as string;
+      file.folder.fill(file.slot, text);
+      this.#parts.counters.bytesRead += sizeBytes;
+      if (changed === 1) this.#changed(file);
+      this.#countFile(file, text, sizeBytes, { blobs, bytes, packedBytes }, file.startedMs);
     }
-    this.#parts.counters.bytesRead += result.sizeBytes;
-    file.folder.fill(file.slot, result.text);
-    this.#parts.journal?.saved(file.path, result.stat, result.content);
-    if (result.changedWhileRead) this.#changed(file);
-    this.#countFile(file, result.text, result.sizeBytes, result.added, file.startedMs);
+    this.#parts.journal?.savedLines(journal.split('\n'));
   }
 
   async #longFile(file: QueuedFile): Promise<void> {
@@ -382,5 +397,15 @@ const dirCounter = { new: 'dirsNew', changed: 'dirsChanged', unchanged: 'dirsUnm
 
 function changeOf(previous: TreeNode | undefined, text: string): EntryChange {
   if (previous === undefined) return 'new';
-  return encodeNode(previous) === text ? 'unchanged' : 'changed';
+  return encodeNode(inUtc(previous)) === text ? 'unchanged' : 'changed';
+}
+
+/** Other programs write times in their own zone: the same instant is no change. */
+function inUtc(node: TreeNode): TreeNode {
+  const { mtime, atime, ctime } = node;
+  if (mtime.offsetMinutes === undefined && atime.offsetMinutes === undefined && ctime.offsetMinutes === undefined) {
+    return node;
+  }
+  const utc = ({ sec, nsec }: Timestamp): Timestamp => ({ sec, nsec });
+  return { ...node, mtime: utc(mtime), atime: utc(atime), ctime: utc(ctime) };
 }

@@ -5,7 +5,7 @@ import { CoffreError, messageOf } from '../errors.ts';
 export type CompressionLevel = 'off' | 'fastest' | 'auto' | 'better' | 'max';
 
 /** Matched by speed to the levels of the same name in restic. */
-const zstdLevels: Readonly<Record<Exclude<CompressionLevel, 'off'>, number>> = {
+export const zstdLevels: Readonly<Record<Exclude<CompressionLevel, 'off'>, number>> = {
   fastest: 1,
   auto: 3,
   better: 6,

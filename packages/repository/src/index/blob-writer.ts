@@ -1,6 +1,8 @@
 import { CoffreError } from '../errors.ts';
 import { encodeIndexFile, type IndexedPack } from '../format/index-file.ts';
+import { ZstdCodec } from '../compress/zstd-codec.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
+import { NonceSource } from '../crypto/nonce-source.ts';
 import { idToBytes, type BlobId, type IndexId } from '../ids.ts';
 import { blobIdOf, PackBuffer, type FinishedPack } from '../pack/pack-buffer.ts';
 import type { Repository } from '../repository.ts';
@@ -40,6 +42,8 @@ export class BlobWriter {
   readonly #repository: Repository;
   readonly #table: BlobTable;
   readonly #options: WriterOptions;
+  readonly #nonces: NonceSource;
+  readonly #codec = new ZstdCodec();
   readonly #open: Record<BlobType, PackBuffer>;
   readonly #saving = new Set<Promise<void>>();
   #segment: BlobSegment;
@@ -55,6 +59,7 @@ export class BlobWriter {
     this.#table = table;
     this.#options = options;
     this.#segment = table.segments.length > 1 ? (table.segments.at(-1) as BlobSegment) : table.addSegment();
+    this.#nonces = new NonceSource(repository.host.random);
     this.#open = { data: this.#newPack('data'), tree: this.#newPack('tree') };
     this.#indexStartedMs = repository.host.clock.monotonicMs();
   }
@@ -62,7 +67,8 @@ export class BlobWriter {
   #newPack(type: BlobType): PackBuffer {
     return new PackBuffer(type, {
       sealer: this.#repository.sealer,
-      random: this.#repository.host.random,
+      nonces: this.#nonces,
+      codec: this.#codec,
       version: this.#repository.config.version,
       compression: this.#options.compression ?? 'auto',
       targetBytes: this.#options.packTargetBytes ?? packTargetBytesDefault,

@@ -1,9 +1,10 @@
-import { drawNonce, sealOverheadBytes, type Sealer } from '../crypto/seal.ts';
+import type { NonceSource } from '../crypto/nonce-source.ts';
+import { sealOverheadBytes, type Sealer } from '../crypto/seal.ts';
 import { sha256, sha256Hex } from '../crypto/hash.ts';
 import { release } from '../crypto/release.ts';
-import { compressBlob, decompressBlob, type CompressionLevel } from '../compress/zstd.ts';
+import type { ZstdCodec } from '../compress/zstd-codec.ts';
+import type { CompressionLevel } from '../compress/zstd.ts';
 import { encodeHeader, headerEntryBytes, type HeaderEntry } from '../format/pack-header.ts';
-import type { Random } from '../host/host.ts';
 import { assert } from '../errors.ts';
 import type { BlobId, PackId } from '../ids.ts';
 import type { BlobType } from '../index/blob-table.ts';
@@ -25,7 +26,8 @@ const entriesMax = 400_000;
 
 export type PackOptions = {
   readonly sealer: Sealer;
-  readonly random: Random;
+  readonly nonces: NonceSource;
+  readonly codec: ZstdCodec;
   readonly version: 1 | 2;
   readonly compression: CompressionLevel;
   /** Close the pack at this size. */
@@ -63,13 +65,12 @@ export class PackBuffer {
     const { version, compression, sealer } = this.#options;
     // Trees stay compressed even with `off`: that is what restic does and it only concerns file data.
     const level = this.type === 'tree' && compression === 'off' ? 'auto' : compression;
-    const packed = version === 1 ? undefined : compressBlob(plain, level);
+    const packed = version === 1 ? undefined : this.#options.codec.compress(plain, level);
     const body = packed ?? plain;
     const length = body.byteLength + sealOverheadBytes;
     this.#reserve(length);
     const offset = this.#used;
-    sealer.sealInto(drawNonce(this.#options.random), body, this.#buffer, offset);
-    if (packed !== undefined) release(packed);
+    sealer.sealInto(this.#options.nonces.next(), body, this.#buffer, offset);
     this.#distrust(plain, packed !== undefined, offset, length);
     const blob: PackedBlob = {
       type: this.type,
@@ -87,10 +88,9 @@ export class PackBuffer {
   /** Opens what was just sealed: zstd encoders have corrupted blobs twice in the history of this format. */
   #distrust(plain: Uint8Array, compressed: boolean, offset: number, length: number): void {
     const opened = this.#options.sealer.open(this.#buffer.subarray(offset, offset + length));
-    const back = compressed ? decompressBlob(opened, plain.byteLength) : opened;
+    const back = compressed ? this.#options.codec.decompress(opened, plain.byteLength) : opened;
     const same = Buffer.compare(back, plain) === 0;
     release(opened);
-    release(back);
     assert(same, 'a sealed blob does not open to what went in; the memory may be faulty');
   }
 
@@ -99,8 +99,8 @@ export class PackBuffer {
     const header = encodeHeader(this.#blobs);
     const sealedLength = header.byteLength + sealOverheadBytes;
     this.#reserve(sealedLength + 4);
-    const { sealer, random } = this.#options;
-    sealer.sealInto(drawNonce(random), header, this.#buffer, this.#used);
+    const { sealer, nonces } = this.#options;
+    sealer.sealInto(nonces.next(), header, this.#buffer, this.#used);
     this.#buffer.writeUInt32LE(sealedLength, this.#used + sealedLength);
     const sizeBytes = this.#used + sealedLength + 4;
     assert(sizeBytes === this.#used + this.#headerBytes, 'a pack header has an unexpected size');
