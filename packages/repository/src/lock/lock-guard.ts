@@ -1,0 +1,43 @@
+import type { Backend } from '../backend/backend.ts';
+import type { PendingLock } from './lock.ts';
+
+export type GuardedBackend = Backend & {
+  /** From now on writes wait for this lock. */
+  guardBy(lock: PendingLock): void;
+};
+
+/**
+ * Storage that holds back every write but those of locks until the lock is held, and again whenever it is in doubt:
+ * a machine that slept for an hour writes nothing before it knows that its lock is still its own.
+ * Put `withRetry` around it, not inside: then every try asks.
+ */
+export function withLockGuard(backend: Backend): GuardedBackend {
+  let guard: PendingLock | undefined;
+
+  async function permission(): Promise<void> {
+    await (await guard?.held)?.fresh();
+  }
+
+  return {
+    location: backend.location,
+    connectionsMax: backend.connectionsMax,
+    replacesAtomically: backend.replacesAtomically,
+    guardBy(lock) {
+      guard = lock;
+    },
+
+    create: () => backend.create(),
+    async save(file, parts, signal) {
+      if (file.kind !== 'locks') await permission();
+      await backend.save(file, parts, signal);
+    },
+    load: (file, options) => backend.load(file, options),
+    stat: (file) => backend.stat(file),
+    list: (kind) => backend.list(kind),
+    async remove(file) {
+      if (file.kind !== 'locks') await permission();
+      await backend.remove(file);
+    },
+    close: () => backend.close(),
+  };
+}

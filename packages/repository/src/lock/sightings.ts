@@ -1,0 +1,77 @@
+/**
+ * Notes on other people's locks that stood in our way, kept over the end of this process, so that a lock nobody refreshes
+ * can be told from one that is refreshed. Losing them costs another half hour of watching.
+ *
+ *   {"locks": {"<lock id>": {"seenMs": wall clock, "uptimeMs": since boot, "space": "<boot> <pid namespace>"}}}
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import type { LockId } from '../ids.ts';
+import type { Now, Sighting } from './lock-rules.ts';
+
+/** Where the notes are kept. Text that cannot be read is no notes; a failing write is reported by whoever asked. */
+export type Notes = {
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
+};
+
+const schema = z.object({
+  locks: z.record(z.string(), z.object({ seenMs: z.number(), uptimeMs: z.number(), space: z.string().optional() })),
+});
+
+export type Sightings = {
+  /**
+   * Notes the locks not seen before and forgets those that are gone; resolves to when each was first seen.
+   * @throws what the notes throw when they cannot be written
+   */
+  watch(ids: readonly LockId[], now: Now): Promise<ReadonlyMap<LockId, Sighting>>;
+};
+
+export function createSightings(notes: Notes): Sightings {
+  return {
+    async watch(ids, now) {
+      const old = parseNotes(await notes.read());
+      const current = new Map<LockId, Sighting>();
+      for (const id of ids) current.set(id, old[id] ?? { seenMs: now.nowMs, uptimeMs: now.uptimeMs, space: now.space });
+      const text = JSON.stringify({ locks: Object.fromEntries(current) });
+      if (text !== JSON.stringify({ locks: old })) await notes.write(text);
+      return current;
+    },
+  };
+}
+
+function parseNotes(text: string | undefined): { readonly [id: string]: Sighting } {
+  if (text === undefined) return {};
+  try {
+    return schema.parse(JSON.parse(text)).locks;
+  } catch {
+    return {};
+  }
+}
+
+export function memoryNotes(): Notes {
+  let notes: string | undefined;
+  return {
+    async read() {
+      return notes;
+    },
+    async write(text) {
+      notes = text;
+    },
+  };
+}
+
+/** `locks.json` in the local state of one repository. */
+export function fileNotes(folder: string): Notes {
+  const path = join(folder, 'locks.json');
+  return {
+    read: () => readFile(path, 'utf8').catch(() => undefined),
+    async write(text) {
+      const temporary = `${path}.${process.pid}`;
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await writeFile(temporary, text, { mode: 0o600 });
+      await rename(temporary, path);
+    },
+  };
+}
