@@ -1,0 +1,24 @@
+import type { Command } from '../measure.ts';
+
+/** Where one tool keeps one repository and its own state (configuration, cache). Both are thrown away together. */
+export type Place = { readonly repository: string; readonly state: string };
+
+/** One backup program, as the rows use it. Commands answer with exit code 0 when all went well. */
+export type Tool = {
+  readonly name: string;
+  readonly version: string;
+  init(place: Place): Command;
+  backup(place: Place, source: string): Command;
+  /** The newest backup of `source` into an empty folder. */
+  restore(place: Place, source: string, target: string): Command;
+  /** Reads everything that is stored and compares it with its hashes. */
+  check(place: Place): Command;
+  /** The cheapest command that needs the password: what every other one pays before it begins. */
+  open(place: Place): Command;
+  /** Opens the index of a restic repository and prints one blob; absent for other formats. */
+  lookUp?(place: Place, blobId: string): Command;
+  /** What the tool says about its own time. */
+  apart?(stderr: string): { keyMs: number; lockMs: number } | undefined;
+};
+
+export const password = 'a password for measuring';
