@@ -10,7 +10,7 @@ test('the cost is read from GNU time and from bash alike', () => {
 });
 
 test('a measured command gives its output, its exit code and the memory of its children', async () => {
-  const script = `const b = Buffer.alloc(64e6, 1); process.stdout.write('out'); process.stderr.write('err'); setTimeout(() => process.exit(b[5] + 2), 200)`;
+  const script = `const b = Buffer.alloc(64e6, 1); process.stdout.write('out'); process.stderr.write('err'); setTimeout(() => (process.exitCode = b[5] + 2), 200)`;
   const { exitCode, stdout, stderr, peakBytes, wallMs } = await measure({
     program: 'bash',
     args: ['-c', '"$0" -e "$1"; exit $?', process.execPath, script],
