@@ -98,7 +98,7 @@ class Trial {
     requireSpace(this.#folder.path, size);
     const password = trialPassword(this.#folder, host.random);
     sayOpening(this.#narration, this.#folder, setting, size);
-    return await TrialRepository.open(this.#folder, { host, password, signal });
+    return TrialRepository.open(this.#folder, { host, password, signal });
   }
 
   async #copyDatabase(): Promise<CopiedDatabase> {

@@ -1,7 +1,7 @@
 /** The folder a trial lives in: everything in it was made by us and may be deleted as a whole. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CoffreError, type Random } from '@coffre/repository';
+import { CoffreError, messageOf, type Random } from '@coffre/repository';
 
 export type TrialFolder = {
   readonly path: string;
@@ -35,8 +35,16 @@ export function claimTrialFolder(path: string): TrialFolder {
       hint: 'Name another folder with --folder, or move this one away; nothing was touched.',
     });
   }
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  writeFileSync(join(path, markName), markText);
+  try {
+    // Not recursively: a misspelt path should not grow folders, and in /proc that call never ends.
+    if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+    writeFileSync(join(path, markName), markText);
+  } catch (error) {
+    throw new CoffreError('TRIAL_FOLDER_REFUSED', `${path} cannot be made: ${messageOf(error)}`, {
+      hint: 'Name a folder in a place that exists and that you may write to, with --folder.',
+      cause: error,
+    });
+  }
   return {
     path,
     application: join(path, 'app'),

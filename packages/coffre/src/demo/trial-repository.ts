@@ -76,7 +76,7 @@ export class TrialRepository {
         });
         return { value: result, ...sayBackup(result, failed) };
       },
-      () => `${sizeText(counters.bytesDone)}`,
+      () => sizeText(counters.bytesDone),
     );
     return { snapshotId: publishedId(value), tree: value.snapshot.tree, startedAt };
   }
