@@ -1,5 +1,5 @@
 /** From bytes in lanes to bit planes: a transposition of bits, 16 steps of all 128 lanes a turn. */
-import { get, i32, Locals, repeatWhile, set, type Code, type FunctionSource } from '../wasm/assembler.ts';
+import { get, i32, sequence, Locals, repeatWhile, set, type Code, type FunctionSource } from '../wasm/assembler.ts';
 import { i64x2, v128 } from '../wasm/v128.ts';
 import { halfwayAt, inputAt, laneCount, planeBytes, planesAt, stepBytes, swapMasksAt } from './kernel-memory.ts';
 
@@ -48,7 +48,7 @@ export function assembleBitPlanes(): FunctionSource {
     ...rows.map((row, step) => v128.store(get(planes), get(row), step * stepBytes + (7 - bit) * planeBytes)),
   ];
 
-  const body = [
+  const body = sequence(
     ...masks.map((mask, index) => set(mask, v128.load(i32.const(swapMasksAt + 16 * index)))),
     set(input, i32.const(inputAt)),
     set(planes, i32.const(planesAt)),
@@ -60,7 +60,7 @@ export function assembleBitPlanes(): FunctionSource {
       advance(input, i32.const(stepsPerTurn)),
       advance(planes, i32.const(stepsPerTurn * stepBytes)),
     ),
-  ].flat();
+  );
   return { name: 'bitPlanes', locals, body };
 }
 

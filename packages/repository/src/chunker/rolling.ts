@@ -5,7 +5,17 @@
  * byte is in its place already. What remains is to add, row by row (a row is the plane of one bit of the digest), the
  * remainders of two bytes: the one that left the window, and the eight bits that are now above the degree.
  */
-import { get, i32, Locals, repeatWhile, set, when, type Code, type FunctionSource } from '../wasm/assembler.ts';
+import {
+  get,
+  i32,
+  sequence,
+  Locals,
+  repeatWhile,
+  set,
+  when,
+  type Code,
+  type FunctionSource,
+} from '../wasm/assembler.ts';
 import { v128 } from '../wasm/v128.ts';
 import {
   digestsAt,
@@ -55,7 +65,7 @@ export function assembleRolling(polynomial: bigint, averageBits: number): Functi
       ...loadTerms(terms, (bit) => oldRow(polynomialDegree + bit, digests)),
       ...pass(reducing, rowsAt, after),
     ];
-    const nothing = (): Code => [];
+    const nothing = (): Code => '';
     const firstRows = (bit: number): number => (bit < 8 ? entering : digests);
 
     const enterStep = (): Code[] => reduce(firstRows, nothing);
@@ -65,7 +75,7 @@ export function assembleRolling(polynomial: bigint, averageBits: number): Functi
       set(unclear, v128.xor(get(unclear), get(unclear))),
       ...reduce(
         () => digests,
-        (bit) => (bit < averageBits ? set(unclear, v128.or(get(unclear), get(row))) : []),
+        (bit) => (bit < averageBits ? set(unclear, v128.or(get(unclear), get(row))) : ''),
       ),
       noteHits(step, unclear, hitCount),
     ];
@@ -95,7 +105,7 @@ function loadTerms(terms: readonly number[], plane: (bit: number) => Code): Code
 }
 
 function noteHits(step: number, unclear: number, hitCount: number): Code {
-  return [
+  return sequence(
     set(unclear, v128.not(get(unclear))),
     when(
       v128.anyTrue(get(unclear)),
@@ -104,5 +114,5 @@ function noteHits(step: number, unclear: number, hitCount: number): Code {
       i32.store(i32.shiftLeft(get(hitCount), i32.const(2)), get(step), hitStepsAt),
       i32.store(i32.const(hitCountAt), i32.add(get(hitCount), i32.const(1))),
     ),
-  ].flat();
+  );
 }

@@ -24,11 +24,12 @@ export function orderRows(patterns: readonly number[]): RowStep[] {
   const steps: RowStep[] = plain.map((row) => ({ row, chain: undefined, added: [], starts: false }));
   const waiting = new Set(patterns.keys());
   for (const row of plain) waiting.delete(row);
+  const costs = Array.from({ length: 256 }, (_, pattern) => termsOf(pattern).length);
   const sums = new Array<number>(chainCount).fill(0);
   for (let turn = 0; waiting.size > 0; turn++) {
     const chain = turn % chainCount;
     const sum = sums[chain] as number;
-    const row = nearest(patterns, waiting, sum);
+    const row = nearest(patterns, waiting, sum, costs);
     const pattern = patterns[row] as number;
     steps.push({ row, chain, added: termsOf(sum ^ pattern), starts: turn < chainCount });
     sums[chain] = pattern;
@@ -37,10 +38,15 @@ export function orderRows(patterns: readonly number[]): RowStep[] {
   return steps;
 }
 
-function nearest(patterns: readonly number[], waiting: ReadonlySet<number>, sum: number): number {
+function nearest(
+  patterns: readonly number[],
+  waiting: ReadonlySet<number>,
+  sum: number,
+  costs: readonly number[],
+): number {
   let [best, bestCost] = [-1, Infinity];
   for (const row of waiting) {
-    const cost = termsOf((patterns[row] as number) ^ sum).length;
+    const cost = costs[(patterns[row] as number) ^ sum] as number;
     if (cost < bestCost) [best, bestCost] = [row, cost];
   }
   return best;

@@ -11,90 +11,80 @@
  * | export   | 7  | the memory as `memory`, every function by its name |
  * | code     | 10 | locals in runs of one type, then instructions      |
  */
-export type Code = readonly number[];
+/**
+ * One character per byte. Kernels are assembled by code that never gets warm, and the engine joins texts faster than
+ * it copies lists.
+ */
+export type Code = string;
+
+export function sequence(...parts: readonly Code[]): Code {
+  return parts.join('');
+}
+
+export function rawBytes(...values: readonly number[]): Code {
+  return String.fromCharCode(...values);
+}
 
 export type ValueType = 'i32' | 'i64' | 'v128';
-const typeCodes: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
-const emptyBlock = 0x40;
+const typeCodes: Record<ValueType, Code> = { i32: '\x7f', i64: '\x7e', v128: '\x7b' };
+const emptyBlock = '\x40';
 
-export function unsigned(value: number): number[] {
-  const bytes: number[] = [];
+export function unsigned(value: number): Code {
+  let code = '';
   let rest = value;
   do {
     const low = rest % 128;
     rest = Math.floor(rest / 128);
-    bytes.push(rest === 0 ? low : low | 0x80);
+    code += rawBytes(rest === 0 ? low : low | 0x80);
   } while (rest !== 0);
-  return bytes;
+  return code;
 }
 
-export function signed(value: bigint): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest >>= 7n) {
-    const low = Number(rest & 0x7fn);
-    const last = rest >= -64n && rest < 64n;
-    bytes.push(last ? low : low | 0x80);
-    if (last) return bytes;
+function signed(value: number): Code {
+  let code = '';
+  for (let rest = value; ; rest >>= 7) {
+    const last = rest >= -64 && rest < 64;
+    code += rawBytes(last ? rest & 0x7f : (rest & 0x7f) | 0x80);
+    if (last) return code;
   }
 }
 
-/** Kernels are assembled once, by code that never gets warm: one call of the engine's own beats many of ours. */
-export function joined(parts: readonly Code[]): number[] {
-  return ([] as number[]).concat(...parts);
-}
-
 export const binary =
-  (...opcode: number[]) =>
+  (opcode: Code) =>
   (left: Code, right: Code): Code =>
-    joined([left, right, opcode]);
+    left + right + opcode;
 export const unary =
-  (...opcode: number[]) =>
+  (opcode: Code) =>
   (operand: Code): Code =>
-    joined([operand, opcode]);
+    operand + opcode;
+/** Alignments are given as powers of two. */
 export const load =
-  (alignment: number, ...opcode: number[]) =>
+  (opcode: Code, alignment: number) =>
   (address: Code, offset = 0): Code =>
-    joined([address, opcode, [alignment], unsigned(offset)]);
+    address + opcode + rawBytes(alignment) + unsigned(offset);
 export const store =
-  (alignment: number, ...opcode: number[]) =>
+  (opcode: Code, alignment: number) =>
   (address: Code, value: Code, offset = 0): Code =>
-    joined([address, value, opcode, [alignment], unsigned(offset)]);
+    address + value + opcode + rawBytes(alignment) + unsigned(offset);
 
 export const i32 = {
-  const: (value: number): Code => [0x41, ...signed(BigInt(value))],
-  load: load(2, 0x28),
-  load8: load(0, 0x2d),
-  store: store(2, 0x36),
-  isZero: unary(0x45),
-  lessUnsigned: binary(0x49),
-  add: binary(0x6a),
-  and: binary(0x71),
-  or: binary(0x72),
-  shiftLeft: binary(0x74),
-  shiftRight: binary(0x76),
-  wrap: unary(0xa7),
+  /** Of 32 bits, with sign. */
+  const: (value: number): Code => `\x41${signed(value)}`,
+  load: load('\x28', 2),
+  store: store('\x36', 2),
+  lessUnsigned: binary('\x49'),
+  add: binary('\x6a'),
+  shiftLeft: binary('\x74'),
 };
 
-export const i64 = {
-  const: (value: bigint): Code => [0x42, ...signed(BigInt.asIntN(64, value))],
-  load: load(3, 0x29),
-  load8: load(0, 0x31),
-  and: binary(0x83),
-  or: binary(0x84),
-  xor: binary(0x85),
-  shiftLeft: binary(0x86),
-  shiftRight: binary(0x88),
-  isZero: unary(0x50),
-};
+export const get = (local: number): Code => `\x20${unsigned(local)}`;
+export const set = (local: number, value: Code): Code => `${value}\x21${unsigned(local)}`;
 
-export const get = (local: number): Code => [0x20, ...unsigned(local)];
-export const set = (local: number, value: Code): Code => joined([value, [0x21], unsigned(local)]);
-
-export const when = (condition: Code, ...body: Code[]): Code =>
-  joined([condition, [0x04, emptyBlock], joined(body), [0x0b]]);
+export const when = (condition: Code, ...body: readonly Code[]): Code =>
+  `${condition}\x04${emptyBlock}${sequence(...body)}\x0b`;
 /** Runs the body, then again as long as the condition holds. */
-export const repeatWhile = (condition: Code, ...body: Code[]): Code =>
-  joined([[0x03, emptyBlock], joined(body), condition, [0x0d, 0, 0x0b]]);
+export const repeatWhile = (condition: Code, ...body: readonly Code[]): Code =>
+  `\x03${emptyBlock}${sequence(...body)}${condition}\x0d\0\x0b`;
 
 /** Names the parameters and locals of one function as they are asked for. */
 export class Locals {
@@ -112,32 +102,28 @@ export class Locals {
 
 export type FunctionSource = { readonly name: string; readonly locals: Locals; readonly body: Code };
 
-const vector = (items: readonly Code[]): Code => joined([unsigned(items.length), ...items]);
-const section = (id: number, content: Code): Code => joined([[id], unsigned(content.length), content]);
-const text = (value: string): Code => vector([...Buffer.from(value)].map((byte) => [byte]));
+const vector = (items: readonly Code[]): Code => unsigned(items.length) + sequence(...items);
+const sized = (content: Code): Code => unsigned(content.length) + content;
+const section = (id: number, content: Code): Code => rawBytes(id) + sized(content);
 
 export function assembleModule(functions: readonly FunctionSource[], memoryPages: number): Uint8Array<ArrayBuffer> {
-  const types = functions.map(({ locals }) => [
-    0x60,
-    ...vector(Array.from({ length: locals.parameters }, () => [typeCodes.i32])),
-    0,
-  ]);
-  const exports = functions.map(({ name }, index) => [...text(name), 0, ...unsigned(index)]);
-  const bodies = functions.map(({ locals, body }) => {
-    const content = joined([vector(locals.types.map((type) => [1, typeCodes[type]])), body, [0x0b]]);
-    return joined([unsigned(content.length), content]);
-  });
-  const [one, pages] = [[1], unsigned(memoryPages)];
-  return new Uint8Array(
-    joined([
-      [...Buffer.from('\0asm\x01\0\0\0', 'latin1')],
-      section(1, vector(types)),
-      section(3, vector(functions.map((_, index) => unsigned(index)))),
-      section(5, [...one, 1, ...pages, ...pages]),
-      section(7, vector([[...text('memory'), 2, 0], ...exports])),
-      section(10, vector(bodies)),
-    ]),
+  const types = functions.map(
+    ({ locals }) => `\x60${vector(new Array<Code>(locals.parameters).fill(typeCodes.i32))}\0`,
   );
+  const exports = functions.map(({ name }, index) => `${sized(name)}\0${unsigned(index)}`);
+  const bodies = functions.map(({ locals, body }) =>
+    sized(`${vector(locals.types.map((type) => `\x01${typeCodes[type]}`))}${body}\x0b`),
+  );
+  const pages = unsigned(memoryPages);
+  const code = sequence(
+    '\0asm\x01\0\0\0',
+    section(1, vector(types)),
+    section(3, vector(functions.map((_, index) => unsigned(index)))),
+    section(5, vector([`\x01${pages}${pages}`])),
+    section(7, vector([`${sized('memory')}\x02\0`, ...exports])),
+    section(10, vector(bodies)),
+  );
+  return Uint8Array.from(Buffer.from(code, 'latin1'));
 }
 
 export type WasmMemory = { readonly buffer: ArrayBuffer };

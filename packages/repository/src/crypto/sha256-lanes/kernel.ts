@@ -13,7 +13,17 @@
  * | `scheduleAt`  | 64 words × 8 lanes × u32: message words of the block at work   |
  * | `inputAt`     | `laneBytes` of message per lane                                |
  */
-import { assembleModule, get, i32, Locals, repeatWhile, set, type Code } from '../../wasm/assembler.ts';
+import {
+  assembleModule,
+  rawBytes,
+  get,
+  i32,
+  sequence,
+  Locals,
+  repeatWhile,
+  set,
+  type Code,
+} from '../../wasm/assembler.ts';
 import { i32x4, v128 } from '../../wasm/v128.ts';
 import { mixed, sum, xored } from './simd.ts';
 
@@ -50,38 +60,40 @@ export function assembleCompression(): Uint8Array<ArrayBuffer> {
   const state = Array.from({ length: 8 }, pair);
   const [term, word, odd, even] = [pair(), pair(), pair(), pair()];
   const rows = Array.from({ length: 4 }, () => locals.add('v128'));
-  const both = (code: (half: Half) => Code): Code => halves.flatMap((half) => code(half));
+  const both = (code: (half: Half) => Code): Code => sequence(...halves.map((half) => code(half)));
 
   const transposeIn = (half: Half): Code =>
-    [0, 16, 32, 48].flatMap((column) => [
-      ...rows.flatMap((row, lane) => [
-        ...set(cursor, i32.load(constant(0), cursorsAt + 4 * (4 * half + lane))),
-        ...set(row, bigEndian(v128.load(get(cursor), column))),
+    sequence(
+      ...[0, 16, 32, 48].flatMap((column) => [
+        ...rows.flatMap((row, lane) => [
+          set(cursor, i32.load(constant(0), cursorsAt + 4 * (4 * half + lane))),
+          set(row, bigEndian(v128.load(get(cursor), column))),
+        ]),
+        storeTransposed(rows, scheduleAt + (column / 4) * wordBytes + half * halfBytes),
       ]),
-      ...storeTransposed(rows, scheduleAt + (column / 4) * wordBytes + half * halfBytes),
-    ]);
+    );
 
   /** Words 16 and later, each from four before it; `schedule` points 16 words back. */
   const extend = (index: number): Code => {
     const earlier = (half: Half, back: number): Code =>
       v128.load(get(schedule), (index + 16 - back) * wordBytes + half * halfBytes);
-    return [
-      ...both((half) => set(term[half], earlier(half, 15))),
-      ...both((half) => set(word[half], sum(earlier(half, 16), mixed(term[half], [7, 18], 3), earlier(half, 7)))),
-      ...both((half) => set(term[half], earlier(half, 2))),
-      ...both((half) => set(word[half], sum(get(word[half]), mixed(term[half], [17, 19], 10)))),
-      ...both((half) => v128.store(get(schedule), get(word[half]), (index + 16) * wordBytes + half * halfBytes)),
-    ];
+    return sequence(
+      both((half) => set(term[half], earlier(half, 15))),
+      both((half) => set(word[half], sum(earlier(half, 16), mixed(term[half], [7, 18], 3), earlier(half, 7)))),
+      both((half) => set(term[half], earlier(half, 2))),
+      both((half) => set(word[half], sum(get(word[half]), mixed(term[half], [17, 19], 10)))),
+      both((half) => v128.store(get(schedule), get(word[half]), (index + 16) * wordBytes + half * halfBytes)),
+    );
   };
 
   /** One round. The eight variables change their roles instead of their places. */
   const step = (index: number, message: (half: Half) => Code): Code => {
     const [a, b, c, d, e, f, g, h] = Array.from({ length: 8 }, (_, role) => state[(role - index + 8) % 8] as Pair);
-    if (!a || !b || !c || !d || !e || !f || !g || !h) return [];
+    if (!a || !b || !c || !d || !e || !f || !g || !h) return '';
     // Majority(a, b, c) = b ^ ((a ^ b) & (b ^ c)); the first difference is the second one of the next round.
     const difference = index % 2 === 0 ? even : odd;
-    return [
-      ...both((half) =>
+    return sequence(
+      both((half) =>
         set(
           term[half],
           sum(
@@ -93,9 +105,9 @@ export function assembleCompression(): Uint8Array<ArrayBuffer> {
           ),
         ),
       ),
-      ...both((half) => set(d[half], i32x4.add(get(d[half]), get(term[half])))),
-      ...both((half) => set(difference[half], v128.xor(get(a[half]), get(b[half])))),
-      ...both((half) =>
+      both((half) => set(d[half], i32x4.add(get(d[half]), get(term[half])))),
+      both((half) => set(difference[half], v128.xor(get(a[half]), get(b[half])))),
+      both((half) =>
         set(
           h[half],
           sum(
@@ -105,10 +117,11 @@ export function assembleCompression(): Uint8Array<ArrayBuffer> {
           ),
         ),
       ),
-    ];
+    );
   };
 
-  const eight = (body: (index: number) => Code): Code => Array.from({ length: 8 }, (_, index) => body(index)).flat();
+  const eight = (body: (index: number) => Code): Code =>
+    sequence(...Array.from({ length: 8 }, (_, index) => body(index)));
   const rounds = (end: number, body: (index: number) => Code): Code =>
     repeatWhile(
       i32.lessUnsigned(get(round), constant(4 * end)),
@@ -118,8 +131,8 @@ export function assembleCompression(): Uint8Array<ArrayBuffer> {
     );
   const stateAt = (index: number, half: Half): number => statesAt + index * wordBytes + half * halfBytes;
 
-  const body = [
-    state.flatMap((variable, index) =>
+  const body = sequence(
+    ...state.map((variable, index) =>
       both((half) => set(variable[half], v128.load(constant(0), stateAt(index, half)))),
     ),
     repeatWhile(
@@ -131,20 +144,20 @@ export function assembleCompression(): Uint8Array<ArrayBuffer> {
       set(schedule, constant(scheduleAt)),
       rounds(16, (index) => step(index, (half) => v128.load(get(schedule), index * wordBytes + half * halfBytes))),
       set(schedule, constant(scheduleAt)),
-      rounds(64, (index) => [...extend(index), ...step(index, (half) => get(word[half]))]),
-      state.flatMap((variable, index) => [
-        ...both((half) =>
+      rounds(64, (index) => extend(index) + step(index, (half) => get(word[half]))),
+      ...state.flatMap((variable, index) => [
+        both((half) =>
           set(variable[half], i32x4.add(get(variable[half]), v128.load(constant(0), stateAt(index, half)))),
         ),
-        ...both((half) => v128.store(constant(0), get(variable[half]), stateAt(index, half))),
+        both((half) => v128.store(constant(0), get(variable[half]), stateAt(index, half))),
       ]),
-      Array.from({ length: laneCount }, (_, lane) => {
+      ...Array.from({ length: laneCount }, (_, lane) => {
         const at = cursorsAt + 4 * lane;
         return i32.store(constant(0), i32.add(i32.load(constant(0), at), constant(blockBytes)), at);
-      }).flat(),
+      }),
       set(blocks, i32.add(get(blocks), constant(-1))),
     ),
-  ].flat();
+  );
   return assembleModule([{ name: 'compress', locals, body }], memoryPages);
 }
 
@@ -152,7 +165,7 @@ const byteSwap = [3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12];
 
 function bigEndian(vector: Code): Code {
   // The second operand is only there because the instruction has two.
-  return v128.shuffle(vector, [0xfd, 0x0c, ...new Array<number>(16).fill(0)], byteSwap);
+  return v128.shuffle(vector, rawBytes(0xfd, 0x0c, ...new Array<number>(16).fill(0)), byteSwap);
 }
 
 /** Four words of four lanes come in as one row per lane and are stored as one row per word. */
@@ -160,10 +173,11 @@ function storeTransposed(rows: readonly number[], at: number): Code {
   const columns = [0, 1, 2, 3].map((column) => column * 4);
   const wordOf = (column: number, from: number): number[] => [0, 1, 2, 3].map((byte) => from + column + byte);
   const [a, b, c, d] = rows.map((row) => get(row)) as [Code, Code, Code, Code];
-  return columns.flatMap((column) => {
+  const stores = columns.map((column) => {
     const lower = v128.shuffle(a, b, [...wordOf(column, 0), ...wordOf(column, 16), ...wordOf(0, 0), ...wordOf(0, 0)]);
     const upper = v128.shuffle(c, d, [...wordOf(column, 0), ...wordOf(column, 16), ...wordOf(0, 0), ...wordOf(0, 0)]);
     const joined = v128.shuffle(lower, upper, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]);
     return v128.store(constant(0), joined, at + (column / 4) * wordBytes);
   });
+  return sequence(...stores);
 }
