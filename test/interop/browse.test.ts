@@ -86,7 +86,8 @@ function changeSource(): void {
 
 describe('what restic wrote', { skip }, () => {
   before(async () => {
-    await createSampleRepository({ backend: createLocalBackend({ path: repositoryPath }) });
+    const sample = await createSampleRepository({ backend: createLocalBackend({ path: repositoryPath }) });
+    await sample.repository[Symbol.asyncDispose]();
     makeSource();
     ask('backup', '--quiet', source);
     changeSource();
@@ -101,7 +102,10 @@ describe('what restic wrote', { skip }, () => {
     indexed = await repository.loadIndex();
     snapshots = newestFirst(await repository.listSnapshots());
   });
-  after(() => folder[Symbol.dispose]());
+  after(async () => {
+    await indexed.repository[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
 
   type ResticNode = { [member: string]: unknown; path: string; mtime: string; size?: number };
 

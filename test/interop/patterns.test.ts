@@ -81,7 +81,8 @@ const matches = (matcher: PathMatcher, path: string): boolean => matcher.matches
 
 describe('patterns', { skip }, () => {
   before(async () => {
-    await createSampleRepository({ backend: createLocalBackend({ path: repositoryPath }) });
+    const sample = await createSampleRepository({ backend: createLocalBackend({ path: repositoryPath }) });
+    await sample.repository[Symbol.asyncDispose]();
     makeSource();
     assert.equal(runRestic(restic!.path, repositoryPath, ['backup', '--quiet', source]).exitCode, 0);
   });

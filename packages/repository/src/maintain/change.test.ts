@@ -17,7 +17,6 @@ import {
   createSampleHost,
   createSampleRepository,
   samplePassword,
-  type SampleHost,
 } from '../testing/sample-repository.ts';
 import { addKey, changePassword, listKeys, removeKey } from './keys.ts';
 import { recover } from './recover.ts';
@@ -92,13 +91,6 @@ test('a crash while tagging leaves the old snapshot, or both, never none', async
     assert.equal((await repository.listSnapshots()).length, call + 1);
   }
 });
-
-/** Time flies for it, so new keys get the least costs there are. */
-function hastyHost(): SampleHost {
-  const host = createSampleHost();
-  let nowMs = 0;
-  return { ...host, clock: { ...host.clock, monotonicMs: () => (nowMs += 10_000) } };
-}
 
 async function rewritten(world: Awaited<ReturnType<typeof sample>>, options: RewriteOptions): Promise<number> {
   return rewriteSnapshots(world.indexed, [world.stored], options, () => undefined);
@@ -202,7 +194,8 @@ test('folders that no snapshot leads to are recovered, also from packs that no i
 
 test('a new password opens the repository, the old one until its key is removed', async () => {
   const { backend } = await sample();
-  const open = (password: string): Promise<Repository> => openRepository({ backend, host: hastyHost(), password });
+  const open = (password: string): Promise<Repository> =>
+    openRepository({ backend, host: createSampleHost({ isHasty: true }), password });
   const repository = await open(samplePassword);
   const id = await addKey(repository, { password: 'second', username: 'bob', hostname: 'laptop' });
   const withSecond = await open('second');
@@ -219,7 +212,11 @@ test('a new password opens the repository, the old one until its key is removed'
 
 test('a changed password leaves exactly one key, and the repository goes on under it', async () => {
   const { backend, stored } = await sample();
-  const repository = await openRepository({ backend, host: hastyHost(), password: samplePassword });
+  const repository = await openRepository({
+    backend,
+    host: createSampleHost({ isHasty: true }),
+    password: samplePassword,
+  });
   const switched = await changePassword(repository, { password: 'new' });
   assert.deepEqual(
     [...backend.files.keys()].filter((name) => name.startsWith('keys/')),
@@ -234,7 +231,11 @@ test('when the storage spoils a new key, it is taken back and the old password s
   const copy = createMemoryBackend({ files: backend.files });
   const save = copy.save.bind(copy);
   const spoiling = { ...copy, save: async (...args: Parameters<typeof save>) => save(args[0], [Buffer.alloc(0)]) };
-  const repository = await openRepository({ backend: spoiling, host: hastyHost(), password: samplePassword });
+  const repository = await openRepository({
+    backend: spoiling,
+    host: createSampleHost({ isHasty: true }),
+    password: samplePassword,
+  });
   await assert.rejects(changePassword(repository, { password: 'new' }), (error) =>
     isCoffreError(error, 'REPO_KEY_REFUSED'),
   );
