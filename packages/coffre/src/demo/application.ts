@@ -24,6 +24,9 @@ export const liveDatabaseNames: readonly string[] = ['', '-wal', '-shm'].map((en
 
 const kib = 1024;
 
+/** What all of it takes, roughly. */
+export const applicationBytes: number = 28 * kib * kib;
+
 /** Makes the application when it is not there. Built beside and renamed, so that half of one is never taken for whole. */
 export function makeApplication(folder: string): { made: boolean } {
   if (existsSync(folder)) return { made: false };

@@ -12,7 +12,7 @@ export type FolderComparison = {
   sizeBytes: number;
   /** Entries of the original that changed after `since`: they say nothing about the backup. */
   changedSince: number;
-  /** Entries of the original that we may not read; the backup reported them too. */
+  /** Entries of the original that could not be read, now or by the backup. */
   unreadable: number;
   differenceCount: number;
   /** The first of them. */
@@ -24,6 +24,8 @@ export type CompareOptions = {
   /** When the backup began. */
   readonly since: Timestamp;
   readonly skip: (path: ByteString) => boolean;
+  /** What the backup reported as unreadable: counted, not compared. */
+  readonly unreadable?: ReadonlySet<ByteString>;
   /** Only root can give files to others, so only root's restores are held to owners. */
   readonly owners: boolean;
   readonly signal?: AbortSignal;
@@ -97,6 +99,10 @@ class Comparison {
   #compare(original: ByteString, restored: ByteString): [ByteString, ByteString][] {
     const { files, skip } = this.#options;
     if (skip(original)) return [];
+    if (this.#options.unreadable?.has(original) === true) {
+      this.#result.unreadable += 1;
+      return [];
+    }
     const stat = statOrGone(files, original);
     if (stat === undefined) {
       this.#result.changedSince += 1;

@@ -43,7 +43,8 @@ export class Narration {
 
   /** `name` in its column, the text beside it. */
   fact(name: string, text: string): void {
-    this.say(`${this.#bold(name.padEnd(nameWidth))} ${text}`);
+    const column = name.padEnd(nameWidth);
+    this.say(`${name === '' ? column : this.#bold(column)} ${text}`);
   }
 
   message(value: Readonly<Record<string, unknown>>): void {

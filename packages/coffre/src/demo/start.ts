@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { CoffreError, toByteString, toText, type ByteString, type Host, type Timestamp } from '@coffre/repository';
 import { quoteName } from '../cli/output/display.ts';
 import type { Printer } from '../cli/output/printer.ts';
-import { addTodaysPhoto, databaseName, makeApplication } from './application.ts';
+import { addTodaysPhoto, applicationBytes, databaseName, makeApplication } from './application.ts';
 import { compareFolders, emptyComparison, type FolderComparison } from './compare-folders.ts';
 import { copyDatabase, proveDatabase, type DatabaseProof, type DatabaseTruth } from './database-copy.ts';
 import { Narration } from './narration.ts';
@@ -16,7 +16,7 @@ import { unitsIn, unitsInTheWorld } from './shop.ts';
 import { RunningShop } from './shop-process.ts';
 import { claimTrialFolder, trialPassword, type TrialFolder } from './trial-folder.ts';
 import { complaintsOf, differencesIn, type TrialOutcome } from './trial-outcome.ts';
-import { TrialRepository } from './trial-repository.ts';
+import { TrialRepository, type SavedTrial } from './trial-repository.ts';
 import { applicationSources, measureSources, ownSources, requireSpace, type TrialSources } from './trial-sources.ts';
 import { sayComparison, sayNextCommands, sayOpening, sayOutcome, type Setting } from './trial-words.ts';
 
@@ -60,6 +60,8 @@ class Trial {
   }
 
   async ofApplication(): Promise<TrialOutcome> {
+    // Before anything is written: the application takes about this much.
+    requireSpace(this.#folder.path, { entries: 0, sizeBytes: applicationBytes });
     const { made } = makeApplication(this.#folder.application);
     if (!made) addTodaysPhoto(this.#folder.application);
     const sources = applicationSources(this.#folder);
@@ -130,17 +132,19 @@ class Trial {
     const saved = await opened.backUp(this.#narration, sources);
     await opened.verify(this.#narration);
     const restored = await opened.bringBack(this.#narration, saved);
-    const comparison = await this.#compare(sources, saved.startedAt);
+    const comparison = await this.#compare(sources, saved);
     const proof = database === undefined ? undefined : await this.#prove(database);
     const outcome = { folder: this.#folder, snapshotId: saved.snapshotId, restored, comparison, database: proof };
     this.#refuseDifferences(outcome);
     return outcome;
   }
 
-  async #compare(sources: TrialSources, since: Timestamp): Promise<FolderComparison> {
+  async #compare(sources: TrialSources, saved: SavedTrial): Promise<FolderComparison> {
     const { host, signal } = this.#doors;
     const result = emptyComparison();
     const owners = host.identity.uid === 0;
+    const { startedAt: since, unreadable } = saved;
+    const options = { files: host.files, since, skip: sources.skip, unreadable, owners, signal };
     await this.#narration.step(
       'Compared',
       async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   acquireLock,
   backup,
+  check,
   CoffreError,
   initRepository,
   messageOf,
@@ -18,6 +19,7 @@ import {
   zeroRestoreCounters,
   type BackupResult,
   type BlobId,
+  type ByteString,
   type Host,
   type Repository,
   type SnapshotId,
@@ -29,9 +31,15 @@ import type { TrialFolder } from './trial-folder.ts';
 import type { RestoredTrial } from './trial-outcome.ts';
 import type { TrialSources } from './trial-sources.ts';
 import { sizeText } from './size-text.ts';
-import { sayBackup, sayRestore } from './trial-words.ts';
+import { sayBackup, sayCheck, sayRestore } from './trial-words.ts';
 
-export type SavedTrial = { readonly snapshotId: SnapshotId; readonly tree: BlobId; readonly startedAt: Timestamp };
+export type SavedTrial = {
+  readonly snapshotId: SnapshotId;
+  readonly tree: BlobId;
+  readonly startedAt: Timestamp;
+  /** What the backup could not read, and said so. */
+  readonly unreadable: ReadonlySet<ByteString>;
+};
 
 type Access = { readonly host: Host; readonly password: string; readonly signal: AbortSignal };
 
@@ -57,7 +65,7 @@ export class TrialRepository {
   async backUp(narration: Narration, sources: TrialSources): Promise<SavedTrial> {
     const { host, signal } = this.#access;
     const counters = zeroCounters();
-    const failed: string[] = [];
+    const unreadable = new Set<ByteString>();
     const startedAt = timestampOfNs(host.clock.nowNs());
     const { value } = await narration.step(
       'Backed up',
@@ -70,18 +78,41 @@ export class TrialRepository {
           tags: ['trial'],
           counters,
           report: (event) => {
-            if (event.kind === 'error') failed.push(quoteName(toText(event.path)));
+            if (event.kind === 'error') unreadable.add(event.path);
           },
           signal: AbortSignal.any([signal, lock.signal]),
         });
-        return { value: result, ...sayBackup(result, failed) };
+        return { value: result, ...sayBackup(result, unreadable) };
       },
       () => sizeText(counters.bytesDone),
     );
-    return { snapshotId: publishedId(value), tree: value.snapshot.tree, startedAt };
+    return { snapshotId: publishedId(value), tree: value.snapshot.tree, startedAt, unreadable };
   }
 
-  async verify(_narration: Narration): Promise<void> {}
+  /** @throws {CoffreError} REPO_CHECK_FAILED */
+  async verify(narration: Narration): Promise<void> {
+    const { signal } = this.#access;
+    let readBytes = 0;
+    await narration.step(
+      'Verified',
+      async () => {
+        await using lock = await acquireLock(this.#repository, { exclusive: true, signal });
+        const both = AbortSignal.any([signal, lock.signal]);
+        const result = await check(this.#repository, { readData: { kind: 'all' } }, (event) => {
+          both.throwIfAborted();
+          if (event.kind === 'finding' && event.finding.severity === 'error') narration.warn(event.finding.message);
+          if (event.kind === 'progress') readBytes = event.doneBytes ?? readBytes;
+        });
+        if (result.errors > 0) {
+          throw new CoffreError('REPO_CHECK_FAILED', 'the repository of the trial is damaged', {
+            hint: `The lines above say where. Delete ${this.#folder.path} to begin anew.`,
+          });
+        }
+        return { value: undefined, ...sayCheck(result) };
+      },
+      () => sizeText(readBytes),
+    );
+  }
 
   /** Opens the repository anew, as one would after a loss, and measures to the last file. */
   async bringBack(narration: Narration, saved: SavedTrial): Promise<RestoredTrial> {

@@ -1,6 +1,13 @@
 /** The sentences of a trial. */
 import { relative } from 'node:path';
-import { shortId, toText, type BackupResult, type ByteString, type RestoreCounters } from '@coffre/repository';
+import {
+  shortId,
+  toText,
+  type BackupResult,
+  type ByteString,
+  type CheckResult,
+  type RestoreCounters,
+} from '@coffre/repository';
 import { quoteName } from '../cli/output/display.ts';
 import { counted, sizeText } from './size-text.ts';
 import type { FolderComparison } from './compare-folders.ts';
@@ -39,7 +46,7 @@ export function sayOpening(narration: Narration, folder: TrialFolder, setting: S
   narration.say('');
 }
 
-export function sayBackup(result: BackupResult, failed: readonly string[]): Told {
+export function sayBackup(result: BackupResult, unreadable: ReadonlySet<ByteString>): Told {
   const { summary, counters, snapshotId } = result;
   const files = counted(summary.total_files_processed, 'file');
   const stored = sizeText(summary.data_added_packed);
@@ -52,22 +59,30 @@ export function sayBackup(result: BackupResult, failed: readonly string[]): Told
   if (counters.changedWhileRead > 0)
     lines.push(`${counted(counters.changedWhileRead, 'file')} changed while being read`);
   if (counters.errors > 0)
-    lines.push(`${counted(counters.errors, 'entry', 'entries')} could not be read: ${someOf(failed)}`);
+    lines.push(`${counted(counters.errors, 'entry', 'entries')} could not be read: ${someOf([...unreadable])}`);
   return { lines, figures: { snapshot_id: snapshotId, ...summary, errors: counters.errors } };
 }
 
+export function sayCheck({ packsRead, bytesRead }: CheckResult): Told {
+  return {
+    lines: [
+      `${counted(packsRead, 'pack')}, ${sizeText(bytesRead)}: all read back, every blob decrypted and hashed, no damage`,
+    ],
+    figures: { packs: packsRead, bytes: bytesRead },
+  };
+}
+
 export function sayRestore(counters: RestoreCounters, target: string): Told {
-  const { filesRestored, bytesRestored, dropped } = counters;
+  const { filesRestored, bytesRestored } = counters;
   const lines = [`${counted(filesRestored, 'entry', 'entries')}, ${sizeText(bytesRestored)}, into ${target}`];
-  if (dropped.owners > 0)
-    lines.push(`${counted(dropped.owners, 'entry', 'entries')} without their owner: only root can give files away`);
   return { lines, figures: { entries: filesRestored, bytes: bytesRestored, target } };
 }
 
 /** The first three, and how many more. */
-function someOf(names: readonly string[]): string {
-  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
-  return names.slice(0, 3).join(', ') + more;
+function someOf(paths: readonly ByteString[]): string {
+  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : '';
+  const first = paths.slice(0, 3).map((path) => quoteName(toText(path)));
+  return first.join(', ') + more;
 }
 
 export function sayComparison(result: FolderComparison, owners: boolean): Told {

@@ -60,7 +60,7 @@ export class Terminal {
       return;
     }
     this.#clearStatus();
-    const width = (this.#out.columns ?? 80) - 2;
+    const width = (this.#out.columns || 80) - 2;
     this.#status = lines.map((line) => truncate(line, Math.max(10, width)));
     this.flush();
     this.#drawStatus();
