@@ -1,7 +1,7 @@
 /** What is measured: every tool takes its turn on the same data, in another order each time. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { volumeOf, type DataSet } from './data/data-set.ts';
+import { volumeOf, warm, type DataSet } from './data/data-set.ts';
 import type { IndexFixture } from './data/index-fixture.ts';
 import { measure, type Command, type Measured } from './measure.ts';
 import type { RowName } from './options.ts';
@@ -108,6 +108,7 @@ async function succeed(command: Command, what: string): Promise<void> {
 export async function runDataSet(set: DataSet, wanted: readonly RowName[], around: Surroundings): Promise<Row[]> {
   const ledger = new Ledger(around.say);
   const volume = volumeOf(set.path);
+  warm(set.path);
   for (let pair = 0; pair < around.pairs; pair++) {
     for (const tool of inTurn(around.tools, pair)) {
       using turn = new Turn(around.workFolder, tool);
@@ -176,6 +177,7 @@ export async function runOpening(set: DataSet, around: Surroundings): Promise<Ro
 export async function runGrowth(trees: readonly DataSet[], around: Surroundings): Promise<Row[]> {
   const ledger = new Ledger(around.say);
   for (const tree of trees) {
+    warm(tree.path);
     for (let pair = 0; pair < around.pairs; pair++) {
       for (const tool of inTurn(around.tools, pair)) {
         using turn = new Turn(around.workFolder, tool);
