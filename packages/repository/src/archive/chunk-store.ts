@@ -95,9 +95,6 @@ export class ChunkStore {
   }
 }
 
-/** Scanned at a time after the smallest size of a chunk is skipped: less waste behind a cut, lanes still long. */
-const scanStepBytes = 128 * 1024;
-
 /** Where chunks end, for one profile. */
 export class Cutting {
   readonly #scanner: CutScanner | undefined;
@@ -124,8 +121,8 @@ export class Cutting {
     const largestEnd = start + this.largestBytes;
     if (available - start >= smallest && profile.kind === 'fixed') return largestEnd;
     const limit = Math.min(available, largestEnd);
-    for (let from = start + smallest - 1; from < limit && this.#scanner !== undefined; from += scanStepBytes) {
-      const found = this.#scanner.first(bytes, from, Math.min(limit, from + scanStepBytes));
+    if (start + smallest <= limit) {
+      const found = this.#scanner?.first(bytes, start + smallest - 1, limit);
       if (found !== undefined) return found;
     }
     if (limit === largestEnd) return largestEnd;
