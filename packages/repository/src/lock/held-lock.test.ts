@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { isCoffreError } from '../errors.ts';
 import { rejectsWith } from '../testing/backend-conformance.ts';
 import { isWrite } from '../testing/faults.ts';
-import { begin, lock, lockFiles, minuteMs, openSlow, putLock, scene } from '../testing/lock-scene.ts';
+import { begin, lock, lockFiles, minuteMs, putLock, scene } from '../testing/lock-scene.ts';
 import { withLockGuard } from './lock-guard.ts';
 
 describe('keeping a lock', () => {
@@ -137,17 +137,35 @@ describe('keeping a lock', () => {
     }
   });
 
+  test('a calendar that is set back does not hide that refreshing fails', async () => {
+    const { party, host } = await scene();
+    let broken = false;
+    const ann = await party('sample', (call) => (broken && isWrite(call) ? { kind: 'fail' } : undefined));
+    const held = await lock(ann);
+    broken = true;
+    host.clock.jump(-24 * 60 * minuteMs);
+    await host.clock.advance(23 * minuteMs);
+    assert.ok(held.signal.aborted);
+    await held.release();
+  });
+
   test('releasing during a refresh leaves no lock', async () => {
     const { party, host } = await scene();
-    const ann = await openSlow(party, () => ({ kind: 'delay', delayMs: 1000 }));
+    const saves: string[] = [];
+    const ann = await party('sample', (call) => {
+      if (call.kind !== 'locks' || call.operation !== 'save') return undefined;
+      saves.push(call.name);
+      return { kind: 'delay', delayMs: 1000 };
+    });
     const pending = begin(ann);
     await host.clock.advance(10_000);
     const held = await pending.held;
-    await host.clock.advance(5 * minuteMs - 500);
+    while (saves.length < 2) await host.clock.advance(100);
     const released = held.release();
     await host.clock.advance(20_000);
     await released;
-    assert.deepEqual(await lockFiles((await party()).repository), []);
+    assert.equal(saves.length, 2);
+    assert.deepEqual(await lockFiles(ann.repository), []);
   });
 });
 

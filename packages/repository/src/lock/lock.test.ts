@@ -101,7 +101,9 @@ describe('taking a lock', () => {
     const bob = await party('elsewhere');
     const old = await putLock(bob);
     let refreshed = false;
+    let saves = 0;
     const ann = await party('sample', (call) => {
+      if (call.operation === 'save') saves += 1;
       if (call.operation !== 'load' || call.kind !== 'locks' || refreshed) return undefined;
       refreshed = true;
       void putLock(bob);
@@ -109,6 +111,7 @@ describe('taking a lock', () => {
       return undefined;
     });
     await rejectsWith('REPO_LOCKED', lock(ann));
+    assert.equal(saves, 0, 'already the first look finds it');
     assert.ok(refreshed);
   });
 

@@ -139,6 +139,20 @@ function savingAndLoading(contract: Contract): void {
     }
   });
 
+  contract(
+    'a range read before a file was replaced or removed is not read again from the old one',
+    async ({ backend }) => {
+      const { file } = sample('data', 10);
+      await backend.save(file, [Buffer.from('first content')]);
+      assert.equal((await backend.load(file, { offset: 0, length: 5 })).toString(), 'first');
+      if (!backend.replacesAtomically) await backend.remove(file);
+      await backend.save(file, [Buffer.from('other content')]);
+      assert.equal((await backend.load(file, { offset: 0, length: 5 })).toString(), 'other');
+      await backend.remove(file);
+      await rejectsWith('BACKEND_NOT_FOUND', backend.load(file, { offset: 0, length: 5 }));
+    },
+  );
+
   contract('create can be called again without harm', async ({ backend }) => {
     const { file, bytes } = sample('keys', 10);
     await backend.save(file, [bytes]);
