@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { cutPositions, digestBefore } from './cut-reference.ts';
+import { cutPositions, digestBefore } from '../testing/cut-reference.ts';
 import { cutAll } from './cuts.ts';
 import { parsePolynomial } from './polynomial.ts';
 import { filesProfile } from './profile.ts';

@@ -1,5 +1,5 @@
 /** The cut condition in its plainest words, for tests: one position at a time, one bit at a time. */
-import { polynomialDegree } from './polynomial.ts';
+import { polynomialDegree } from '../chunker/polynomial.ts';
 
 const windowBytes = 64;
 
