@@ -2,6 +2,13 @@
 import { CoffreError } from '@coffre/repository';
 import { runCli } from './cli/run.ts';
 
+// Our launcher sets these for this process alone; programs that we start get the environment as it was.
+if (process.env['COFFRE_MALLOC'] !== undefined) {
+  for (const name of ['COFFRE_MALLOC', 'MALLOC_ARENA_MAX', 'MALLOC_TRIM_THRESHOLD_', 'MALLOC_MMAP_THRESHOLD_']) {
+    delete process.env[name];
+  }
+}
+
 const abort = new AbortController();
 
 /** The first signal lets the verb clean up and give its lock back; the second does not wait. */

@@ -4,10 +4,13 @@ import { CoffreError, messageOf } from '../errors.ts';
 
 export type CompressionLevel = 'off' | 'fastest' | 'auto' | 'better' | 'max';
 
-/** Matched by speed to the levels of the same name in restic. */
+/**
+ * Matched to the levels of the same name in restic. `auto` is 2: half the time of 3, and what it stores is within 2 % of
+ * restic's own `auto` (bench/RESULTS.md).
+ */
 export const zstdLevels: Readonly<Record<Exclude<CompressionLevel, 'off'>, number>> = {
   fastest: 1,
-  auto: 3,
+  auto: 2,
   better: 6,
   max: 12,
 };
