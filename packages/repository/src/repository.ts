@@ -12,10 +12,21 @@ import { encodeConfig, parseConfig, type RepositoryConfig } from './format/confi
 import { parseSnapshot, type Snapshot } from './format/snapshot.ts';
 import { decodeUnpacked, encodeUnpacked } from './format/unpacked.ts';
 import type { Host } from './host/context.ts';
-import { idFromBytes, isId, shortId, type AnyId, type IndexId, type KeyId, type LockId, type SnapshotId } from './ids.ts';
+import {
+  idFromBytes,
+  isId,
+  shortId,
+  type AnyId,
+  type IndexId,
+  type KeyId,
+  type LockId,
+  type SnapshotId,
+} from './ids.ts';
 import { IndexedRepository } from './index/indexed-repository.ts';
 import { loadBlobTable, type IndexLoadProgress } from './index/load.ts';
 import { findMasterKey, makeKeyFile } from './key.ts';
+import type { PendingLock } from './lock/lock.ts';
+import { withLockGuard, type GuardedBackend } from './lock/lock-guard.ts';
 
 /** More than any honest index, snapshot or lock file opens to; a bomb stops here. */
 const unpackedBytesMax = 512 * 1024 * 1024;
@@ -34,7 +45,7 @@ export type OpenOptions = {
 };
 
 export class Repository {
-  readonly backend: Backend;
+  readonly backend: GuardedBackend;
   readonly host: Host;
   readonly config: RepositoryConfig;
   readonly keyId: KeyId;
@@ -43,12 +54,17 @@ export class Repository {
   readonly sealer: Sealer;
 
   constructor(parts: { backend: Backend; host: Host; config: RepositoryConfig; keyId: KeyId; masterKey: MasterKey }) {
-    this.backend = parts.backend;
+    this.backend = withLockGuard(parts.backend);
     this.host = parts.host;
     this.config = parts.config;
     this.keyId = parts.keyId;
     this.masterKey = parts.masterKey;
     this.sealer = createSealer(parts.masterKey);
+  }
+
+  /** Called by `startLock`: writes wait until the lock is held, and again while it is in doubt. */
+  guardBy(lock: PendingLock): void {
+    this.backend.guardBy(lock);
   }
 
   /** Name verified, opened, decompressed: the JSON bytes. @throws {CoffreError} REPO_FILE_DAMAGED */
@@ -65,7 +81,8 @@ export class Repository {
     const plain = encodeUnpacked(this.config.version, json);
     const sealed = this.sealer.seal(plain, this.host.random);
     const back = decodeUnpacked(this.config.version, this.sealer.open(sealed), unpackedBytesMax);
-    if (Buffer.compare(back, json) !== 0) throw new CoffreError('INTERNAL', `a sealed ${kind} file does not open again`);
+    if (Buffer.compare(back, json) !== 0)
+      throw new CoffreError('INTERNAL', `a sealed ${kind} file does not open again`);
     const id = sha256Hex(sealed) as string as IdOf[Kind];
     await this.backend.save(fileOf(kind, id), [sealed]);
     return id;
@@ -214,7 +231,11 @@ async function refuseExisting(backend: Backend): Promise<void> {
 }
 
 /** Runs `work` over all items, at most `atOnce` together; the first error stops the rest. */
-export async function inParallel<T>(items: Iterable<T>, atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(
+  items: Iterable<T>,
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const iterator = items[Symbol.iterator]();
   let failed = false;
   const lane = async (): Promise<void> => {

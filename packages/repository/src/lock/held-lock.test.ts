@@ -188,6 +188,23 @@ describe('a guarded storage', () => {
     await pending[Symbol.asyncDispose]();
   });
 
+  test('belongs to every repository: what it writes waits for the lock that was begun', async () => {
+    const { party, host, backend } = await scene();
+    const ann = await party();
+    const other = await putLock(ann, { exclusive: false });
+    await using pending = begin(ann, { exclusive: true, retryMs: minuteMs });
+    let settled = false;
+    const save = ann.repository.saveUnpacked('index', Buffer.from('{"packs":[]}')).finally(() => (settled = true));
+    await host.clock.advance(4000);
+    assert.equal(settled, false);
+    backend.files.delete(`locks/${other}`);
+    await host.clock.advance(2000);
+    const id = await save;
+    assert.ok(backend.files.has(`index/${id}`));
+    await (await pending.held).release();
+    await ann.repository.remove('index', id);
+  });
+
   test('writes nothing when the lock is refused', async () => {
     const { party, backend } = await scene();
     const ann = await party();

@@ -45,8 +45,9 @@ export class HeldLock implements AsyncDisposable {
     return this.#current;
   }
 
-  /** To be awaited before every write: holds it back while the lock is in doubt. @throws {CoffreError} REPO_LOCK_LOST */
+  /** Awaited before every write: holds it back while the lock is in doubt. @throws {CoffreError} REPO_LOCK_LOST */
   async fresh(): Promise<void> {
+    if (this.#released !== undefined) return;
     this.signal.throwIfAborted();
     if (this.#rescue === undefined && !this.#isInDoubt()) return;
     await this.#rescueOnce();

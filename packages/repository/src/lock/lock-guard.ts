@@ -9,7 +9,7 @@ export type GuardedBackend = Backend & {
 /**
  * Storage that holds back every write but those of locks until the lock is held, and again whenever it is in doubt:
  * a machine that slept for an hour writes nothing before it knows that its lock is still its own.
- * Put `withRetry` around it, not inside: then every try asks.
+ * Retries that go on below it end with the signal of the lock.
  */
 export function withLockGuard(backend: Backend): GuardedBackend {
   let guard: PendingLock | undefined;

@@ -5,6 +5,7 @@ import type { LockFile } from '../format/lock-file.ts';
 import { formatLocal, timestampOfNs } from '../format/time.ts';
 import type { Clock, Identity } from '../host/host.ts';
 import type { LockId } from '../ids.ts';
+import type { PendingLock } from './lock.ts';
 
 /** What locking needs of a repository; `Repository` is one. */
 export type LockStore = {
@@ -17,6 +18,8 @@ export type LockStore = {
   loadUnpacked(kind: 'locks', id: LockId): Promise<Buffer>;
   saveUnpacked(kind: 'locks', json: Buffer): Promise<LockId>;
   remove(kind: 'locks', id: LockId): Promise<void>;
+  /** Where the storage can hold back writes (`withLockGuard`): told of every lock that is begun. */
+  guardBy?(lock: PendingLock): void;
 };
 
 export type StoredLock = { readonly id: LockId; readonly lock: LockFile };

@@ -28,7 +28,7 @@ export type LockOptions = {
 
 /** A lock on its way. Disposing of it gives up the wait, or releases the lock. */
 export type PendingLock = AsyncDisposable & {
-  /** Read meanwhile if you like; write nothing before it settles. */
+  /** Read meanwhile if you like; a repository holds its writes back until this settles. */
   readonly held: Promise<HeldLock>;
 };
 
@@ -39,7 +39,7 @@ export function startLock(store: LockStore, options: LockOptions): PendingLock {
   const held = hold(contextOf(store, options, signal), options.retryMs ?? 0);
   // Whoever began it may fail before looking here; that is not a stray rejection.
   held.catch(() => undefined);
-  return {
+  const pending: PendingLock = {
     held,
     async [Symbol.asyncDispose]() {
       giveUp.abort();
@@ -47,6 +47,8 @@ export function startLock(store: LockStore, options: LockOptions): PendingLock {
       await lock?.release();
     },
   };
+  store.guardBy?.(pending);
+  return pending;
 }
 
 /** @throws {CoffreError} REPO_LOCKED */
