@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CoffreError, toByteString, toText, type ByteString, type Host, type Timestamp } from '@coffre/repository';
+import { CoffreError, toByteString, toText, type ByteString, type Host } from '@coffre/repository';
 import { quoteName } from '../cli/output/display.ts';
 import type { Printer } from '../cli/output/printer.ts';
 import { addTodaysPhoto, applicationBytes, databaseName, makeApplication } from './application.ts';
@@ -37,11 +37,12 @@ export type StartDoors = {
 
 /** @throws {CoffreError} TRIAL_FOLDER_REFUSED, TRIAL_SPACE_SHORT, SOURCE_MISSING, TRIAL_DIFFERS, and those of the repository */
 export async function runStart(request: StartRequest, doors: StartDoors): Promise<TrialOutcome> {
+  const { workingFolder } = doors;
   const narration = new Narration(doors.printer, {
     colors: doors.colors,
     monotonicMs: () => doors.host.clock.monotonicMs(),
   });
-  const folder = claimTrialFolder(resolve(doors.workingFolder, request.folder ?? 'coffre-demo'));
+  const folder = claimTrialFolder(resolve(workingFolder, request.folder ?? 'coffre-demo'), workingFolder);
   const trial = new Trial(folder, doors, narration);
   return request.paths.length === 0 ? await trial.ofApplication() : await trial.ofOwn(request.paths);
 }
@@ -150,12 +151,7 @@ class Trial {
       async () => {
         for (const path of sources.paths) {
           const restored = `${toByteString(this.#folder.restored)}${path}` as ByteString;
-          await compareFolders(
-            path,
-            restored,
-            { files: host.files, since, skip: sources.skip, owners, signal },
-            result,
-          );
+          await compareFolders(path, restored, options, result);
         }
         return { value: undefined, ...sayComparison(result, owners) };
       },
@@ -194,9 +190,10 @@ class Trial {
     );
   }
 
+  /** @throws {CoffreError} SOURCE_INCOMPLETE after all is said: what could not be read is in no backup */
   #finish(outcome: TrialOutcome, extra: { ordersMeanwhile?: number }): void {
     sayOutcome(this.#narration, outcome, extra);
-    sayNextCommands(this.#narration, outcome.folder, this.#doors.workingFolder);
+    sayNextCommands(this.#narration, outcome.folder);
     this.#narration.message({
       message_type: 'summary',
       snapshot_id: outcome.snapshotId,
@@ -207,5 +204,14 @@ class Trial {
       differences: outcome.comparison.differenceCount,
       ...(outcome.database === undefined ? {} : { database_rows: outcome.database.rows }),
     });
+    const { unreadable } = outcome.comparison;
+    if (unreadable === 0) return;
+    throw new CoffreError(
+      'SOURCE_INCOMPLETE',
+      `${counted(unreadable, 'entry', 'entries')} could not be read and cannot be restored`,
+      {
+        hint: 'Run it as a user who may read them, or leave them out.',
+      },
+    );
   }
 }

@@ -1,6 +1,6 @@
 /** The folder a trial lives in: everything in it was made by us and may be deleted as a whole. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { CoffreError, messageOf, type Random } from '@coffre/repository';
 
 export type TrialFolder = {
@@ -13,6 +13,8 @@ export type TrialFolder = {
   readonly passwordFile: string;
   /** Where backups are restored to; emptied before every restore. */
   readonly restored: string;
+  /** A path as one would type it: relative where it lies below the folder one is in. */
+  readonly near: (path: string) => string;
 };
 
 const markName = 'made-by-coffre.txt';
@@ -29,7 +31,7 @@ restored/    the last restore; emptied before the next one
  * Makes the folder, or takes one made by an earlier run.
  * @throws {CoffreError} TRIAL_FOLDER_REFUSED when something that is not ours is there
  */
-export function claimTrialFolder(path: string): TrialFolder {
+export function claimTrialFolder(path: string, workingFolder: string): TrialFolder {
   if (existsSync(path) && !isOurs(path)) {
     throw new CoffreError('TRIAL_FOLDER_REFUSED', `${path} exists and was not made by coffre start`, {
       hint: 'Name another folder with --folder, or move this one away; nothing was touched.',
@@ -52,6 +54,10 @@ export function claimTrialFolder(path: string): TrialFolder {
     repository: join(path, 'repository'),
     passwordFile: join(path, 'password'),
     restored: join(path, 'restored'),
+    near: (inside) => {
+      const short = relative(workingFolder, inside);
+      return short === '' || short.startsWith('..') ? inside : short;
+    },
   };
 }
 

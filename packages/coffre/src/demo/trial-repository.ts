@@ -134,7 +134,7 @@ export class TrialRepository {
           },
           signal,
         });
-        return { value: undefined, ...sayRestore(counters, restored) };
+        return { value: undefined, ...sayRestore(counters, this.#folder.near(restored)) };
       },
       () => sizeText(counters.bytesRestored),
     );

@@ -1,5 +1,4 @@
 /** The sentences of a trial. */
-import { relative } from 'node:path';
 import {
   shortId,
   toText,
@@ -32,7 +31,7 @@ export function sayOpening(narration: Narration, folder: TrialFolder, setting: S
   narration.say('');
   if (setting.kind === 'application') {
     const origin = setting.made ? 'made just now' : 'from an earlier trial, with one more photo today';
-    narration.fact('Application', `${folder.application} (${origin})`);
+    narration.fact('Application', `${folder.near(folder.application)} (${origin})`);
     narration.fact(
       '',
       `uploads, a .env, state files in TOML, and a SQLite database that is being written all the while`,
@@ -41,8 +40,11 @@ export function sayOpening(narration: Narration, folder: TrialFolder, setting: S
     narration.fact('Folders', setting.paths.map((path) => quoteName(toText(path))).join(' '));
     narration.fact('', `${counted(size.entries, 'entry', 'entries')}, ${sizeText(size.sizeBytes)}`);
   }
-  narration.fact('Repository', `${folder.repository} (restic's format, encrypted)`);
-  narration.fact('Password', `in ${folder.passwordFile}, readable by you only: without it nobody reads the backup`);
+  narration.fact('Repository', `${folder.near(folder.repository)} (restic's format, encrypted)`);
+  narration.fact(
+    'Password',
+    `in ${folder.near(folder.passwordFile)}, readable by you only: without it nobody reads the backup`,
+  );
   narration.say('');
 }
 
@@ -96,16 +98,17 @@ export function sayComparison(result: FolderComparison, owners: boolean): Told {
   if (result.changedSince > 0)
     lines.push(`${counted(result.changedSince, 'entry', 'entries')} changed since the backup began: in the next one`);
   if (result.unreadable > 0)
-    lines.push(`${counted(result.unreadable, 'entry', 'entries')} could not be read by this user`);
+    lines.push(`${counted(result.unreadable, 'entry', 'entries')} could not be read, and so not compared`);
   const { differences: _kept, ...figures } = result;
   return { lines, figures };
 }
 
 export function sayOutcome(narration: Narration, outcome: TrialOutcome, extra: { ordersMeanwhile?: number }): void {
   const { sizeBytes, durationMs } = outcome.restored;
+  const came = outcome.comparison.unreadable === 0 ? 'Everything' : 'Everything that could be read';
   narration.say('');
   narration.title(
-    `Everything came back. Restore time, measured: ${(durationMs / 1000).toFixed(2)} s for ${sizeText(sizeBytes)}.`,
+    `${came} came back. Restore time, measured: ${(durationMs / 1000).toFixed(2)} s for ${sizeText(sizeBytes)}.`,
   );
   if (extra.ordersMeanwhile !== undefined) {
     narration.say(
@@ -114,8 +117,8 @@ export function sayOutcome(narration: Narration, outcome: TrialOutcome, extra: {
   }
 }
 
-export function sayNextCommands(narration: Narration, folder: TrialFolder, workingFolder: string): void {
-  const near = (path: string): string => quotedForShell(relative(workingFolder, path) || '.');
+export function sayNextCommands(narration: Narration, folder: TrialFolder): void {
+  const near = (path: string): string => quotedForShell(folder.near(path));
   narration.say('');
   narration.say('Any restic reads this repository:');
   narration.say(`  restic -r ${near(folder.repository)} --password-file ${near(folder.passwordFile)} snapshots`);
