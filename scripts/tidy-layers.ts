@@ -28,7 +28,8 @@ const repositoryLayers: readonly Layer[] = [
   { name: 'select', uses: [...base, 'format'] },
   { name: 'host', uses: [...base, 'format'] },
   { name: 'backend', uses: base, usesTypesOf: ['host'] },
-  { name: 'workers', uses: base, usesTypesOf: [...transforms, 'index', 'host'] },
+  // The pool knows no work; the list of set-ups names the shapes of all of them.
+  { name: 'workers', uses: base, usesTypesOf: [...transforms, 'index', 'host', ...verbs] },
   // The file a worker thread starts from stands above what it runs, like a main.
   { name: 'workers/worker.ts', uses: [...below, ...stores, ...opened, ...verbs] },
   { name: 'pack', uses: below, usesTypesOf: ['index'] },
