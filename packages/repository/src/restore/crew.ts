@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { createLaneEngine } from '../crypto/sha256-lanes/engine.ts';
 import { assert } from '../errors.ts';
 import type { Handles } from '../host/handles.ts';
 import type { Repository } from '../repository.ts';
@@ -37,7 +38,10 @@ export class RestoreCrew implements AsyncDisposable {
     this.#setup = setup;
     this.#threads = options.threads ?? Math.max(2, Math.min(8, availableParallelism()));
     this.#ownHandles = options.ownHandles;
-    this.#writer = new RestoreWriter(repository.masterKey, setup, options.handles);
+    this.#writer = new RestoreWriter(
+      { key: repository.masterKey, target: setup, lanes: undefined },
+      options.handles,
+    );
     const handlers = restoreHandlers(this.#writer);
     this.#inline = {
       run: async <Result>(task: string, payload: unknown): Promise<Result> => {
@@ -52,7 +56,9 @@ export class RestoreCrew implements AsyncDisposable {
     this.#bytesSeen += sizeBytes;
     if (this.#pool !== undefined) return this.#pool;
     if (this.#ownHandles || this.#threads === 0 || this.#bytesSeen <= inlineBytesMax) return this.#inline;
-    const setup: RestoreSetup = { work: 'restore', key: this.#repository.masterKey, target: this.#setup };
+    const { masterKey, host } = this.#repository;
+    const lanes = createLaneEngine(() => host.clock.monotonicMs());
+    const setup: RestoreSetup = { work: 'restore', key: masterKey, target: this.#setup, lanes };
     this.#pool = new WorkerPool(this.#threads, setup);
     return this.#pool;
   }

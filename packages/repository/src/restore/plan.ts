@@ -6,7 +6,7 @@ import { mergeRanges } from './ranges.ts';
 /** A hole of this size in a range costs less than a second request. */
 const gapBytesMax = 1024 * 1024;
 /** Small enough that several are under way within the memory we allow ourselves. */
-export const partBytesMax = 8 * 1024 * 1024;
+export const partBytesMax = 16 * 1024 * 1024;
 
 const sealOverheadBytes = 32;
 

@@ -2,12 +2,13 @@
  * What a thread does for a restore: open blobs, check them against their ids, write them, set metadata, compare files
  * that exist. The same handlers run inside the owner's thread for small restores.
  */
-import { createSealer, type MasterKey, type Sealer } from '../crypto/seal.ts';
-import { isCoffreError } from '../errors.ts';
+import { ChunkDigests } from '../crypto/chunk-digests.ts';
+import { release } from '../crypto/release.ts';
+import { createSealer } from '../crypto/seal.ts';
 import { createHandles, type FolderHandle, type Handles } from '../host/handles.ts';
 import { codeOf } from '../host/native.ts';
 import type { BlobId } from '../ids.ts';
-import { openBlob } from '../pack/pack-read.ts';
+import { BlobOpener } from '../pack/blob-opener.ts';
 import { errorToWire, type WireError } from '../workers/pool.ts';
 import { reviveKey, type AskOwner, type RestoreSetup, type TaskHandler } from '../workers/tasks.ts';
 import { FileComparer, type CompareRules, type CompareTask, type Verdict } from './compare.ts';
@@ -57,8 +58,7 @@ export type CompareResult = {
 };
 
 export function restoreTasks(setup: RestoreSetup, _ask: AskOwner): Record<string, TaskHandler> {
-  const key = reviveKey(setup.key);
-  return restoreHandlers(new RestoreWriter(key, setup.target, createHandles()));
+  return restoreHandlers(new RestoreWriter(setup, createHandles()));
 }
 
 export function restoreHandlers(writer: RestoreWriter): Record<string, TaskHandler> {
@@ -70,34 +70,33 @@ export function restoreHandlers(writer: RestoreWriter): Record<string, TaskHandl
 }
 
 export class RestoreWriter {
-  readonly #sealer: Sealer;
+  readonly #opener: BlobOpener;
   readonly #files: FileWriter;
   readonly #comparer: FileComparer;
   readonly #folders: TargetFolders;
   readonly #dropped = noneDropped();
 
-  constructor(key: MasterKey, setup: WritingSetup, handles: Handles) {
-    this.#sealer = createSealer(key);
-    this.#folders = new TargetFolders(handles, setup.root);
-    const metadata = createMetadataWriter(handles, setup.metadata, this.#dropped);
-    this.#files = new FileWriter(handles, this.#folders, { metadata, rules: setup.writing });
+  constructor(setup: Omit<RestoreSetup, 'work'>, handles: Handles) {
+    this.#opener = new BlobOpener(createSealer(reviveKey(setup.key)), new ChunkDigests(setup.lanes));
+    this.#folders = new TargetFolders(handles, setup.target.root);
+    const metadata = createMetadataWriter(handles, setup.target.metadata, this.#dropped);
+    this.#files = new FileWriter(handles, this.#folders, { metadata, rules: setup.target.writing });
     this.#comparer = new FileComparer(handles, this.#folders, metadata);
   }
 
   write({ bytes, pieces, files }: WritePayload): WriteResult {
     const batch = new WriteBatch(this.#files, files);
     const brokenPieces: number[] = [];
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (const [number, piece] of pieces.entries()) {
-      try {
-        const sealed = buffer.subarray(piece.offset, piece.offset + piece.length);
-        batch.writePiece(openBlob(this.#sealer, piece, sealed), piece.writes);
-      } catch (error) {
-        if (!isCoffreError(error, 'REPO_BLOB_DAMAGED')) throw error;
-        brokenPieces.push(number);
-        batch.breakPiece(piece.writes);
+    this.#opener.openEach(bytes, pieces, (number, plain) => {
+      const { writes } = pieces[number] as SealedPiece;
+      if (plain !== undefined) {
+        batch.writePiece(plain, writes);
+        return;
       }
-    }
+      brokenPieces.push(number);
+      batch.breakPiece(writes);
+    });
+    release(bytes);
     return { ...batch.end(), brokenPieces, dropped: this.#takeDropped() };
   }
 

@@ -25,7 +25,12 @@ export type ArchiveSetup = {
   readonly lanes: LaneEngine | undefined;
 };
 export type CheckSetup = { readonly work: 'check'; readonly key: MasterKey; readonly lanes: LaneEngine | undefined };
-export type RestoreSetup = { readonly work: 'restore'; readonly key: MasterKey; readonly target: WritingSetup };
+export type RestoreSetup = {
+  readonly work: 'restore';
+  readonly key: MasterKey;
+  readonly target: WritingSetup;
+  readonly lanes: LaneEngine | undefined;
+};
 
 /** Structured clone turns Buffers into Uint8Arrays: make them Buffers again. */
 export function reviveKey(key: { encrypt: Uint8Array; macK: Uint8Array; macR: Uint8Array }): MasterKey {
