@@ -262,6 +262,7 @@ async function saveStream(
     const { id } = await writer.saveBlob('tree', bytes);
     const name = names.pop();
     if (name === undefined) return id;
+    counters.dirsNew += 1;
     node = { ...plainNode(name, 'dir', 0x8000_0000 + 0o755, now, host.identity), subtree: id };
   }
 }
