@@ -14,12 +14,10 @@ const dayMs = 24 * 3_600_000;
 
 export function defineCache(command: Command, cli: Cli): void {
   command
-    .argument('[none...]')
     .option('--cleanup', 'remove folders that were not used for long')
     .option('--max-age <days>', 'how long that is', '30')
     .option('--no-size', 'do not measure the folders')
-    .action((none, options) => {
-      if (none.length > 0) throw usage('the cache command expects no arguments, only options');
+    .action((options) => {
       const globals = cli.globals();
       if (globals.noCache) throw usage('Refusing to do anything, the cache is disabled');
       const maxAgeMs = parseWholeNumber(options.maxAge, '--max-age') * dayMs;

@@ -21,7 +21,7 @@ export function defineDiff(command: Command, cli: Cli): void {
       const [indexed, old, now] = await session.reading(async () =>
         Promise.all([repository.loadIndex(), selectSnapshot(repository, {}, before), selectSnapshot(repository, {}, after)]),
       );
-      printer.normal(`comparing snapshot ${shortId(old.id)} to ${shortId(now.id)}:\n`);
+      printer.normal(`comparing snapshot ${shortId(old.id)} to ${shortId(now.id)}:\n\n`);
       const trees = [await treeOf(indexed, old), await treeOf(indexed, now)] as const;
       const statistics = await diffTrees(indexed, trees, { metadata: options.metadata === true }, (event) => {
         if (event.kind === 'unreadable') return printer.error(`error: ${quoteName(toText(event.path))}: ${messageOf(event.error)}`);

@@ -50,6 +50,7 @@ export function defineForget(command: Command, cli: Cli): void {
     const keepMin = parseWholeNumber(options.keepMin, '--keep-min');
     const groupBy = parseGroupBy(options.groupBy);
     const filter = snapshotFilter(options, cli.environment);
+    if (names.length === 0 && isEmptyPolicy(policy)) refuseEmptyPolicy(options, isEmptyFilter(filter));
     await using session = await openSession(cli, dryRun && noLock ? 'none' : 'exclusive');
     const nowNs = session.repository.host.clock.nowNs();
     const chosen = await selectSnapshots(session, filter, names);
@@ -74,6 +75,19 @@ export function defineForget(command: Command, cli: Cli): void {
     const failed = await tryRemove(session, plan.remove, dryRun);
     if (session.printer.json && plan.groups.length > 0) session.printer.message(plan.groups.map(groupJson));
     refuseIncomplete(failed);
+  });
+}
+
+/** Before anything is opened: nothing is known yet that could make it right. */
+function refuseEmptyPolicy(options: ForgetVerbOptions, isEverything: boolean): void {
+  if (options.unsafeAllowRemoveAll !== true) {
+    throw new CoffreError('POLICY_EMPTY', 'no policy was specified, no snapshots will be removed', {
+      hint: 'Say what to keep, for example --keep-daily 7 --keep-weekly 4.',
+    });
+  }
+  if (!isEverything) return;
+  throw new CoffreError('POLICY_REMOVES_ALL', '--unsafe-allow-remove-all is not allowed unless a snapshot filter option is specified', {
+    hint: 'Choose the snapshots with --host, --tag or --path.',
   });
 }
 
@@ -145,7 +159,7 @@ async function tryRemove({ repository, printer, signal }: Session, snapshots: re
   if (snapshots.length === 0) return [];
   const ids = snapshots.map(({ id }) => id);
   if (dryRun) {
-    printer.normal(`Would have removed the following snapshots:\n{${ids.map((id) => shortId(id)).toSorted().join(' ')}}\n`);
+    printer.normal(`Would have removed the following snapshots:\n{${ids.map((id) => shortId(id)).toSorted().join(' ')}}\n\n`);
     return [];
   }
   const failed: SnapshotId[] = [];

@@ -10,11 +10,10 @@ import type { SecondaryOptions } from './secondary-repository.ts';
 import { usage } from './values.ts';
 
 export function defineInit(command: Command, cli: Cli): void {
-  addSecondaryRepository(command.argument('[none...]'))
+  addSecondaryRepository(command)
     .option('--copy-chunker-params', 'cut files as the repository of --from-repo does, so that copies share data')
     .option('--repository-version <version>', '1, 2, latest or stable', 'stable')
-    .action(async (none, options) => {
-      if (none.length > 0) throw usage('the init command expects no arguments, only options');
+    .action(async (options) => {
       const version = versionOf(options.repositoryVersion);
       const printer = cli.printer();
       const polynomial = await polynomialOf(cli, options, printer);

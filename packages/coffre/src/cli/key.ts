@@ -12,24 +12,17 @@ import { readTextFile, trimSpace } from './text-file.ts';
 import { usage } from './values.ts';
 
 export function defineKey(command: Command, cli: Cli): void {
-  command.action(() => command.help());
   command
     .command('list')
     .description('List the keys, each of which has a password')
-    .argument('[none...]')
-    .action(async (none) => {
-      refuseArguments(none, 'list');
-      await listAll(cli);
-    });
-  addNewKeyOptions(command.command('add').description('Add a password').argument('[none...]')).action(async (none, options) => {
-    refuseArguments(none, 'add');
+    .action(async () => await listAll(cli));
+  addNewKeyOptions(command.command('add').description('Add a password')).action(async (options) => {
     await using session = await openSession(cli, 'shared');
     const id = await addKey(session.repository, await newKey(cli, options));
     session.printer.plain().normal(`saved new key with ID ${id}`);
   });
-  addNewKeyOptions(command.command('passwd').description('Change the password used now').argument('[none...]')).action(
-    async (none, options) => {
-      refuseArguments(none, 'passwd');
+  addNewKeyOptions(command.command('passwd').description('Change the password used now')).action(
+    async (options) => {
       await using session = await openSession(cli, 'exclusive');
       const { keyId } = await changePassword(session.repository, await newKey(cli, options));
       session.printer.plain().normal(`saved new key as ${keyId}`);
@@ -44,10 +37,6 @@ export function defineKey(command: Command, cli: Cli): void {
       await using session = await openSession(cli, 'exclusive');
       session.printer.plain().normal(`removed key ${await removeKey(session.repository, id)}`);
     });
-}
-
-function refuseArguments(none: readonly string[], verb: string): void {
-  if (none.length > 0) throw usage(`the key ${verb} command expects no arguments, only options`);
 }
 
 function addNewKeyOptions<Args extends unknown[], Options, Globals>(command: Command<Args, Options & {}, Globals & {}>) {

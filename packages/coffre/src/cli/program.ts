@@ -16,19 +16,31 @@ export function createProgram(cli: Cli, output: ProgramOutput): CommandUnknownOp
     .usage('[options] <command>')
     .helpOption('-h, --help', 'show help')
     .helpCommand(false)
+    .addHelpText('after', '\nMore about one of them: coffre COMMAND --help')
     .showSuggestionAfterError(true)
     .exitOverride()
-    .configureOutput({ writeOut: output.print, writeErr: () => undefined, outputError: () => undefined })
-    .action(() => program.help());
+    // Help is an answer also where commander calls it an error; complaints are printed by us.
+    .configureOutput({ writeOut: (text) => output.print(commandsFirst(text)), writeErr: (text) => output.print(commandsFirst(text)), outputError: () => undefined });
   addGlobalOptions(program);
   for (const verb of verbs) {
-    program.command(verb.name, { hidden: verb.hidden === true }).description(verb.summary);
+    program
+      .command(verb.name, { hidden: verb.hidden === true })
+      .description(verb.summary)
+      .addHelpText('after', '\nOptions of every command, as --repo and --json: coffre --help');
   }
   program.hook('preSubcommand', async (_, chosen) => {
     const verb = verbs.find(({ name }) => name === chosen.name());
     if (verb !== undefined) define(await verb.load(), chosen, cli);
   });
   return program;
+}
+
+/** The commands are what people look for; the options of all of them can wait. */
+function commandsFirst(help: string): string {
+  const sections = /^(.*?\n)(Options:\n.*?\n)\n(Commands:\n.*\n)$/s.exec(help);
+  if (sections === null) return help;
+  const [, head = '', options = '', commands = ''] = sections;
+  return `${head}${commands}\n${options}`;
 }
 
 /** For completion, which has to know every option. */

@@ -6,9 +6,8 @@ import { openSession } from './session.ts';
 
 export function defineUnlock(command: Command, cli: Cli): void {
   command
-    .argument('[none...]')
     .option('--remove-all', 'remove every lock, also those of running processes')
-    .action(async (_, options) => {
+    .action(async (options) => {
       await using session = await openSession(cli, 'none');
       const { repository, printer, globals } = session;
       const { removed, unreadable } = await unlock(repository, {

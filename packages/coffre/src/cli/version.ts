@@ -1,6 +1,5 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
-import { usage } from './values.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 
 export const version: string = packageFile.version;
@@ -8,8 +7,7 @@ export const version: string = packageFile.version;
 export const programVersion = `coffre ${version}`;
 
 export function defineVersion(command: Command, cli: Cli): void {
-  command.argument('[none...]').action((none: readonly string[]) => {
-    if (none.length > 0) throw usage('version takes no arguments');
+  command.action(() => {
     const printer = cli.printer();
     const node = process.version.slice(1);
     if (printer.json) {
