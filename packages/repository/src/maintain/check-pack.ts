@@ -12,8 +12,8 @@ export type ExpectedBlob = HeaderEntry & { readonly offset: number };
 
 export type PackTools = { readonly sealer: Sealer; readonly digests: ChunkDigests };
 
-/** Plaintext held at a time. */
-const batchBytes = 8 * 1024 * 1024;
+/** Plaintext held at a time: lanes need many blobs at once, of which some are large, to be evenly filled. */
+const batchBytes = 24 * 1024 * 1024;
 
 /** One sentence for each problem. `expected` is what the index says, ordered by offset. */
 export function checkPackBytes(

@@ -111,8 +111,9 @@ export async function readPacks(
   const isSmall = options.totalBytes <= inlineBytesMax;
   const threads = options.threads ?? (isSmall ? 0 : Math.min(8, availableParallelism()));
   await using checker = createChecker(repository, threads);
-  // One pack per thread at work, one more each on its way.
-  const atOnce = Math.max(1, Math.min(threads * 2, threads + repository.backend.connectionsMax));
+  // One pack per thread at work, and some on their way; a slow storage needs more of them to be kept busy.
+  const onTheirWay = Math.min(threads, Math.ceil(repository.backend.connectionsMax / 4));
+  const atOnce = Math.max(1, threads + onTheirWay);
   await inParallel(packs, atOnce, async (pack) => report(await checkTwice(repository, checker, pack)));
 }
 
