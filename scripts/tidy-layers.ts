@@ -9,7 +9,7 @@ type Layer = {
   readonly usesTypesOf?: readonly string[];
 };
 
-const base = ['errors.ts', 'ids.ts'];
+const base = ['errors.ts', 'ids.ts', 'parallel.ts'];
 const transforms = ['format', 'crypto', 'chunker', 'compress', 'select'];
 const below = [...base, ...transforms, 'backend', 'host', 'workers'];
 const stores = ['pack', 'index', 'lock'];
@@ -19,6 +19,7 @@ const verbs = ['archive', 'restore', 'maintain', 'browse'];
 const repositoryLayers: readonly Layer[] = [
   { name: 'errors.ts', uses: [] },
   { name: 'ids.ts', uses: ['errors.ts'] },
+  { name: 'parallel.ts', uses: ['errors.ts'] },
   // A file of the format says how it is sealed and packed, so its codec uses both.
   { name: 'format', uses: [...base, 'crypto', 'compress'] },
   { name: 'wasm', uses: [] },
