@@ -87,6 +87,16 @@ export function isCoffreError(error: unknown, code?: ErrorCode): error is Coffre
   return code === undefined || error.code === code;
 }
 
+/** Damage in one file, which a reader can report and pass over; no access and no network are not that. */
+export function isDamage(error: unknown): boolean {
+  return isCoffreError(error, 'REPO_FILE_DAMAGED') || isCoffreError(error, 'BACKEND_SHORT_READ');
+}
+
+/** What was caught, as an error that can be thrown again. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

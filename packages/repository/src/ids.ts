@@ -24,12 +24,12 @@ export function parseId<T extends AnyId>(text: string): T {
   if (!hex64.test(text)) {
     throw new CoffreError('ID_MALFORMED', `${JSON.stringify(text)} is not a 64-digit hexadecimal id`);
   }
-  return text as string as T;
+  return text as T;
 }
 
 export function idFromBytes<T extends AnyId>(bytes: Uint8Array): T {
   if (bytes.byteLength !== 32) throw new CoffreError('ID_MALFORMED', `an id has 32 bytes, not ${bytes.byteLength}`);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, 32).toString('hex') as string as T;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, 32).toString('hex') as T;
 }
 
 export function idToBytes(id: AnyId): Buffer {

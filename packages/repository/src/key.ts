@@ -3,7 +3,7 @@ import type { Backend } from './backend/backend.ts';
 import { sha256Hex } from './crypto/hash.ts';
 import { calibrateCosts, deriveKey } from './crypto/kdf.ts';
 import { openSealed, seal, type MasterKey } from './crypto/seal.ts';
-import { CoffreError, isCoffreError } from './errors.ts';
+import { asError, CoffreError, isCoffreError } from './errors.ts';
 import { encodeKeyFile, encodeMasterKey, parseKeyFile, parseMasterKey, type KeyFile } from './format/key-file.ts';
 import { formatLocal, timestampOfNs } from './format/time.ts';
 import type { Host } from './host/context.ts';
@@ -25,7 +25,7 @@ export type KeySearch = {
  */
 export async function findMasterKey(search: KeySearch): Promise<{ keyId: KeyId; masterKey: MasterKey }> {
   let tried = 0;
-  let damaged: unknown;
+  let damaged: Error | undefined;
   for (const keyId of await orderedKeys(search)) {
     if (tried >= keysTriedMax) break;
     try {
@@ -35,7 +35,7 @@ export async function findMasterKey(search: KeySearch): Promise<{ keyId: KeyId; 
       if (masterKey !== undefined) return { keyId, masterKey };
     } catch (error) {
       if (!isCoffreError(error, 'REPO_KEY_DAMAGED') && !isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
-      damaged = error;
+      damaged = asError(error);
       search.host.warn({ about: `key ${shortId(keyId)} is unreadable and left out`, error });
     }
   }
@@ -52,7 +52,7 @@ export async function findMasterKey(search: KeySearch): Promise<{ keyId: KeyId; 
 
 async function orderedKeys(search: KeySearch): Promise<KeyId[]> {
   const all: KeyId[] = [];
-  for await (const file of search.backend.list('keys')) if (isId(file.name)) all.push(file.name as string as KeyId);
+  for await (const file of search.backend.list('keys')) if (isId(file.name)) all.push(file.name as KeyId);
   all.sort();
   const hint = search.keyHint;
   if (hint === undefined || hint === '') return all;
@@ -105,5 +105,5 @@ export async function makeKeyFile(options: {
   const bytes = encodeKeyFile(file);
   const again = await openKeyFile(parseKeyFile(bytes), password);
   if (again === undefined) throw new CoffreError('INTERNAL', 'a new key does not open with its own password');
-  return { keyId: sha256Hex(bytes) as string as KeyId, bytes };
+  return { keyId: sha256Hex(bytes) as KeyId, bytes };
 }

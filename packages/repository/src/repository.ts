@@ -7,7 +7,7 @@ import { fileOf } from './backend/backend.ts';
 import { randomPolynomial } from './chunker/polynomial.ts';
 import { sha256Hex } from './crypto/hash.ts';
 import { createSealer, randomMasterKey, type MasterKey, type Sealer } from './crypto/seal.ts';
-import { CoffreError, isCoffreError } from './errors.ts';
+import { CoffreError, isCoffreError, isDamage } from './errors.ts';
 import { encodeConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
 import { parseSnapshot, type Snapshot } from './format/snapshot.ts';
 import { decodeUnpacked, encodeUnpacked } from './format/unpacked.ts';
@@ -25,6 +25,7 @@ import {
 import { IndexedRepository } from './index/indexed-repository.ts';
 import { loadBlobTable, type IndexLoadProgress } from './index/load.ts';
 import { findMasterKey, makeKeyFile } from './key.ts';
+import { inParallel } from './parallel.ts';
 import type { PendingLock } from './lock/lock.ts';
 import { withLockGuard, type GuardedBackend } from './lock/lock-guard.ts';
 
@@ -83,7 +84,7 @@ export class Repository {
     const back = decodeUnpacked(this.config.version, this.sealer.open(sealed), unpackedBytesMax);
     if (Buffer.compare(back, json) !== 0)
       throw new CoffreError('INTERNAL', `a sealed ${kind} file does not open again`);
-    const id = sha256Hex(sealed) as string as IdOf[Kind];
+    const id = sha256Hex(sealed) as IdOf[Kind];
     await this.backend.save(fileOf(kind, id), [sealed]);
     return id;
   }
@@ -95,7 +96,7 @@ export class Repository {
   async listIds<Kind extends UnpackedKind>(kind: Kind): Promise<{ id: IdOf[Kind]; sizeBytes: number }[]> {
     const all: { id: IdOf[Kind]; sizeBytes: number }[] = [];
     for await (const file of this.backend.list(kind)) {
-      if (isId(file.name)) all.push({ id: file.name as string as IdOf[Kind], sizeBytes: file.sizeBytes });
+      if (isId(file.name)) all.push({ id: file.name as IdOf[Kind], sizeBytes: file.sizeBytes });
     }
     return all;
   }
@@ -119,7 +120,7 @@ export class Repository {
       } catch (error) {
         // Removed by a forget between the listing and now: not news.
         if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
-        if (!isSkippable(error)) throw error;
+        if (!isDamage(error)) throw error;
         this.host.warn({ about: `snapshot ${shortId(id)} is unreadable and left out`, error });
       }
     });
@@ -133,11 +134,6 @@ export class Repository {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.backend.close();
   }
-}
-
-/** Damage in one file; anything else (no access, network) is not skipped. */
-export function isSkippable(error: unknown): boolean {
-  return isCoffreError(error, 'REPO_FILE_DAMAGED') || isCoffreError(error, 'BACKEND_SHORT_READ');
 }
 
 function damagedFile(kind: UnpackedKind | 'keys', id: AnyId, why: string, cause?: unknown): CoffreError {
@@ -228,25 +224,4 @@ async function refuseExisting(backend: Backend): Promise<void> {
     return;
   }
   throw exists();
-}
-
-/** Runs `work` over all items, at most `atOnce` together; the first error stops the rest. */
-export async function inParallel<T>(
-  items: Iterable<T>,
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const iterator = items[Symbol.iterator]();
-  let failed = false;
-  const lane = async (): Promise<void> => {
-    for (let next = iterator.next(); !next.done && !failed; next = iterator.next()) {
-      try {
-        await work(next.value);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.max(1, atOnce) }, lane));
 }

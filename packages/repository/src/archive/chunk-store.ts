@@ -51,7 +51,7 @@ export class ChunkStore {
   async store(chunks: readonly Uint8Array[], addedBy: (chunk: number) => AddedData): Promise<BlobId[]> {
     const ids: BlobId[] = [];
     for (const [i, bytes] of this.#digests.of(chunks).entries()) {
-      const id = bytes.toString('hex') as string as BlobId;
+      const id = bytes.toString('hex') as BlobId;
       ids.push(id);
       if (!this.#claim(bytes)) continue;
       const plain = chunks[i] as Uint8Array;
@@ -77,13 +77,16 @@ export class ChunkStore {
     this.#pack = new PackBuffer('data', this.#options, this.#spare.pop());
     const finished = full.finish();
     const before = this.#handing;
-    const handing = this.#handOver(finished).then((buffer) => {
-      if (buffer !== undefined) this.#spare.push(buffer);
-    });
+    const handing = this.#handAway(finished);
     // The next send awaits it and sees the failure; until then nobody listens.
     handing.catch(() => undefined);
     this.#handing = handing;
     await before;
+  }
+
+  async #handAway(pack: FinishedPack): Promise<void> {
+    const buffer = await this.#handOver(pack);
+    if (buffer !== undefined) this.#spare.push(buffer);
   }
 
   /** Hands over what is left; resolves when the owner has everything. */

@@ -165,8 +165,8 @@ export class ArchiveCrew implements AsyncDisposable {
     this.#start(file, 0).resolve(0);
     const count = Math.max(1, Math.ceil(sizeBytes / segmentBytes));
     const segments: Promise<SegmentResult>[] = [];
-    let failed: unknown;
-    for (let index = 0; index < count && failed === undefined; index++) {
+    const broken = new AbortController();
+    for (let index = 0; index < count && !broken.signal.aborted; index++) {
       await this.#slot(tasksPerThread);
       const from = index * segmentBytes;
       const to = Math.min(sizeBytes, from + segmentBytes);
@@ -179,7 +179,7 @@ export class ArchiveCrew implements AsyncDisposable {
         })
         .finally(() => this.#leave(tasksPerThread));
       segment.catch((error: unknown) => {
-        failed ??= error;
+        broken.abort(error);
         // Later segments wait for where this one ends: let them run into the closed file instead of waiting for ever.
         this.#start(file, index + 1).resolve(to);
       });
@@ -225,7 +225,7 @@ export class ArchiveCrew implements AsyncDisposable {
 
   async flush(): Promise<void> {
     const seats: (Seat | undefined)[] = [this.#inline, ...(this.#pool?.threads ?? [])];
-    await Promise.all(seats.map((seat) => seat?.run('flush', undefined)));
+    await Promise.all(seats.map(async (seat) => await seat?.run('flush', undefined)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -34,7 +34,7 @@ export class ResumeJournal {
     for (const line of text.split('\n')) {
       try {
         const entry = JSON.parse(line) as { p?: unknown; f?: unknown; k?: unknown; c?: unknown };
-        if (typeof entry.p === 'string' && isId(entry.p)) this.packs.push(entry.p as string as PackId);
+        if (typeof entry.p === 'string' && isId(entry.p)) this.packs.push(entry.p as PackId);
         if (typeof entry.f === 'string' && typeof entry.k === 'string' && typeof entry.c === 'string') {
           this.#files.set(entry.f, { key: entry.k, content: entry.c });
         }

@@ -1,5 +1,5 @@
 import type { ChunkProfile } from '../chunker/profile.ts';
-import { CoffreError, isCoffreError } from '../errors.ts';
+import { asError, CoffreError, isCoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import { encodeNode, type Timestamp, type TreeNode } from '../format/tree.ts';
 import type { Host } from '../host/context.ts';
@@ -62,7 +62,7 @@ export class SourceWalk {
   readonly #tasks = new Set<Promise<void>>();
   #longFiles = 0;
   readonly #longFileEnded: (() => void)[] = [];
-  #failure: unknown;
+  #failure: Error | undefined;
   #yieldedMs: number;
 
   constructor(parts: WalkParts) {
@@ -366,7 +366,7 @@ export class SourceWalk {
   #track(work: () => Promise<void>): void {
     const task: Promise<void> = work()
       .catch((error: unknown) => {
-        this.#failure ??= error;
+        this.#failure ??= asError(error);
       })
       .finally(() => {
         this.#tasks.delete(task);

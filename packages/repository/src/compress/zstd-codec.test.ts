@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isCoffreError } from '../errors.ts';
 import { compressBlob } from './zstd.ts';
 import { ZstdCodec } from './zstd-codec.ts';

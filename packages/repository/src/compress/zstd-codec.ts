@@ -109,13 +109,11 @@ function contextOf(stream: unknown): Context | undefined {
   const { _handle: handle, _writeState: state } = stream as { _handle?: ZlibHandle; _writeState?: Uint32Array };
   if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function' || state === undefined) return undefined;
   let failed = false;
-  (stream as { on(event: 'error', listener: () => void): void }).on('error', () => {
-    failed = true;
-  });
-  const internal = handle as ZlibHandle & { onerror?: unknown };
-  internal.onerror = () => {
+  const fail = (): void => {
     failed = true;
   };
+  (stream as { on(event: 'error', listener: () => void): void }).on('error', fail);
+  Object.assign(handle, { onerror: fail });
   return {
     run: (input, out) => {
       failed = false;

@@ -11,7 +11,7 @@ function idOf(n: number): Buffer {
 
 test('a table finds every blob it was given, also after it has grown many times', () => {
   const table = new BlobTable(1);
-  const pack = table.packNumber('a'.repeat(64) as string as PackId);
+  const pack = table.packNumber('a'.repeat(64) as PackId);
   for (let n = 0; n < 20_000; n++) table.addLoaded('data', idOf(n), pack, n * 10, 10, n % 2);
   for (let n = 0; n < 20_000; n++) {
     assert.deepEqual(table.places('data', idOf(n)), [
@@ -89,8 +89,8 @@ test('of two threads that claim the same ids at once, exactly one gets each', as
 test('blobs grouped by pack come in order of their offset', () => {
   const table = new BlobTable();
   for (const [n, offset] of [200, 0, 100].entries()) table.addLoaded('data', idOf(n), n === 1 ? 1 : 0, offset, 10, 0);
-  table.packNumber('a'.repeat(64) as string as PackId);
-  table.packNumber('b'.repeat(64) as string as PackId);
+  table.packNumber('a'.repeat(64) as PackId);
+  table.packNumber('b'.repeat(64) as PackId);
   const [group] = table.entriesByPack();
   assert.deepEqual([...(group?.entries ?? [])], [2, 0, 1]);
   assert.deepEqual([...(group?.starts ?? [])], [0, 2, 3]);

@@ -174,7 +174,7 @@ export class BlobSegment {
 
   idOf(entry: number): BlobId {
     const at = entry * entryWords * 4;
-    return this.bytes.toString('hex', at, at + 32) as string as BlobId;
+    return this.bytes.toString('hex', at, at + 32) as BlobId;
   }
 
   #is(entry: number, w: Uint32Array, tree: boolean): boolean {
@@ -189,7 +189,7 @@ export class BlobSegment {
       words[at + 5] === w[5] &&
       words[at + 6] === w[6] &&
       words[at + 7] === w[7] &&
-      ((words[at + 8] as number) & treeFlag) !== 0 === tree
+      tree === (((words[at + 8] as number) & treeFlag) !== 0)
     );
   }
 

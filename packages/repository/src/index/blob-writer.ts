@@ -1,4 +1,4 @@
-import { CoffreError } from '../errors.ts';
+import { asError, CoffreError } from '../errors.ts';
 import { encodeIndexFile, type IndexedPack } from '../format/index-file.ts';
 import { ZstdCodec } from '../compress/zstd-codec.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
@@ -50,7 +50,7 @@ export class BlobWriter {
   #pending: IndexedPack[] = [];
   #pendingBlobs = 0;
   #indexStartedMs: number;
-  #failure: unknown;
+  #failure: Error | undefined;
   readonly totals: WriteTotals = { dataBlobs: 0, treeBlobs: 0, addedBytes: 0, addedPackedBytes: 0 };
   readonly indexesSaved: IndexId[] = [];
 
@@ -106,7 +106,7 @@ export class BlobWriter {
     this.#failIfBroken();
     const saving: Promise<void> = this.#store(pack)
       .catch((error: unknown) => {
-        this.#failure ??= error;
+        this.#failure ??= asError(error);
       })
       .finally(() => {
         this.#saving.delete(saving);
@@ -120,7 +120,7 @@ export class BlobWriter {
     try {
       await this.#store(pack);
     } catch (error) {
-      this.#failure ??= error;
+      this.#failure ??= asError(error);
       throw error;
     }
   }

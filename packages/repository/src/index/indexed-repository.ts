@@ -1,4 +1,4 @@
-import { CoffreError, isCoffreError } from '../errors.ts';
+import { asError, CoffreError, isCoffreError } from '../errors.ts';
 import { parseTree, type TreeNode } from '../format/tree.ts';
 import { idToBytes, shortId, type BlobId, type PackId } from '../ids.ts';
 import { openBlob } from '../pack/pack-read.ts';
@@ -53,7 +53,7 @@ export class IndexedRepository {
   /** Verified against its id. When one copy is damaged or gone, the others are tried. */
   async loadBlob(type: BlobType, id: BlobId): Promise<Buffer> {
     const places = this.places(type, id);
-    let last: unknown;
+    let last: Error | undefined;
     for (const place of places) {
       try {
         const sealed = await this.repository.backend.load(
@@ -62,7 +62,7 @@ export class IndexedRepository {
         );
         return openBlob(this.repository.sealer, { id, ...place }, sealed);
       } catch (error) {
-        last = error;
+        last = asError(error);
         if (places.length > 1) {
           this.repository.host.warn({ about: `a copy of blob ${shortId(id)} is unreadable, trying another`, error });
         }

@@ -1,7 +1,9 @@
 import { decodeHexId } from '../format/hex.ts';
 import { scanIndexFile, type IndexVisitor } from '../format/index-scan.ts';
 import { shortId, type PackId } from '../ids.ts';
-import { inParallel, isSkippable, type Repository } from '../repository.ts';
+import { isDamage } from '../errors.ts';
+import { inParallel } from '../parallel.ts';
+import type { Repository } from '../repository.ts';
 import { BlobTable } from './blob-table.ts';
 
 export type IndexLoadProgress = (done: { files: number; filesTotal: number }) => void;
@@ -20,7 +22,7 @@ export async function loadBlobTable(repository: Repository, progress?: IndexLoad
     try {
       scanIndexFile(await repository.loadUnpacked('index', id), visitor);
     } catch (error) {
-      if (!isSkippable(error)) throw error;
+      if (!isDamage(error)) throw error;
       repository.host.warn({ about: `index ${shortId(id)} is unreadable and left out`, error });
     }
     done += 1;
@@ -36,7 +38,7 @@ function fillTable(table: BlobTable): IndexVisitor {
   return {
     pack: (source, idAt) => {
       decodeHexId(source, idAt, id, 0);
-      packNumber = table.packNumber(id.toString('hex') as string as PackId);
+      packNumber = table.packNumber(id.toString('hex') as PackId);
     },
     blob: (source, idAt, type, offset, length, uncompressedLength) => {
       decodeHexId(source, idAt, id, 0);

@@ -1,11 +1,12 @@
 /** Reading all index files the way a check does: into the common table, but remembering what each of them says. */
-import { isCoffreError } from '../errors.ts';
+import { isCoffreError, isDamage } from '../errors.ts';
 import { decodeHexId } from '../format/hex.ts';
 import { scanIndexFile, type IndexVisitor } from '../format/index-scan.ts';
 import { idFromBytes, type IndexId, type PackId } from '../ids.ts';
 import { BlobTable } from '../index/blob-table.ts';
 import { IndexedRepository } from '../index/indexed-repository.ts';
-import { inParallel, isSkippable, type Repository } from '../repository.ts';
+import { inParallel } from '../parallel.ts';
+import type { Repository } from '../repository.ts';
 
 export type PackEntries = {
   /** Index files that name the pack. */
@@ -37,7 +38,7 @@ export async function readIndexes(repository: Repository): Promise<CheckedIndex>
       for (const [packId, mark] of marks.finish()) addMark(packs, id, packId, mark);
     } catch (error) {
       if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
-      if (!isSkippable(error)) throw error;
+      if (!isDamage(error)) throw error;
       unreadable.push({ id, error });
     }
   });

@@ -1,10 +1,11 @@
 /** Does the repository hold together, and, when asked, is every byte still what was stored? */
-import { isCoffreError, messageOf } from '../errors.ts';
+import { isCoffreError, messageOf, isDamage } from '../errors.ts';
 import { packSizeOf } from '../format/pack-header.ts';
 import { isId, parseId, type KeyId, type PackId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { loadKeyFile } from '../key.ts';
-import { inParallel, isSkippable, type Repository, type StoredSnapshot } from '../repository.ts';
+import { inParallel } from '../parallel.ts';
+import type { Repository, StoredSnapshot } from '../repository.ts';
 import { createTally, finding, type CheckFinding, type CheckResult, type Tally } from './check-findings.ts';
 import { readIndexes, type CheckedIndex } from './check-index.ts';
 import { choosePacks, readPacks, type PackToRead, type ReadDataSubset } from './check-read.ts';
@@ -94,7 +95,7 @@ class CheckRun {
       await read();
     } catch (error) {
       if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
-      if (!isSkippable(error) && !isCoffreError(error, 'REPO_KEY_DAMAGED')) throw error;
+      if (!isDamage(error) && !isCoffreError(error, 'REPO_KEY_DAMAGED')) throw error;
       this.#found(kind, `error loading ${what}: ${messageOf(error)}`);
     }
   }
@@ -171,7 +172,7 @@ class CheckRun {
         found.push({ id, snapshot: await this.#repository.loadSnapshot(id) });
       } catch (error) {
         if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
-        if (!isSkippable(error)) throw error;
+        if (!isDamage(error)) throw error;
         this.#found('snapshot-unreadable', `failed to load snapshot ${id.slice(0, 8)}: ${messageOf(error)}`);
       }
     });

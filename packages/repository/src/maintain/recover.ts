@@ -6,7 +6,7 @@ import { formatLocal, timestampOfNs } from '../format/time.ts';
 import { encodeTree, type TreeNode } from '../format/tree.ts';
 import { shortId, type BlobId, type SnapshotId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
-import { inParallel } from '../repository.ts';
+import { inParallel } from '../parallel.ts';
 import { indexPacks, listUnindexedPacks } from './unindexed.ts';
 
 export type RecoverEvent =

@@ -106,7 +106,7 @@ export class PackBuffer {
     assert(sizeBytes === this.#used + this.#headerBytes, 'a pack header has an unexpected size');
     const file = this.#buffer.subarray(0, sizeBytes);
     const result: FinishedPack = {
-      id: sha256Hex(file) as string as PackId,
+      id: sha256Hex(file) as PackId,
       buffer: this.#buffer.buffer as ArrayBuffer,
       sizeBytes,
       type: this.type,
@@ -138,5 +138,5 @@ function growth(current: number, needed: number, targetBytes: number): number {
 
 export function blobIdOf(plain: Uint8Array): { id: BlobId; bytes: Buffer } {
   const bytes = sha256(plain);
-  return { bytes, id: bytes.toString('hex') as string as BlobId };
+  return { bytes, id: bytes.toString('hex') as BlobId };
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { CoffreError, type ErrorCode } from '../errors.ts';
+import { asError, CoffreError, type ErrorCode } from '../errors.ts';
 
 /**
  * Threads that do the hot work. One file (`worker.ts`) serves all kinds of task; a task is a function of plain data.
@@ -45,7 +45,7 @@ export class WorkerThread {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #seq = 0;
-  #broken: unknown;
+  #broken: Error | undefined;
   /** Tasks sent and not answered. */
   get load(): number {
     return this.#pending.size;
@@ -56,7 +56,7 @@ export class WorkerThread {
     this.#worker = new Worker(workerFile(), { workerData: setup, stdin: false, resourceLimits: { maxYoungGenerationSizeMb: 8 } });
     this.#worker.unref();
     this.#worker.on('message', (message: Incoming) => this.#receive(message));
-    this.#worker.on('error', (error: unknown) => this.#fail(error));
+    this.#worker.on('error', (error: unknown) => this.#fail(asError(error)));
     this.#worker.on('exit', () => this.#fail(new CoffreError('INTERNAL', 'a worker thread ended by itself')));
   }
 
@@ -93,7 +93,7 @@ export class WorkerThread {
     }
   }
 
-  #fail(error: unknown): void {
+  #fail(error: Error): void {
     this.#broken ??= error;
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();

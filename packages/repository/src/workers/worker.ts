@@ -29,11 +29,11 @@ function serve(door: NonNullable<typeof parentPort>, setup: WorkerSetup): void {
       return;
     }
     handlers ??= loadHandlers(setup, ask);
-    void answer(door, handlers, message);
+    void answerTask(door, handlers, message);
   });
 }
 
-async function answer(
+async function answerTask(
   door: NonNullable<typeof parentPort>,
   handlers: Promise<Record<string, TaskHandler>>,
   message: Outgoing,
