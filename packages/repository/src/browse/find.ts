@@ -5,7 +5,7 @@ import type { TreeNode } from '../format/tree.ts';
 import type { BlobId } from '../ids.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import type { PathMatcher } from '../select/patterns.ts';
-import { childPath, rootPath, subtreeOf, type TreeLoader } from './walk.ts';
+import { childPath, createLookAhead, rootPath, subtreeOf, type TreeLoader } from './walk.ts';
 
 export type FindOptions = {
   readonly patterns: PathMatcher;
@@ -45,7 +45,7 @@ export async function findFiles(
 ): Promise<void> {
   const search = createSearch(trees, options);
   for (const snapshot of snapshots) {
-    const { found, unread } = await search(snapshot.snapshot.tree, rootPath);
+    const { found, unread } = await search(snapshot.snapshot.tree);
     for (const { treeId, error } of unread) report({ kind: 'unreadable', snapshot, treeId, error });
     for (const { path, node } of found) report({ kind: 'match', snapshot, path, node });
   }
@@ -54,37 +54,41 @@ export async function findFiles(
 function createSearch(trees: TreeLoader, options: FindOptions) {
   // By the tree and the path it stands at: patterns look at whole paths.
   const remembered = new Map<string, Outcome>();
+  const met = new Set<BlobId>();
 
-  async function search(treeId: BlobId, folder: ByteString): Promise<Outcome> {
+  async function search(treeId: BlobId, folder: ByteString, load: () => Promise<TreeNode[]>): Promise<Outcome> {
     const key = treeId + folder;
     const known = remembered.get(key);
     if (known !== undefined) return known;
-    const outcome = await searchTree(treeId, folder);
+    met.add(treeId);
+    const outcome = await searchTree(treeId, folder, load);
     if (remembered.size < rememberedMax) remembered.set(key, outcome);
     return outcome;
   }
 
-  async function searchTree(treeId: BlobId, folder: ByteString): Promise<Outcome> {
+  async function searchTree(treeId: BlobId, folder: ByteString, load: () => Promise<TreeNode[]>): Promise<Outcome> {
     let nodes: TreeNode[];
     try {
-      nodes = await trees.loadTree(treeId);
+      nodes = await load();
     } catch (error) {
       return { found: [], unread: [{ treeId, error }] };
     }
+    const ahead = createLookAhead(trees, nodes, (id) => met.has(id));
     const found: Found[] = [];
     const unread: Unread[] = [];
-    for (const node of nodes) {
+    for (const [index, node] of nodes.entries()) {
       const path = childPath(folder, node.name);
       if (isWanted(path, node, options)) found.push({ path, node });
       if (node.type !== 'dir' || !options.patterns.mayMatchBelow(path)) continue;
-      const below = await search(subtreeOf(node, path), path);
+      const subtree = subtreeOf(node, path);
+      const below = await search(subtree, path, () => ahead.take(index, subtree));
       for (const one of below.found) found.push(one);
       for (const one of below.unread) unread.push(one);
     }
     return found.length + unread.length === 0 ? nothing : { found, unread };
   }
 
-  return search;
+  return (root: BlobId) => search(root, rootPath, () => trees.loadTree(root));
 }
 
 function isWanted(path: ByteString, node: TreeNode, options: FindOptions): boolean {

@@ -70,7 +70,7 @@ export function subtreeOf(node: TreeNode, path: ByteString): BlobId {
 }
 
 /** Asks for the next few subtrees while the walk is still inside this one: storage answers slowly, but several at once. */
-function createLookAhead(trees: TreeLoader, nodes: readonly TreeNode[], skips: (id: BlobId) => boolean) {
+export function createLookAhead(trees: TreeLoader, nodes: readonly TreeNode[], skips: (id: BlobId) => boolean) {
   const asked = new Map<number, Promise<TreeNode[]>>();
   const ask = (index: number, id: BlobId): Promise<TreeNode[]> => {
     const known = asked.get(index);
