@@ -5,10 +5,11 @@ import { errorFromWire } from '../workers/pool.ts';
 import type { RestoreCrew } from './crew.ts';
 import type { FileIdentity, FileTask, FileWriter } from './file-writer.ts';
 import type { RestoreJob } from './job.ts';
-import { planRestore, type PackPart, type RestorePlan } from './plan.ts';
+import { planRestore, type PackPart, type PlannedBlob, type RestorePlan } from './plan.ts';
 import { addDropped } from './report.ts';
-import type { SealedPiece, WritePayload, WriteResult } from './restore-tasks.ts';
+import type { WriteResult } from './restore-tasks.ts';
 import type { FileToWrite } from './window.ts';
+import { idBytes, packFiles, pieceWords, type WritePayload } from './write-payload.ts';
 
 type Broken = { readonly id: BlobId; readonly position: number };
 
@@ -16,6 +17,7 @@ type Broken = { readonly id: BlobId; readonly position: number };
 type SharedFile = { identity: FileIdentity | undefined; partsLeft: number; broken: Broken[]; failed: boolean };
 
 const emptyFilesPerTask = 512;
+const absent = -1;
 
 export class FileFetch {
   readonly #job: RestoreJob;
@@ -23,11 +25,14 @@ export class FileFetch {
   readonly #plan: RestorePlan;
   readonly #shared = new Map<number, SharedFile>();
   readonly #done: FileToWrite[] = [];
+  /** Scratch: number of each file within one part. */
+  readonly #local: Int32Array;
 
   constructor(job: RestoreJob, files: readonly FileToWrite[]) {
     this.#job = job;
     this.#files = files;
     this.#plan = planRestore(files, (id) => job.indexed.places('data', id)[0]);
+    this.#local = new Int32Array(files.length).fill(absent);
     this.#announce();
   }
 
@@ -86,7 +91,7 @@ export class FileFetch {
     };
     try {
       for (const numbers of this.#filesWithoutParts()) {
-        await launch(0, async () => await this.#write(crew, numbers, [], Buffer.alloc(0)));
+        await launch(0, async () => await this.#write(crew, numbers, undefined, Buffer.alloc(0)));
       }
       for (const part of this.#plan.parts) {
         if (failure !== undefined) break;
@@ -114,38 +119,72 @@ export class FileFetch {
   }
 
   async #fetchPart(crew: RestoreCrew, part: PackPart): Promise<void> {
-    const numbers = new Set<number>();
-    for (const { writes } of part.blobs) for (let i = 0; i < writes.length; i += 2) numbers.add(writes[i] as number);
+    const numbers = this.#filesOf(part);
+    const { signal } = this.#job.options;
     let bytes: Buffer;
     try {
       this.#job.counters.bytesFetched += part.length;
-      bytes = await this.#job.indexed.repository.backend.load(
-        { kind: 'data', name: part.packId },
-        { offset: part.offset, length: part.length, ...(this.#job.options.signal && { signal: this.#job.options.signal }) },
-      );
+      const range = { offset: part.offset, length: part.length, ...(signal && { signal }) };
+      bytes = await this.#job.indexed.repository.backend.load({ kind: 'data', name: part.packId }, range);
     } catch (error) {
       this.#job.throwIfAborted();
       if (isFatal(error)) throw error;
-      await this.#settle([...numbers], part, undefined);
+      await this.#settle(numbers, part, undefined);
       return;
     }
-    await this.#write(crew, [...numbers], [part], bytes);
+    await this.#write(crew, numbers, part, bytes);
   }
 
-  async #write(crew: RestoreCrew, numbers: number[], parts: readonly PackPart[], bytes: Buffer): Promise<void> {
-    const [part] = parts;
+  #filesOf(part: PackPart): number[] {
+    const numbers: number[] = [];
+    for (const blob of part.blobs) {
+      this.#plan.writes.each(blob.number, (file) => {
+        if (this.#local[file] !== absent) return;
+        this.#local[file] = numbers.push(file);
+      });
+    }
+    for (const number of numbers) this.#local[number] = absent;
+    return numbers;
+  }
+
+  async #write(crew: RestoreCrew, numbers: number[], part: PackPart | undefined, bytes: Buffer): Promise<void> {
     const ready = numbers.filter((number) => this.#prepareShared(number));
-    const local = new Map(ready.map((number, i) => [number, i]));
-    const pieces: SealedPiece[] = [];
-    const counts = new Uint32Array(ready.length);
-    const blobs = part?.blobs ?? [];
-    for (const blob of blobs) pieces.push(pieceOf(blob, (part as PackPart).offset, local, counts));
-    const files = ready.map((number, i) => this.#taskOf(number, counts[i] as number));
     const owned = ownedBytes(bytes);
-    const payload: WritePayload = { bytes: owned, pieces, files };
-    const sizeBytes = Math.max(bytes.length, ready.length * 2048);
-    const result = await crew.run<WriteResult>('write', payload, { sizeBytes, transfer: [owned.buffer] });
+    const payload: WritePayload = { bytes: owned, ...this.#pack(ready, part) };
+    const { ids, pieces, writes, files } = payload;
+    const result = await crew.run<WriteResult>('write', payload, {
+      sizeBytes: Math.max(bytes.length, ready.length * 2048),
+      transfer: [owned.buffer, ids.buffer, pieces.buffer, writes.buffer, files.buffer],
+    });
     await this.#settle(ready, part, result);
+  }
+
+  /** Without an `await`: the scratch that numbers the files of one part is shared. */
+  #pack(ready: readonly number[], part: PackPart | undefined): Omit<WritePayload, 'bytes'> {
+    for (const [i, number] of ready.entries()) this.#local[number] = i;
+    const blobs = part?.blobs ?? [];
+    const ids = Buffer.from(new ArrayBuffer(blobs.length * idBytes));
+    const pieces = new Uint32Array(blobs.length * pieceWords);
+    const writes: number[] = [];
+    const counts = new Uint32Array(ready.length);
+    for (const [i, blob] of blobs.entries()) {
+      ids.write(blob.id, i * idBytes, 'hex');
+      const before = writes.length;
+      this.#plan.writes.each(blob.number, (file, position) => {
+        const local = this.#local[file] as number;
+        if (local === absent) return;
+        writes.push(local, position);
+        counts[local] = (counts[local] as number) + 1;
+      });
+      const at = i * pieceWords;
+      pieces[at] = blob.offset - (part as PackPart).offset;
+      pieces[at + 1] = blob.length;
+      pieces[at + 2] = blob.uncompressedLength ?? 0;
+      pieces[at + 3] = (writes.length - before) / 2;
+    }
+    for (const number of ready) this.#local[number] = absent;
+    const tasks = ready.map((number, i) => this.#taskOf(number, counts[i] as number));
+    return { ids, pieces, writes: Float64Array.from(writes), ...packFiles(tasks) };
   }
 
   /** A file for several parts is made before the first of them. @returns whether it is worth writing to. */
@@ -203,7 +242,7 @@ export class FileFetch {
     }
     const failed = new Map(result?.failures.map(({ file, error }) => [file, error]));
     const identities = new Map(result?.unfinished.map(({ file, identity }) => [file, identity]));
-    const broken = brokenWrites(part, result);
+    const broken = this.#brokenWrites(part, result);
     for (const [local, number] of numbers.entries()) {
       const shared = this.#shared.get(number);
       const error = failed.get(local);
@@ -221,6 +260,20 @@ export class FileFetch {
         this.#booked(number);
       }
     }
+  }
+
+  #brokenWrites(part: PackPart | undefined, result: WriteResult | undefined): Map<number, Broken[]> {
+    const broken = new Map<number, Broken[]>();
+    if (part === undefined) return broken;
+    const blobs = result === undefined ? part.blobs : result.brokenPieces.map((i) => part.blobs[i] as PlannedBlob);
+    for (const blob of blobs) {
+      this.#plan.writes.each(blob.number, (file, position) => {
+        const list = broken.get(file);
+        if (list === undefined) broken.set(file, [{ id: blob.id, position }]);
+        else list.push({ id: blob.id, position });
+      });
+    }
+    return broken;
   }
 
   /** Writes what is still missing, from other copies where there are any, and finishes the file. */
@@ -262,43 +315,6 @@ export class FileFetch {
     this.#done.push(file);
     this.#job.restored('file', file.path, size, file.existing === undefined ? 'restored' : 'updated');
   }
-}
-
-function pieceOf(
-  blob: PackPart['blobs'][number],
-  partOffset: number,
-  local: ReadonlyMap<number, number>,
-  counts: Uint32Array,
-): SealedPiece {
-  const writes: number[] = [];
-  for (let i = 0; i < blob.writes.length; i += 2) {
-    const file = local.get(blob.writes[i] as number);
-    if (file === undefined) continue;
-    writes.push(file, blob.writes[i + 1] as number);
-    counts[file] = (counts[file] as number) + 1;
-  }
-  return {
-    id: blob.id,
-    offset: blob.offset - partOffset,
-    length: blob.length,
-    writes,
-    ...(blob.uncompressedLength === undefined ? {} : { uncompressedLength: blob.uncompressedLength }),
-  };
-}
-
-function brokenWrites(part: PackPart | undefined, result: WriteResult | undefined): Map<number, Broken[]> {
-  const broken = new Map<number, Broken[]>();
-  if (part === undefined) return broken;
-  const blobs = result === undefined ? part.blobs : result.brokenPieces.map((i) => part.blobs[i]);
-  for (const blob of blobs) {
-    for (let i = 0; blob !== undefined && i < blob.writes.length; i += 2) {
-      const file = blob.writes[i] as number;
-      const list = broken.get(file) ?? [];
-      list.push({ id: blob.id, position: blob.writes[i + 1] as number });
-      broken.set(file, list);
-    }
-  }
-  return broken;
 }
 
 /** A buffer that may be given away: small ones share their memory with others. */

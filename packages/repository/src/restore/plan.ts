@@ -1,11 +1,14 @@
-/** From files to pack ranges: which bytes to fetch in which order, and where each blob of them goes. Pure. */
+/**
+ * From files to pack ranges: which bytes to fetch in which order, and where each blob of them goes. Pure.
+ * Numbers lie in typed arrays, because a window may hold a quarter of a million blobs.
+ */
 import type { BlobId, PackId } from '../ids.ts';
 import type { BlobLocation } from '../index/indexed-repository.ts';
 import { mergeRanges } from './ranges.ts';
 
 /** A hole of this size in a range costs less than a second request. */
 const gapBytesMax = 1024 * 1024;
-/** Small enough that several are under way within the memory we allow ourselves. */
+/** About a pack: several of these are under way within the memory we allow ourselves. */
 export const partBytesMax = 16 * 1024 * 1024;
 
 const sealOverheadBytes = 32;
@@ -16,11 +19,7 @@ export type WantedFile = {
   readonly present?: Uint8Array;
 };
 
-export type PlannedBlob = BlobLocation & {
-  readonly id: BlobId;
-  /** Pairs: number of the file, byte position in it. */
-  readonly writes: number[];
-};
+export type PlannedBlob = BlobLocation & { readonly id: BlobId; readonly number: number };
 
 /** One read of the storage. */
 export type PackPart = {
@@ -32,6 +31,7 @@ export type PackPart = {
 
 export type RestorePlan = {
   readonly parts: readonly PackPart[];
+  readonly writes: WriteList;
   /** By file: how many parts bring something for it. */
   readonly partsOfFile: Uint32Array;
   /** By file: bytes of its content. */
@@ -44,6 +44,50 @@ export function plainLength(place: BlobLocation): number {
   return place.uncompressedLength ?? place.length - sealOverheadBytes;
 }
 
+/** For each blob the places it is written to: number of the file, byte position in it. */
+export class WriteList {
+  #files = new Uint32Array(1024);
+  #positions = new Float64Array(1024);
+  /** The next write of the same blob, +1; 0 ends the chain. */
+  #next = new Uint32Array(1024);
+  #first: number[] = [];
+  #last: number[] = [];
+  #count = 0;
+
+  add(blob: number, file: number, position: number): void {
+    if (this.#count === this.#files.length) this.#grow();
+    const write = this.#count++;
+    this.#files[write] = file;
+    this.#positions[write] = position;
+    const last = this.#last[blob];
+    if (last === undefined) this.#first[blob] = write;
+    else this.#next[last] = write + 1;
+    this.#last[blob] = write;
+  }
+
+  #grow(): void {
+    const size = this.#files.length * 2;
+    const grown = <T extends Uint32Array | Float64Array>(fresh: T, old: T): T => {
+      fresh.set(old);
+      return fresh;
+    };
+    this.#files = grown(new Uint32Array(size), this.#files);
+    this.#positions = grown(new Float64Array(size), this.#positions);
+    this.#next = grown(new Uint32Array(size), this.#next);
+  }
+
+  has(blob: number): boolean {
+    return this.#first[blob] !== undefined;
+  }
+
+  /** In the order in which they were added. */
+  each(blob: number, take: (file: number, position: number) => void): void {
+    for (let write = (this.#first[blob] ?? -1) + 1; write > 0; write = this.#next[write - 1] as number) {
+      take(this.#files[write - 1] as number, this.#positions[write - 1] as number);
+    }
+  }
+}
+
 /** Packs come in the order in which the files first need them: files then fill from front to back, nearly. */
 export function planRestore(
   files: readonly WantedFile[],
@@ -53,53 +97,57 @@ export function planRestore(
   const missing = new Map<number, BlobId>();
   const blobs = new Map<BlobId, PlannedBlob>();
   const packs = new Map<PackId, PlannedBlob[]>();
+  const writes = new WriteList();
   for (const [number, file] of files.entries()) {
-    const places = locateAll(file.content, blobs, locate);
-    if (!Array.isArray(places)) {
-      missing.set(number, places.missing);
+    const found = locateAll(file.content, blobs, locate);
+    if ('missing' in found) {
+      missing.set(number, found.missing);
       continue;
     }
     let position = 0;
-    for (const [i, place] of places.entries()) {
-      const at = position;
-      position += plainLength(place);
-      if (file.present?.[i] === 1) continue;
-      addWrite(file.content[i] as BlobId, place, number, at);
+    for (const [i, blob] of found.entries()) {
+      if (file.present?.[i] !== 1) {
+        addToPack(packs, blob, writes);
+        writes.add(blob.number, number, position);
+      }
+      position += plainLength(blob);
     }
     sizes[number] = position;
   }
-  return { ...cutParts(packs, files.length), sizes, missing };
+  return { ...cutParts(packs, writes, files.length), writes, sizes, missing };
+}
 
-  function addWrite(id: BlobId, place: BlobLocation, file: number, position: number): void {
-    const known = blobs.get(id);
-    if (known !== undefined) {
-      known.writes.push(file, position);
-      return;
-    }
-    const blob: PlannedBlob = { ...place, id, writes: [file, position] };
-    blobs.set(id, blob);
-    const pack = packs.get(place.packId);
-    if (pack === undefined) packs.set(place.packId, [blob]);
-    else pack.push(blob);
-  }
+function addToPack(packs: Map<PackId, PlannedBlob[]>, blob: PlannedBlob, writes: WriteList): void {
+  if (writes.has(blob.number)) return;
+  const pack = packs.get(blob.packId);
+  if (pack === undefined) packs.set(blob.packId, [blob]);
+  else pack.push(blob);
 }
 
 function locateAll(
   content: readonly BlobId[],
-  known: ReadonlyMap<BlobId, BlobLocation>,
+  known: Map<BlobId, PlannedBlob>,
   locate: (id: BlobId) => BlobLocation | undefined,
-): BlobLocation[] | { missing: BlobId } {
-  const places: BlobLocation[] = [];
+): PlannedBlob[] | { missing: BlobId } {
+  const found: PlannedBlob[] = [];
   for (const id of content) {
-    const place = known.get(id) ?? locate(id);
-    if (place === undefined) return { missing: id };
-    places.push(place);
+    let blob = known.get(id);
+    if (blob === undefined) {
+      const place = locate(id);
+      if (place === undefined) return { missing: id };
+      const { packId, offset, length, uncompressedLength } = place;
+      const plain = uncompressedLength === undefined ? {} : { uncompressedLength };
+      blob = { id, number: known.size, packId, offset, length, ...plain };
+      known.set(id, blob);
+    }
+    found.push(blob);
   }
-  return places;
+  return found;
 }
 
 function cutParts(
   packs: ReadonlyMap<PackId, PlannedBlob[]>,
+  writes: WriteList,
   fileCount: number,
 ): Pick<RestorePlan, 'parts' | 'partsOfFile'> {
   const parts: PackPart[] = [];
@@ -108,14 +156,13 @@ function cutParts(
   for (const [packId, blobs] of packs) {
     blobs.sort((a, b) => a.offset - b.offset);
     for (const range of mergeRanges(blobs, { gapBytesMax, rangeBytesMax: partBytesMax })) {
-      const number = parts.push({ packId, offset: range.offset, length: range.length, blobs: range.parts }) - 1;
-      for (const { writes } of range.parts) {
-        for (let i = 0; i < writes.length; i += 2) {
-          const file = writes[i] as number;
-          if (lastPart[file] === number) continue;
-          lastPart[file] = number;
+      const part = parts.push({ packId, offset: range.offset, length: range.length, blobs: range.parts }) - 1;
+      for (const { number } of range.parts) {
+        writes.each(number, (file) => {
+          if (lastPart[file] === part) return;
+          lastPart[file] = part;
           partsOfFile[file] = (partsOfFile[file] as number) + 1;
-        }
+        });
       }
     }
   }

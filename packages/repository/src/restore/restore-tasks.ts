@@ -7,7 +7,6 @@ import { release } from '../crypto/release.ts';
 import { createSealer } from '../crypto/seal.ts';
 import { createHandles, type FolderHandle, type Handles } from '../host/handles.ts';
 import { codeOf } from '../host/native.ts';
-import type { BlobId } from '../ids.ts';
 import { BlobOpener } from '../pack/blob-opener.ts';
 import { errorToWire, type WireError } from '../workers/pool.ts';
 import { reviveKey, type AskOwner, type RestoreSetup, type TaskHandler } from '../workers/tasks.ts';
@@ -16,28 +15,13 @@ import { FileWriter, type FileIdentity, type FileTask, type WriteRules } from '.
 import { createMetadataWriter, type MetadataRules } from './metadata.ts';
 import { addDropped, noneDropped, type Dropped } from './report.ts';
 import { TargetFolders } from './target-folders.ts';
+import { unpackFiles, unpackPieces, writeWords, type Piece, type WritePayload } from './write-payload.ts';
 
 /** Plain data, handed to a thread at its start. */
 export type WritingSetup = {
   readonly root: FolderHandle;
   readonly metadata: MetadataRules;
   readonly writing: WriteRules;
-};
-
-export type SealedPiece = {
-  readonly id: BlobId;
-  /** In the bytes of the task. */
-  readonly offset: number;
-  readonly length: number;
-  readonly uncompressedLength?: number;
-  /** Pairs: number of the file in the task, byte position in the file. */
-  readonly writes: readonly number[];
-};
-
-export type WritePayload = {
-  readonly bytes: Uint8Array;
-  readonly pieces: readonly SealedPiece[];
-  readonly files: readonly FileTask[];
 };
 
 export type WriteResult = {
@@ -84,17 +68,19 @@ export class RestoreWriter {
     this.#comparer = new FileComparer(handles, this.#folders, metadata);
   }
 
-  write({ bytes, pieces, files }: WritePayload): WriteResult {
-    const batch = new WriteBatch(this.#files, files);
+  write(payload: WritePayload): WriteResult {
+    const { bytes, writes } = payload;
+    const batch = new WriteBatch(this.#files, unpackFiles(payload));
+    const pieces = unpackPieces(payload);
     const brokenPieces: number[] = [];
     this.#opener.openEach(bytes, pieces, (number, plain) => {
-      const { writes } = pieces[number] as SealedPiece;
-      if (plain !== undefined) {
-        batch.writePiece(plain, writes);
-        return;
+      if (plain === undefined) brokenPieces.push(number);
+      const { firstWrite, writeCount } = pieces[number] as Piece;
+      for (let write = firstWrite; write < firstWrite + writeCount; write++) {
+        const file = writes[write * writeWords] as number;
+        if (plain === undefined) batch.miss(file);
+        else batch.write(file, plain, writes[write * writeWords + 1] as number);
       }
-      brokenPieces.push(number);
-      batch.breakPiece(writes);
     });
     release(bytes);
     return { ...batch.end(), brokenPieces, dropped: this.#takeDropped() };
@@ -142,28 +128,23 @@ class WriteBatch {
     for (const [number, file] of files.entries()) if (file.writes === 0) this.#finish(number, file);
   }
 
-  writePiece(plain: Buffer, writes: readonly number[]): void {
-    for (let i = 0; i < writes.length; i += 2) {
-      const number = writes[i] as number;
-      if (this.#left[number] === gone) continue;
-      const file = this.#files[number] as FileTask;
-      try {
-        this.#writer.write(file, plain, writes[i + 1] as number);
-        this.#bytesWritten += plain.length;
-        this.#countDown(number, file);
-      } catch (error) {
-        this.#fail(number, file, error);
-      }
+  write(number: number, plain: Buffer, position: number): void {
+    if (this.#left[number] === gone) return;
+    const file = this.#files[number] as FileTask;
+    try {
+      this.#writer.write(file, plain, position);
+      this.#bytesWritten += plain.length;
+      this.#countDown(number, file);
+    } catch (error) {
+      this.#fail(number, file, error);
     }
   }
 
-  breakPiece(writes: readonly number[]): void {
-    for (let i = 0; i < writes.length; i += 2) {
-      const number = writes[i] as number;
-      if (this.#left[number] === gone) continue;
-      this.#broken.add(number);
-      this.#countDown(number, this.#files[number] as FileTask);
-    }
+  /** One of its pieces will not come. */
+  miss(number: number): void {
+    if (this.#left[number] === gone) return;
+    this.#broken.add(number);
+    this.#countDown(number, this.#files[number] as FileTask);
   }
 
   #countDown(number: number, file: FileTask): void {
