@@ -13,6 +13,7 @@ import {
   pagesProfile,
   parseTagList,
   shortId,
+  SourcePrefetch,
   timestampOfNs,
   toByteString,
   toText,
@@ -50,7 +51,10 @@ type Request = {
 export async function runBackup(cli: Cli, args: readonly string[], options: BackupVerbOptions): Promise<void> {
   const printer = cli.printer();
   const { createFiles } = await import('@coffre/repository');
-  const request = readRequest(cli, args, options, createFiles(), (line) => printer.error(line));
+  const files = createFiles();
+  const request = readRequest(cli, args, options, files, (line) => printer.error(line));
+  const selection = selectionOf(cli, request, files);
+  const prefetch = prefetchSources(request, selection, files);
   const dryRun = options.dryRun === true;
   if (!printer.json) printer.verbose('open repository');
   await using session = await openSession(cli, dryRun ? 'none' : 'shared', { besideLock: true, dryRun });
@@ -76,12 +80,13 @@ export async function runBackup(cli: Cli, args: readonly string[], options: Back
     );
   }
   report.step('load index files');
-  const selection = selectionOf(cli, request, repository.host.files);
   const scan = startScan(session, request, selection, report, stream !== undefined);
   report.step(stream === undefined ? `start backup on [${request.paths.map(toText).join(' ')}]` : 'read data from stdin');
   const globals = cli.globals();
   const journalPath = dryRun || stream !== undefined ? undefined : journalOf(cli, repository, request);
+  await prefetch?.stop();
   const result = await backup(indexed, {
+    ...defined({ files: prefetch?.files }),
     ...(stream === undefined ? { paths: request.paths } : { stream }),
     workingFolder: workingFolder(),
     selection,
@@ -235,6 +240,21 @@ function markerOf(text: string): ExcludeMarker {
   const fileName = colon < 0 ? text : text.slice(0, colon);
   if (fileName === '') throw usage('--exclude-if-present needs the name of a file');
   return colon < 0 ? { fileName } : { fileName, header: text.slice(colon + 1) };
+}
+
+/** The walk begins while the key is derived: half a second on the other core, in which small sources are listed whole. */
+function prefetchSources(request: Request, selection: Selection, files: Files): SourcePrefetch | undefined {
+  if (request.stream !== undefined) return undefined;
+  const { paths } = request;
+  const prefetch = new SourcePrefetch({
+    files,
+    paths,
+    workingFolder: workingFolder(),
+    selection,
+    monotonicMs: () => performance.now(),
+  });
+  prefetch.start();
+  return prefetch;
 }
 
 /** Counting what there is to do is for whoever watches: a terminal, a program that reads JSON, `-v`. */

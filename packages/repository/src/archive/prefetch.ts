@@ -2,7 +2,7 @@ import type { ByteString } from '../format/bytestring.ts';
 import type { Files } from '../host/files.ts';
 import type { FileStat } from '../host/stat.ts';
 import type { Selection } from './selection.ts';
-import { absolutePath, joinPath } from './targets.ts';
+import { absolutePath, cleanPath, joinPath } from './targets.ts';
 
 /** Entries kept at most: what is listed while the key is derived, never a whole huge source. */
 const entriesKeptMax = 200_000;
@@ -59,7 +59,7 @@ export class SourcePrefetch {
 
   async #walk(): Promise<void> {
     const { files, selection, workingFolder, monotonicMs } = this.#options;
-    const pending: ByteString[] = [...this.#options.paths].toReversed();
+    const pending: ByteString[] = this.#options.paths.map(cleanPath).toReversed();
     let sliceStartedMs = monotonicMs();
     for (let path = pending.pop(); path !== undefined && !this.#stopped; path = pending.pop()) {
       if (monotonicMs() - sliceStartedMs > sliceMs) {
