@@ -10,6 +10,8 @@ const sliceMs = 10;
 
 export type SourceTotals = { files: number; bytes: number; complete: boolean };
 
+type Pending = { readonly path: ByteString; readonly absolute: ByteString };
+
 export type PrefetchOptions = {
   readonly files: Files;
   readonly paths: readonly ByteString[];
@@ -20,7 +22,7 @@ export type PrefetchOptions = {
 
 /**
  * Walks the sources while the repository is being opened (half a second of key derivation on another core) and keeps
- * what it saw for the backup's own walk; afterwards it may go on counting, so that progress has a total.
+ * what it saw for the backup's own walk, which begins where `stop` is called.
  */
 export class SourcePrefetch {
   readonly totals: SourceTotals = { files: 0, bytes: 0, complete: false };
@@ -47,11 +49,6 @@ export class SourcePrefetch {
     this.#running ??= this.#walk();
   }
 
-  /** From here on nothing more is kept: the backup reads for itself what was not seen yet. */
-  handOver(): void {
-    this.#keeping = false;
-  }
-
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
@@ -59,14 +56,17 @@ export class SourcePrefetch {
 
   async #walk(): Promise<void> {
     const { files, selection, workingFolder, monotonicMs } = this.#options;
-    const pending: ByteString[] = this.#options.paths.map(cleanPath).toReversed();
+    const pending = this.#options.paths.map(startOf).toReversed();
+    function startOf(path: ByteString): Pending {
+      return { path: cleanPath(path), absolute: absolutePath(path, workingFolder) };
+    }
     let sliceStartedMs = monotonicMs();
-    for (let path = pending.pop(); path !== undefined && !this.#stopped; path = pending.pop()) {
+    for (let next = pending.pop(); next !== undefined && !this.#stopped; next = pending.pop()) {
+      const { path, absolute } = next;
       if (monotonicMs() - sliceStartedMs > sliceMs) {
-        await pause(this.#keeping ? 0 : 4 * sliceMs);
+        await new Promise<void>((resolve) => setImmediate(resolve));
         sliceStartedMs = monotonicMs();
       }
-      const absolute = absolutePath(path, workingFolder);
       if (!selection.byName(absolute)) continue;
       try {
         const stat = files.lstat(path);
@@ -79,7 +79,9 @@ export class SourcePrefetch {
         if (stat.type !== 'dir') continue;
         const names = files.listNames(path).sort();
         this.#keep(this.#names, path, names);
-        for (let i = names.length - 1; i >= 0; i--) pending.push(joinPath(path, names[i] as ByteString));
+        for (const name of names.toReversed()) {
+          pending.push({ path: joinPath(path, name), absolute: joinPath(absolute, name) });
+        }
       } catch {
         // The backup meets the same error and reports it.
       }
@@ -98,11 +100,4 @@ function take<T>(from: Map<ByteString, T>, path: ByteString): T | undefined {
   const value = from.get(path);
   if (value !== undefined) from.delete(path);
   return value;
-}
-
-async function pause(durationMs: number): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (durationMs === 0) setImmediate(resolve);
-    else setTimeout(resolve, durationMs);
-  });
 }

@@ -74,7 +74,8 @@ export class SourceWalk {
   async save(targets: TargetNode, parentTree: BlobId | undefined): Promise<BlobId> {
     const root = Promise.withResolvers<BlobId>();
     root.promise.catch(() => undefined);
-    await this.#leading(targets, '/' as ByteString, await this.#parentFolder(parentTree), (tree) => root.resolve(tree.id));
+    const parent = await this.#parentFolder(parentTree);
+    await this.#leading(targets, '/' as ByteString, parent, (tree) => root.resolve(tree.id));
     await this.#sendBatch();
     while (this.#tasks.size > 0) await Promise.race(this.#tasks);
     this.#failIfBroken();
@@ -94,7 +95,7 @@ export class SourceWalk {
     parent: ParentFolder,
     done: (tree: FinishedTree) => void,
   ): Promise<void> {
-    const folder = new OpenFolder((complete) => this.#finish(complete, done));
+    const folder = new OpenFolder((complete) => this.#finish(complete, parent, done));
     for (const name of [...node.children.keys()].toSorted()) {
       const child = node.children.get(name) as TargetNode;
       const previous = parent.find(name);
@@ -157,7 +158,7 @@ export class SourceWalk {
     const previous = entry.previous?.type === 'dir' ? entry.previous : undefined;
     const parent = await this.#parentFolder(previous?.subtree);
     const done = this.#closeFolder(entry.folder, slot, described, previous, entry.snapshotPath);
-    const folder = new OpenFolder((complete) => this.#finish(complete, done));
+    const folder = new OpenFolder((complete) => this.#finish(complete, parent, done));
     for (const name of names) {
       const path = joinPath(entry.path, name);
       const snapshotPath = joinPath(entry.snapshotPath, name);
@@ -186,8 +187,11 @@ export class SourceWalk {
     };
   }
 
-  #finish(folder: OpenFolder, done: (tree: FinishedTree) => void): void {
-    this.#track(async () => done(await this.#parts.writer.saveBlob('tree', folder.encode())));
+  #finish(folder: OpenFolder, parent: ParentFolder, done: (tree: FinishedTree) => void): void {
+    const bytes = folder.encode();
+    const id = parent.idIfEqual(bytes);
+    if (id !== undefined) return done({ id, isNew: false, packedBytes: 0 });
+    this.#track(async () => done(await this.#parts.writer.saveBlob('tree', bytes)));
   }
 
   #file(entry: Entry, stat: FileStat): Promise<void> | undefined {
