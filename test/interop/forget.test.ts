@@ -220,3 +220,35 @@ test('policies that keep nothing are refused where restic refuses them', { skip 
   }
   assert.ok(refused > 0, 'no generated policy was refused');
 });
+
+test('a window that crosses a change of summer time begins where restic begins it', { skip }, async () => {
+  assert.ok(restic);
+  const previous = process.env['TZ'];
+  process.env['TZ'] = 'Europe/Paris';
+  try {
+    const around = ['11:00', '11:30', '12:00', '12:30', '13:00'];
+    // The newest is in the zone of this machine, or in another, or says UTC.
+    const sets = ['2025-07-01T12:00:00+02:00', '2025-07-01T12:00:00+03:00', '2025-07-01T12:00:00Z'].map((newest) =>
+      [newest, ...around.map((clock) => `2025-01-01T${clock}:00+01:00`)].map((time) => ({ time, tags: [] })),
+    );
+    const gap = ['2025-04-30T02:30:00+02:00', ...['01:00', '01:45', '02:15'].map((at) => `2025-03-30T${at}:00+01:00`)];
+    const { files, all } = await repositoryOf([...sets, gap.map((time) => ({ time, tags: [] }))]);
+    using folder = temporaryFolder();
+    writeRepository(files, folder.path);
+    for (const [within, text] of [
+      [{ 'keep-within': '6m' }, '6m'],
+      [{ 'keep-within': '1m' }, '1m'],
+      [{ 'keep-within-hourly': '5m31d' }, '5m31d'],
+    ] as const) {
+      const argv = ['forget', '--dry-run', '--no-lock', '--json', ...argvOf(within)];
+      const run = runRestic(restic.path, folder.path, argv, { TZ: 'Europe/Paris' });
+      assert.equal(run.exitCode, 0, run.stderr);
+      const plan = planForget(all, policyOf(within), { nowNs: BigInt(Date.now()) * 1_000_000n });
+      assert.ok(plan.remove.length > 0);
+      assert.deepEqual(ourVerdicts(plan), resticVerdicts(run.stdout), text);
+    }
+  } finally {
+    if (previous === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = previous;
+  }
+});
