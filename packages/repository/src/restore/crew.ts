@@ -38,10 +38,7 @@ export class RestoreCrew implements AsyncDisposable {
     this.#setup = setup;
     this.#threads = options.threads ?? Math.max(2, Math.min(8, availableParallelism()));
     this.#ownHandles = options.ownHandles;
-    this.#writer = new RestoreWriter(
-      { key: repository.masterKey, target: setup, lanes: undefined },
-      options.handles,
-    );
+    this.#writer = new RestoreWriter({ key: repository.masterKey, target: setup, lanes: undefined }, options.handles);
     const handlers = restoreHandlers(this.#writer);
     this.#inline = {
       run: async <Result>(task: string, payload: unknown): Promise<Result> => {

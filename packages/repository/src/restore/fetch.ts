@@ -235,7 +235,11 @@ export class FileFetch {
   }
 
   /** Books the outcome of one part; `result` is absent when its bytes could not be had at all. */
-  async #settle(numbers: readonly number[], part: PackPart | undefined, result: WriteResult | undefined): Promise<void> {
+  async #settle(
+    numbers: readonly number[],
+    part: PackPart | undefined,
+    result: WriteResult | undefined,
+  ): Promise<void> {
     if (result !== undefined) {
       this.#job.counters.bytesRestored += result.bytesWritten;
       addDropped(this.#job.counters.dropped, result.dropped);
@@ -325,5 +329,7 @@ function ownedBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
 
 /** Errors after which asking the storage again is pointless. */
 function isFatal(error: unknown): boolean {
-  return isCoffreError(error) && (error.retryable || error.code === 'BACKEND_DENIED' || error.code === 'RESTORE_INCOMPLETE');
+  return (
+    isCoffreError(error) && (error.retryable || error.code === 'BACKEND_DENIED' || error.code === 'RESTORE_INCOMPLETE')
+  );
 }

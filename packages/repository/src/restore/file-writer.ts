@@ -39,11 +39,7 @@ export class FileWriter {
   /** New files that were closed between two pieces. */
   readonly #setAside = new Map<FileTask, FileIdentity>();
 
-  constructor(
-    handles: Handles,
-    folders: TargetFolders,
-    options: { metadata: MetadataWriter; rules: WriteRules },
-  ) {
+  constructor(handles: Handles, folders: TargetFolders, options: { metadata: MetadataWriter; rules: WriteRules }) {
     this.#handles = handles;
     this.#folders = folders;
     this.#metadata = options.metadata;
@@ -57,9 +53,7 @@ export class FileWriter {
     const name = nameOf(task.path);
     const existing = task.existing ?? this.#setAside.get(task);
     const handle =
-      existing === undefined
-        ? this.#handles.createFile(folder, name)
-        : this.#handles.openFile(folder, name, 'write');
+      existing === undefined ? this.#handles.createFile(folder, name) : this.#handles.openFile(folder, name, 'write');
     try {
       if (existing !== undefined) this.#prepareExisting(handle, existing);
     } catch (error) {

@@ -27,7 +27,11 @@ export function finishRestore(job: RestoreJob, walked: WalkResult): void {
   for (const mount of walked.mounts) target.handles.syncAll(target.folders.open(mount));
 }
 
-function each<T extends { readonly path: ByteString }>(job: RestoreJob, entries: readonly T[], act: (entry: T) => void): void {
+function each<T extends { readonly path: ByteString }>(
+  job: RestoreJob,
+  entries: readonly T[],
+  act: (entry: T) => void,
+): void {
   for (const entry of entries) {
     job.throwIfAborted();
     try {
@@ -50,11 +54,15 @@ function statIfThere(target: Target, path: ByteString): FileStat | undefined {
 /** Several names for one file. */
 function restoreLink(job: RestoreJob, target: Target | undefined, entry: LinkEntry): void {
   const found = target === undefined || !entry.mayExist ? undefined : statIfThere(target, entry.path);
-  if (found !== undefined && !mayOverwrite(job.overwrite, entry.metadata, found)) return job.skipped('file', entry.path);
+  if (found !== undefined && !mayOverwrite(job.overwrite, entry.metadata, found))
+    return job.skipped('file', entry.path);
   if (target !== undefined && !job.isDryRun) {
     const first = statIfThere(target, entry.first);
     if (first?.type !== 'file') {
-      throw new CoffreError('RESTORE_INCOMPLETE', `the file it is a further name of, ${locationOf(entry.first)}, is not there`);
+      throw new CoffreError(
+        'RESTORE_INCOMPLETE',
+        `the file it is a further name of, ${locationOf(entry.first)}, is not there`,
+      );
     }
     const isLinked = found?.inode === first.inode && found.deviceId === first.deviceId;
     if (!isLinked) {

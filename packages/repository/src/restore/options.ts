@@ -13,7 +13,11 @@ export type XattrRules = { readonly include?: readonly string[]; readonly exclud
 /** What a hostile or damaged repository may ask of us. */
 export type RestoreBudget = { readonly entriesMax: number; readonly bytesMax: number; readonly depthMax: number };
 
-export const budgetDefault: RestoreBudget = { entriesMax: 200_000_000, bytesMax: Number.MAX_SAFE_INTEGER, depthMax: 2000 };
+export const budgetDefault: RestoreBudget = {
+  entriesMax: 200_000_000,
+  bytesMax: Number.MAX_SAFE_INTEGER,
+  depthMax: 2000,
+};
 
 export type RestoreOptions = {
   /** The snapshot's root tree. */
@@ -66,9 +70,13 @@ export function checkOptions(options: RestoreOptions): void {
     });
   }
   if (options.delete === true && options.selection === undefined && isFileSystemRoot(options.target)) {
-    throw new CoffreError('RESTORE_TARGET_REFUSED', 'deleting below / would remove everything the snapshot does not hold', {
-      hint: 'Add --include or --exclude patterns to --delete, or choose another target.',
-    });
+    throw new CoffreError(
+      'RESTORE_TARGET_REFUSED',
+      'deleting below / would remove everything the snapshot does not hold',
+      {
+        hint: 'Add --include or --exclude patterns to --delete, or choose another target.',
+      },
+    );
   }
 }
 

@@ -70,10 +70,14 @@ function openTarget(handles: Handles, options: RestoreOptions): FolderHandle | u
     return handles.openRoot(options.target);
   } catch (error) {
     if (error instanceof CoffreError) throw error;
-    throw new CoffreError('RESTORE_TARGET_REFUSED', `${toText(options.target)} cannot be used as target (${codeOf(error)})`, {
-      hint: 'Choose a folder that you may write to.',
-      cause: error,
-    });
+    throw new CoffreError(
+      'RESTORE_TARGET_REFUSED',
+      `${toText(options.target)} cannot be used as target (${codeOf(error)})`,
+      {
+        hint: 'Choose a folder that you may write to.',
+        cause: error,
+      },
+    );
   }
 }
 

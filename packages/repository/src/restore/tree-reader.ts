@@ -13,7 +13,12 @@ const gapBytesMax = 256 * 1024;
 const rangeBytesMax = 4 * 1024 * 1024;
 const cacheBytesMax = 24 * 1024 * 1024;
 
-type Range = { readonly packId: PackId; readonly offset: number; readonly length: number; readonly bytes: Promise<Buffer> };
+type Range = {
+  readonly packId: PackId;
+  readonly offset: number;
+  readonly length: number;
+  readonly bytes: Promise<Buffer>;
+};
 
 export class TreeReader {
   readonly #indexed: IndexedRepository;

@@ -82,7 +82,9 @@ export class RestoreWalk {
   async #visitNodes(folder: OpenFolder, nodes: readonly TreeNode[], depth: number): Promise<boolean> {
     this.#job.throwIfAborted();
     this.#checkBudget(nodes.length, depth);
-    const choices = nodes.map((node) => this.#job.selection(locationOf(childOf(folder.path, node.name)), node.type === 'dir'));
+    const choices = nodes.map((node) =>
+      this.#job.selection(locationOf(childOf(folder.path, node.name)), node.type === 'dir'),
+    );
     this.#trees.prefetch(
       nodes.flatMap(({ subtree }, i) => (subtree !== undefined && choices[i]?.descend === true ? [subtree] : [])),
     );
