@@ -5,10 +5,10 @@
  *
  * Every repository has its own polynomial, so equal files cut differently in different repositories.
  */
-import { z } from 'zod';
 import { CoffreError } from '../errors.ts';
 import { jsonText } from './gojson.ts';
-import { parseJson, u32 } from './parse-json.ts';
+import { parseJson } from './parse-json.ts';
+import { flag, looseObject, oneOf, optional, text, u32, whole } from './shape.ts';
 
 /** What rustic may add. The chunker members and `append_only` are honoured; all are kept when the file is written again. */
 export type ForeignConfig = {
@@ -29,15 +29,15 @@ export type RepositoryConfig = {
   readonly foreign: ForeignConfig;
 };
 
-const schema = z.looseObject({
-  version: z.int(),
-  id: z.string().regex(/^[0-9a-f]{64}$/),
-  chunker_polynomial: z.string().regex(/^[0-9a-fA-F]{1,16}$/),
-  chunker: z.enum(['Rabin', 'FixedSize']).optional(),
-  chunk_size: u32.min(1).optional(),
-  chunk_min_size: u32.optional(),
-  chunk_max_size: u32.min(1).optional(),
-  append_only: z.boolean().optional(),
+const schema = looseObject({
+  version: whole(),
+  id: text({ matching: /^[0-9a-f]{64}$/, must: 'must be 64 hexadecimal digits' }),
+  chunker_polynomial: text({ matching: /^[0-9a-fA-F]{1,16}$/, must: 'must be at most 16 hexadecimal digits' }),
+  chunker: optional(oneOf('Rabin', 'FixedSize')),
+  chunk_size: optional(whole(1, 2 ** 32 - 1)),
+  chunk_min_size: optional(u32),
+  chunk_max_size: optional(whole(1, 2 ** 32 - 1)),
+  append_only: optional(flag),
 });
 
 /** @throws {CoffreError} REPO_CONFIG_DAMAGED, REPO_VERSION_UNSUPPORTED */

@@ -6,12 +6,12 @@
  *
  * It is the only file read before the password is proved, so its costs are capped: scrypt would take what it is told.
  */
-import { z } from 'zod';
 import type { KdfCosts } from '../crypto/kdf.ts';
 import type { MasterKey } from '../crypto/seal.ts';
 import { CoffreError } from '../errors.ts';
 import { jsonText } from './gojson.ts';
 import { parseJson } from './parse-json.ts';
+import { base64, object, oneOf, optional, ShapeError, text, whole, type Shape } from './shape.ts';
 
 export type KeyFile = KdfCosts & {
   /** RFC 3339 */
@@ -29,38 +29,31 @@ const memoryBytesMax = 2 ** 30;
 /** N·r·p; 256 times what one calibrated pass needs. */
 const workMax = 2 ** 26;
 
-function bytes(sizeBytes: number): z.ZodType<Buffer, string> {
-  return z
-    .base64()
-    .max(Math.ceil(sizeBytes / 3) * 4)
-    .transform((text) => Buffer.from(text, 'base64'))
-    .refine((decoded) => decoded.length === sizeBytes, { error: `must be ${sizeBytes} bytes` });
-}
+const members = object({
+  created: optional(text({ charsMax: 64 })),
+  username: optional(text({ charsMax: 4096 })),
+  hostname: optional(text({ charsMax: 4096 })),
+  kdf: oneOf('scrypt'),
+  N: whole(2),
+  r: whole(1),
+  p: whole(1),
+  salt: base64({ exactly: 64 }),
+  data: base64({ atMost: 6144 }),
+});
 
-const schema = z
-  .object({
-    created: z.string().max(64).nullish(),
-    username: z.string().max(4096).nullish(),
-    hostname: z.string().max(4096).nullish(),
-    kdf: z.literal('scrypt'),
-    N: z.int().min(2),
-    r: z.int().min(1),
-    p: z.int().min(1),
-    salt: bytes(64),
-    data: z
-      .base64()
-      .max(8192)
-      .transform((text) => Buffer.from(text, 'base64')),
-  })
-  .refine(({ N }) => (Math.log2(N) | 0) === Math.log2(N), { path: ['N'], error: 'must be a power of two' })
-  .refine(({ N, r, p }) => 128 * r * (N + p) <= memoryBytesMax && N * r * p <= workMax, {
-    path: ['N'],
-    error: 'asks for more memory or time than any honest key',
-  });
+const schema: Shape<ReturnType<typeof members>> = (value, place) => {
+  const key = members(value, place);
+  const { N, r, p } = key;
+  if ((Math.log2(N) | 0) !== Math.log2(N)) throw new ShapeError('N', 'must be a power of two');
+  if (128 * r * (N + p) > memoryBytesMax || N * r * p > workMax) {
+    throw new ShapeError('N', 'asks for more memory or time than any honest key');
+  }
+  return key;
+};
 
-const masterSchema = z.object({
-  mac: z.object({ k: bytes(16), r: bytes(16) }),
-  encrypt: bytes(32),
+const masterSchema = object({
+  mac: object({ k: base64({ exactly: 16 }), r: base64({ exactly: 16 }) }),
+  encrypt: base64({ exactly: 32 }),
 });
 
 /** @throws {CoffreError} REPO_KEY_DAMAGED */

@@ -5,9 +5,9 @@
  *
  * `uid` and `gid` are left out when 0. `boot_id` is ours: with it, a pid that is gone is known to be gone for good.
  */
-import { z } from 'zod';
 import { jsonText } from './gojson.ts';
-import { parseJson, timeText, u32 } from './parse-json.ts';
+import { parseJson } from './parse-json.ts';
+import { flag, object, optional, text, timeText, u32, whole } from './shape.ts';
 
 export type LockFile = {
   /** RFC 3339: when it was taken or last refreshed */
@@ -21,17 +21,17 @@ export type LockFile = {
   readonly boot_id?: string;
 };
 
-const text = z.string().max(4096).nullish();
+const name = optional(text({ charsMax: 4096 }));
 
-const schema = z.object({
+const schema = object({
   time: timeText,
-  exclusive: z.boolean(),
-  hostname: text,
-  username: text,
-  pid: z.int().nullish(),
-  uid: u32.nullish(),
-  gid: u32.nullish(),
-  boot_id: text,
+  exclusive: flag,
+  hostname: name,
+  username: name,
+  pid: optional(whole()),
+  uid: optional(u32),
+  gid: optional(u32),
+  boot_id: name,
 });
 
 /** @throws {CoffreError} REPO_FILE_DAMAGED */

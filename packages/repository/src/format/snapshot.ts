@@ -5,10 +5,10 @@
  *
  * Its own id is the hash of the stored file and is not in it. `original` is the id it had before the first rewrite.
  */
-import { z } from 'zod';
 import type { BlobId, SnapshotId } from '../ids.ts';
 import { jsonText } from './gojson.ts';
-import { parseJson, timeText, u32 } from './parse-json.ts';
+import { parseJson } from './parse-json.ts';
+import { amount, list, looseObject, optional, text, timeText, u32, withDefault, type Shape } from './shape.ts';
 import { formatTimestamp, zeroTimestamp } from './time.ts';
 
 export type SnapshotSummary = {
@@ -50,17 +50,16 @@ export type Snapshot = {
 };
 
 const unknownTime = formatTimestamp(zeroTimestamp);
-const texts = z.array(z.string());
-const count = z.number().min(0).default(0);
+const texts = list(text());
+const count = withDefault(amount, 0);
 
-function id<T extends string>(): z.ZodType<T> {
-  return z.string().regex(/^[0-9a-f]{64}$/, { error: 'must be an id' }) as unknown as z.ZodType<T>;
+function id<T extends string>(): Shape<T> {
+  return text({ matching: /^[0-9a-f]{64}$/, must: 'must be an id' }) as Shape<string> as Shape<T>;
 }
 
-/** Members that other programs add to the summary stay in it. */
-const summarySchema = z.looseObject({
-  backup_start: timeText.default(unknownTime),
-  backup_end: timeText.default(unknownTime),
+const summaryShapes = {
+  backup_start: withDefault(timeText, unknownTime),
+  backup_end: withDefault(timeText, unknownTime),
   files_new: count,
   files_changed: count,
   files_unmodified: count,
@@ -73,22 +72,23 @@ const summarySchema = z.looseObject({
   data_added_packed: count,
   total_files_processed: count,
   total_bytes_processed: count,
-});
+};
 
-const schema = z.looseObject({
+const schema = looseObject({
   time: timeText,
-  parent: id<SnapshotId>().nullish(),
+  parent: optional(id<SnapshotId>()),
   tree: id<BlobId>(),
-  paths: texts.nullish(),
-  hostname: z.string().nullish(),
-  username: z.string().nullish(),
-  uid: u32.nullish(),
-  gid: u32.nullish(),
-  excludes: texts.nullish(),
-  tags: texts.nullish(),
-  original: id<SnapshotId>().nullish(),
-  program_version: z.string().nullish(),
-  summary: summarySchema.nullish(),
+  paths: optional(texts),
+  hostname: optional(text()),
+  username: optional(text()),
+  uid: optional(u32),
+  gid: optional(u32),
+  excludes: optional(texts),
+  tags: optional(texts),
+  original: optional(id<SnapshotId>()),
+  program_version: optional(text()),
+  // Members that other programs add to the summary stay in it.
+  summary: optional(looseObject(summaryShapes)),
 });
 
 /** Go leaves these out, so absent is all they can mean. */
@@ -134,7 +134,7 @@ export function parseSnapshot(bytes: Uint8Array): Snapshot {
 /** Members of the summary in the order of the format, then those of other programs. */
 function orderedSummary(summary: SnapshotSummary | undefined): Record<string, unknown> | undefined {
   if (summary === undefined) return undefined;
-  const ordered = Object.keys(summarySchema.shape).map((key) => [key, summary[key as keyof SnapshotSummary]]);
+  const ordered = Object.keys(summaryShapes).map((key) => [key, summary[key as keyof SnapshotSummary]]);
   return { ...(Object.fromEntries(ordered) as Record<string, unknown>), ...summary };
 }
 

@@ -6,7 +6,7 @@
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import { amount, looseObject, object, optional, text } from '../format/shape.ts';
 import type { LockId } from '../ids.ts';
 import type { Now, Sighting } from './lock-rules.ts';
 
@@ -15,10 +15,6 @@ export type Notes = {
   read(): Promise<string | undefined>;
   write(text: string): Promise<void>;
 };
-
-const schema = z.object({
-  locks: z.record(z.string(), z.object({ seenMs: z.number(), uptimeMs: z.number(), space: z.string().optional() })),
-});
 
 export type Sightings = {
   /**
@@ -41,10 +37,14 @@ export function createSightings(notes: Notes): Sightings {
   };
 }
 
+const sighting = object({ seenMs: amount, uptimeMs: amount, space: optional(text()) });
+
 function parseNotes(text: string | undefined): { readonly [id: string]: Sighting } {
   if (text === undefined) return {};
   try {
-    return schema.parse(JSON.parse(text)).locks;
+    const { locks } = object({ locks: looseObject({}) })(JSON.parse(text), '');
+    const notes = Object.entries(locks).map(([id, value]) => [id, sighting(value, id)]);
+    return Object.fromEntries(notes) as { readonly [id: string]: Sighting };
   } catch {
     return {};
   }
