@@ -16,7 +16,9 @@ import { openRepository } from '../repository.ts';
 import { atEachCall, isWrite, withFaults } from '../testing/faults.ts';
 import { withFileFaults } from '../testing/file-faults.ts';
 import { createSampleRepository, samplePassword } from '../testing/sample-repository.ts';
+import { compilePatterns } from '../select/patterns.ts';
 import { backup, type BackupOptions } from './backup.ts';
+import { createSelection } from './selection.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'coffre-backup-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -268,4 +270,15 @@ test('modes, owners and times of files and folders are in the tree', async () =>
   for (const _ of source.split('/').slice(1)) nodes = await indexed.loadTree(nodes[0]?.subtree as BlobId);
   assert.equal(nodes[0]?.mode, 0o751 + 2 ** 23);
   assert.deepEqual(nodes[0]?.mtime, { sec: 1_600_000_000, nsec: 250_000_000 });
+});
+
+test('a path that was named by itself is saved although a pattern excludes it; what is below it is not', async () => {
+  const { repository } = await createSampleRepository();
+  const source = makeSource({ 'keep.tmp': 'named', 'other.tmp': 'x', 'sub/deep.tmp': 'x', 'sub/deep.txt': 'y' });
+  const named = `${source}/keep.tmp` as ByteString;
+  const selection = createSelection(createFiles(), { exclude: compilePatterns(['*.tmp']) });
+  const paths = [named, `${source}/sub` as ByteString];
+  const { snapshot } = await backup(await repository.loadIndex(), optionsFor(source, { paths, selection }));
+  const saved = await readAll(await repository.loadIndex(), snapshot.tree);
+  assert.deepEqual([...saved.keys()], [named, `${source}/sub/deep.txt`]);
 });

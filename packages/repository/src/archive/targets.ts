@@ -1,5 +1,6 @@
 import { CoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
+import { cleanPath as cleanText } from '../select/clean-path.ts';
 
 /**
  * How the paths on the command line become the upper part of the tree, as restic lays it out:
@@ -20,18 +21,8 @@ export type TargetNode = {
 const slash = '/' as ByteString;
 const dot = '.' as ByteString;
 
-/** `/a//b/./c/..` -> `/a/b`; `` -> `.`. Purely textual, as Go's filepath.Clean. */
 export function cleanPath(path: ByteString): ByteString {
-  const absolute = path.startsWith('/');
-  const kept: string[] = [];
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue;
-    if (part === '..' && kept.length > 0 && kept.at(-1) !== '..') kept.pop();
-    else if (part !== '..' || !absolute) kept.push(part);
-  }
-  const joined = kept.join('/');
-  if (absolute) return `/${joined}` as ByteString;
-  return (joined === '' ? '.' : joined) as ByteString;
+  return cleanText(path) as ByteString;
 }
 
 export function joinPath(folder: ByteString, name: ByteString): ByteString {

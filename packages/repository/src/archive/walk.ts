@@ -102,7 +102,7 @@ export class SourceWalk {
       const at = joinPath(snapshotPath, name);
       if (child.path !== undefined) {
         const absolute = absolutePath(child.path, this.#parts.workingFolder);
-        await this.#entry({ folder, path: child.path, absolute, name, snapshotPath: at, previous });
+        await this.#entry({ folder, path: child.path, absolute, name, snapshotPath: at, previous }, true);
         continue;
       }
       const path = child.metadataPath as ByteString;
@@ -117,11 +117,12 @@ export class SourceWalk {
   }
 
   /** @returns a promise only where there is something to wait for: most entries are done at once */
-  #entry(entry: Entry): Promise<void> | undefined {
+  #entry(entry: Entry, isTarget = false): Promise<void> | undefined {
     const { files } = this.#parts.host;
-    if (!this.#parts.selection.byName(entry.absolute)) return undefined;
+    // What was named by itself is saved, whatever the exclude rules say: so does restic 0.19.
+    if (!isTarget && !this.#parts.selection.byName(entry.absolute)) return undefined;
     const stat = this.#tryOn(entry.snapshotPath, () => files.lstat(entry.path));
-    if (stat === undefined || !this.#parts.selection.byStat(entry.absolute, stat)) return undefined;
+    if (stat === undefined || (!isTarget && !this.#parts.selection.byStat(entry.absolute, stat))) return undefined;
     switch (stat.type) {
       case 'file':
         return this.#file(entry, stat);
