@@ -1,5 +1,5 @@
 /** The public door of `@coffre/repository`. Everything else is internal. */
-export { backup, type BackupOptions, type BackupResult, type StreamSource } from './archive/backup.ts';
+export type { BackupOptions, BackupResult, StreamSource } from './archive/backup.ts';
 export { SourcePrefetch, type PrefetchOptions, type SourceTotals } from './archive/prefetch.ts';
 export { zeroCounters, type BackupCounters, type BackupEvent, type EntryChange } from './archive/report.ts';
 export {
@@ -13,10 +13,10 @@ export {
 export { absolutePath, cleanPath, joinPath } from './archive/targets.ts';
 export { withDryRun } from './backend/dry-run.ts';
 export { fileKinds, type Backend, type FileHandle, type FileKind, type ListedFile } from './backend/backend.ts';
-export { findObjects, type FindObjectsEvent, type FoundObject, type WantedObjects } from './browse/find-objects.ts';
+export type { FindObjectsEvent, FoundObject, WantedObjects } from './browse/find-objects.ts';
 export { findSnapshot, findSnapshots, type FoundSnapshot, type FoundSnapshots } from './browse/find-snapshot.ts';
-export { findFiles, type FindEvent, type FindOptions } from './browse/find.ts';
-export { diffTrees, type DiffCounts, type DiffEvent, type DiffOptions, type DiffStatistics } from './browse/diff.ts';
+export type { FindEvent, FindOptions } from './browse/find.ts';
+export type { DiffCounts, DiffEvent, DiffOptions, DiffStatistics } from './browse/diff.ts';
 export { groupByDefault, groupSnapshots, parseGroupBy, type GroupBy, type GroupKey, type SnapshotGroup } from './browse/group.ts';
 export { listTree, sortEntries, type ListedEntry, type ListEvent, type ListOptions, type SortMode } from './browse/ls.ts';
 export {
@@ -89,8 +89,8 @@ export {
   type KeepReason,
 } from './maintain/forget.ts';
 export type { CheckFinding, CheckResult, FindingKind } from './maintain/check-findings.ts';
-export { parseReadDataSubset, type ReadDataSubset } from './maintain/check-read.ts';
-export { check, type CheckEvent, type CheckOptions, type CheckPhase } from './maintain/check.ts';
+export { parseReadDataSubset, type ReadDataSubset } from './maintain/read-data-subset.ts';
+export type { CheckEvent, CheckOptions, CheckPhase } from './maintain/check.ts';
 export { addKey, changePassword, listKeys, removeKey, type KeyInfo, type NewKey } from './maintain/keys.ts';
 export {
   describePolicy,
@@ -101,9 +101,10 @@ export {
   type KeepCount,
   type RetentionPolicy,
 } from './maintain/policy.ts';
-export { recover, type RecoverEvent, type RecoverResult } from './maintain/recover.ts';
-export { rewriteSnapshots, type RewriteEvent, type RewriteOptions } from './maintain/rewrite.ts';
+export type { RecoverEvent, RecoverResult } from './maintain/recover.ts';
+export type { RewriteEvent, RewriteOptions } from './maintain/rewrite.ts';
 export { retag, tagSnapshots, type TagChange, type TagEvent } from './maintain/tag.ts';
+export { backup, check, diffTrees, findFiles, findObjects, recover, restore, rewriteSnapshots } from './operations.ts';
 export {
   initRepository,
   openRepository,
@@ -114,7 +115,7 @@ export {
 } from './repository.ts';
 export type { Overwrite, RestoreOptions, XattrRules } from './restore/options.ts';
 export { zeroRestoreCounters, type RestoreCounters, type RestoreEvent } from './restore/report.ts';
-export { restore, type RestoreResult } from './restore/restore.ts';
+export type { RestoreResult } from './restore/restore.ts';
 export { everythingSelected, excluding, including, type RestoreSelection } from './restore/selection.ts';
 export { matchesComponent, parseComponent, type ComponentPattern } from './select/glob.ts';
 export { anyOf, compilePatterns, type PathMatcher } from './select/patterns.ts';

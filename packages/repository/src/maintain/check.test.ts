@@ -16,7 +16,8 @@ import {
   type SampleHost,
 } from '../testing/sample-repository.ts';
 import { createSeededRandom } from '../testing/seeded-random.ts';
-import { choosePacks, parseReadDataSubset } from './check-read.ts';
+import { choosePacks } from './check-read.ts';
+import { parseReadDataSubset } from './read-data-subset.ts';
 import type { CheckFinding, CheckResult, FindingKind } from './check-findings.ts';
 import { check, type CheckOptions } from './check.ts';
 

@@ -8,8 +8,9 @@ import { inParallel } from '../parallel.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import { createTally, finding, type CheckFinding, type CheckResult, type Tally } from './check-findings.ts';
 import { readIndexes, type CheckedIndex } from './check-index.ts';
-import { choosePacks, readPacks, type PackToRead, type ReadDataSubset } from './check-read.ts';
+import { choosePacks, readPacks, type PackToRead } from './check-read.ts';
 import { checkTrees } from './check-trees.ts';
+import type { ReadDataSubset } from './read-data-subset.ts';
 
 export type CheckOptions = {
   /** Read packs back too. */

@@ -1,0 +1,27 @@
+/**
+ * The big operations, each loaded when it is first called: whoever only opens a repository and lists its snapshots does
+ * not wait for the archiver.
+ */
+export const backup: typeof import('./archive/backup.ts').backup = async (...args) =>
+  (await import('./archive/backup.ts')).backup(...args);
+
+export const check: typeof import('./maintain/check.ts').check = async (...args) =>
+  (await import('./maintain/check.ts')).check(...args);
+
+export const diffTrees: typeof import('./browse/diff.ts').diffTrees = async (...args) =>
+  (await import('./browse/diff.ts')).diffTrees(...args);
+
+export const findFiles: typeof import('./browse/find.ts').findFiles = async (...args) =>
+  (await import('./browse/find.ts')).findFiles(...args);
+
+export const findObjects: typeof import('./browse/find-objects.ts').findObjects = async (...args) =>
+  (await import('./browse/find-objects.ts')).findObjects(...args);
+
+export const recover: typeof import('./maintain/recover.ts').recover = async (...args) =>
+  (await import('./maintain/recover.ts')).recover(...args);
+
+export const restore: typeof import('./restore/restore.ts').restore = async (...args) =>
+  (await import('./restore/restore.ts')).restore(...args);
+
+export const rewriteSnapshots: typeof import('./maintain/rewrite.ts').rewriteSnapshots = async (...args) =>
+  (await import('./maintain/rewrite.ts')).rewriteSnapshots(...args);
