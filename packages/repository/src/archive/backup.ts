@@ -119,6 +119,7 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
       ? await indexed.repository.saveUnpacked('snapshots', encodeSnapshot(snapshot))
       : undefined;
     journal?.finish();
+    if (publish) await removeLeftovers(indexed);
     return {
       snapshotId,
       snapshot,
@@ -176,6 +177,15 @@ async function adoptPacks(indexed: IndexedRepository, writer: BlobWriter, journa
       // Pruned or damaged since: what was in it is read again.
       if (!isCoffreError(error, 'BACKEND_NOT_FOUND') && !isCoffreError(error, 'REPO_PACK_DAMAGED')) throw error;
     }
+  }
+}
+
+/** Half-written files of writers that were killed; never a reason to call a good backup failed. */
+async function removeLeftovers({ repository }: IndexedRepository): Promise<void> {
+  try {
+    await repository.backend.removeLeftovers?.(repository.host.clock);
+  } catch (error) {
+    repository.host.warn({ about: 'half-written files of an earlier run could not be removed', error });
   }
 }
 

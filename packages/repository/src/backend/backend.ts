@@ -1,5 +1,6 @@
 import { assert } from '../errors.ts';
 import { isId } from '../ids.ts';
+import type { Clock } from '../host/host.ts';
 import type { Id } from '../ids.ts';
 
 /** The kinds of file in a repository. `config` is the one file without an id. */
@@ -50,6 +51,8 @@ export type Backend = {
   list(kind: FileKind): AsyncIterable<ListedFile>;
   /** BACKEND_NOT_FOUND when it is not there. */
   remove(file: FileHandle): Promise<void>;
+  /** Takes away what killed writers left half-written, once it is old enough to belong to nobody; how many files. */
+  removeLeftovers?(clock: Clock): Promise<number>;
   close(): Promise<void>;
 };
 

@@ -86,6 +86,7 @@ export function withRetry(backend: Backend, options: RetryOptions): Backend {
         }
       }),
 
+    removeLeftovers: async (clock) => (await backend.removeLeftovers?.(clock)) ?? 0,
     close: () => backend.close(),
   };
 }

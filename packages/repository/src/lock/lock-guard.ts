@@ -38,6 +38,7 @@ export function withLockGuard(backend: Backend): GuardedBackend {
       if (file.kind !== 'locks') await permission();
       await backend.remove(file);
     },
+    removeLeftovers: async (clock) => (await backend.removeLeftovers?.(clock)) ?? 0,
     close: () => backend.close(),
   };
 }
