@@ -87,7 +87,7 @@ export function nativeHandles(native: Native): Handles {
     read: (file, into, length, position) => readFully(file, into, length, position),
 
     write(file, bytes, position) {
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         const rest = done === 0 ? bytes : bytes.subarray(done);
         const written = calls.pwrite(file, rest, BigInt(rest.length), BigInt(position + done));
         if (written < 0n) throw systemError(native.errno(), 'write');
@@ -112,8 +112,7 @@ export function nativeHandles(native: Native): Handles {
     makeLink: (from, fromName, parent, name) =>
       check(calls.linkat(from, putPath(otherPath, fromName), parent, putPath(path, name), 0), 'link', name),
     unlink: (parent, name) => check(calls.unlinkat(parent, putPath(path, name), 0), 'unlink', name),
-    removeFolder: (parent, name) =>
-      check(calls.unlinkat(parent, putPath(path, name), removeDirectory), 'rmdir', name),
+    removeFolder: (parent, name) => check(calls.unlinkat(parent, putPath(path, name), removeDirectory), 'rmdir', name),
 
     setOwner(handle, uid, gid) {
       if (files.has(handle)) check(calls.fchown(handle, uid, gid), 'chown');

@@ -77,7 +77,7 @@ export function nodeHandles(): Handles {
     read: readFully,
 
     write(file, bytes, position) {
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         done += writeSync(file, bytes, done, bytes.length - done, position + done);
       }
     },

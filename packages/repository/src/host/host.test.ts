@@ -124,8 +124,8 @@ test(
     writeFileSync(join(folder.path, 'file'), '');
     symlinkSync('file', join(folder.path, 'link'));
     assert.deepEqual(listXattrs(native, folder.at('file')), []);
-  const onLink = openSync(join(folder.path, 'link'), 0o10000000 | constants.O_NOFOLLOW); // O_PATH
-  const linkHandle = `/proc/self/fd/${onLink}` as ByteString;
+    const onLink = openSync(join(folder.path, 'link'), 0o10000000 | constants.O_NOFOLLOW); // O_PATH
+    const linkHandle = `/proc/self/fd/${onLink}` as ByteString;
     const first = { name: 'user.first', value: Buffer.from([0, 255, 10]) };
     try {
       setXattr(native, folder.at('file'), first);
@@ -153,8 +153,8 @@ test(
     removeXattr(native, folder.at('file'), 'user.empty');
     assert.deepEqual(createFiles().listXattrs(folder.at('file')), [first]);
     assert.throws(() => removeXattr(native, folder.at('file'), 'user.empty'), { code: 'ENODATA' });
-  assert.deepEqual(xattrNames(native, linkHandle).sort(), ['trusted.large', 'trusted.link']);
-  closeSync(onLink);
+    assert.deepEqual(xattrNames(native, linkHandle).sort(), ['trusted.large', 'trusted.link']);
+    closeSync(onLink);
     assert.throws(() => listXattrs(native, folder.at('absent')), { code: 'ENOENT' });
   },
 );
