@@ -17,8 +17,22 @@ export type { FindObjectsEvent, FoundObject, WantedObjects } from './browse/find
 export { findSnapshot, findSnapshots, type FoundSnapshot, type FoundSnapshots } from './browse/find-snapshot.ts';
 export type { FindEvent, FindOptions } from './browse/find.ts';
 export type { DiffCounts, DiffEvent, DiffOptions, DiffStatistics } from './browse/diff.ts';
-export { groupByDefault, groupSnapshots, parseGroupBy, type GroupBy, type GroupKey, type SnapshotGroup } from './browse/group.ts';
-export { listTree, sortEntries, type ListedEntry, type ListEvent, type ListOptions, type SortMode } from './browse/ls.ts';
+export {
+  groupByDefault,
+  groupSnapshots,
+  parseGroupBy,
+  type GroupBy,
+  type GroupKey,
+  type SnapshotGroup,
+} from './browse/group.ts';
+export {
+  listTree,
+  sortEntries,
+  type ListedEntry,
+  type ListEvent,
+  type ListOptions,
+  type SortMode,
+} from './browse/ls.ts';
 export {
   isEmptyFilter,
   isFutureDated,
@@ -42,14 +56,7 @@ export { childPath, findFolder, walkTree, type TreeVisitor } from './browse/walk
 export { databaseProfile, filesProfile, pagesProfile, type ChunkProfile } from './chunker/profile.ts';
 export type { CompressionLevel } from './compress/zstd.ts';
 export { sha256Hex } from './crypto/hash.ts';
-export {
-  CoffreError,
-  errorCodes,
-  isCoffreError,
-  messageOf,
-  type ErrorCode,
-  type ErrorDetail,
-} from './errors.ts';
+export { CoffreError, errorCodes, isCoffreError, messageOf, type ErrorCode, type ErrorDetail } from './errors.ts';
 export { byteStringOf, bytesOf, toByteString, toText, type ByteString } from './format/bytestring.ts';
 export { modeText } from './format/mode.ts';
 export { encodeSnapshot, type Snapshot, type SnapshotSummary } from './format/snapshot.ts';
@@ -91,7 +98,7 @@ export {
 export type { CheckFinding, CheckResult, FindingKind } from './maintain/check-findings.ts';
 export { parseReadDataSubset, type ReadDataSubset } from './maintain/read-data-subset.ts';
 export type { CheckEvent, CheckOptions, CheckPhase } from './maintain/check.ts';
-export { addKey, changePassword, listKeys, removeKey, type KeyInfo, type NewKey } from './maintain/keys.ts';
+export type { KeyInfo, NewKey } from './maintain/keys.ts';
 export {
   describePolicy,
   isEmptyPolicy,
@@ -104,15 +111,23 @@ export {
 export type { RecoverEvent, RecoverResult } from './maintain/recover.ts';
 export type { RewriteEvent, RewriteOptions } from './maintain/rewrite.ts';
 export { retag, tagSnapshots, type TagChange, type TagEvent } from './maintain/tag.ts';
-export { backup, check, diffTrees, findFiles, findObjects, recover, restore, rewriteSnapshots } from './operations.ts';
 export {
+  addKey,
+  backup,
+  changePassword,
+  check,
+  diffTrees,
+  findFiles,
+  findObjects,
   initRepository,
+  listKeys,
   openRepository,
-  type InitOptions,
-  type OpenOptions,
-  type Repository,
-  type StoredSnapshot,
-} from './repository.ts';
+  recover,
+  removeKey,
+  restore,
+  rewriteSnapshots,
+} from './operations.ts';
+export type { InitOptions, OpenOptions, Repository, StoredSnapshot } from './repository.ts';
 export type { Overwrite, RestoreOptions, XattrRules } from './restore/options.ts';
 export { zeroRestoreCounters, type RestoreCounters, type RestoreEvent } from './restore/report.ts';
 export type { RestoreResult } from './restore/restore.ts';

@@ -72,7 +72,7 @@ export class FileFetch {
   /** @returns the files that are whole now. */
   async run(crew: RestoreCrew): Promise<FileToWrite[]> {
     const running = new Set<Promise<void>>();
-    let failure: unknown;
+    let failure: Error | undefined;
     const launch = async (sizeBytes: number, work: () => Promise<void>): Promise<void> => {
       await crew.enter(sizeBytes);
       if (failure !== undefined) {
@@ -81,7 +81,7 @@ export class FileFetch {
       }
       const task = work()
         .catch((error: unknown) => {
-          failure ??= error;
+          failure ??= error instanceof Error ? error : new Error(String(error));
         })
         .finally(() => {
           crew.leave(sizeBytes);

@@ -102,31 +102,25 @@ function restoreOther(
 
 function isSameEntry(target: Target, path: ByteString, node: OtherEntry['node'], found: FileStat): boolean {
   if (found.type !== node.type) return false;
-  switch (node.type) {
-    case 'symlink':
-      return target.handles.readLink(target.folders.open(parentOf(path)), nameOf(path)) === (node.linkTarget ?? '');
-    case 'fifo':
-      return true;
-    case 'dev':
-    case 'chardev':
-      return found.rdev === (node.device ?? 0);
-    default:
-      return false;
+  if (node.type === 'symlink') {
+    return target.handles.readLink(target.folders.open(parentOf(path)), nameOf(path)) === (node.linkTarget ?? '');
   }
+  return node.type === 'fifo' || (isDevice(node) && found.rdev === (node.device ?? 0));
 }
 
 function makeOther({ handles, folders }: Target, path: ByteString, node: OtherEntry['node']): void {
   const folder: FolderHandle = folders.open(parentOf(path));
-  switch (node.type) {
-    case 'symlink':
-      return handles.makeSymlink(folder, nameOf(path), node.linkTarget ?? ('' as ByteString));
-    case 'fifo':
-    case 'dev':
-    case 'chardev':
-      return handles.makeNode(folder, nameOf(path), (unixMode(0, node.type) & ~0o7777) | 0o600, node.device ?? 0);
-    default:
-      throw new CoffreError('REPO_TREE_DAMAGED', `an entry of type ${node.type} cannot be restored`);
+  if (node.type === 'symlink') {
+    handles.makeSymlink(folder, nameOf(path), node.linkTarget ?? ('' as ByteString));
+  } else if (node.type === 'fifo' || isDevice(node)) {
+    handles.makeNode(folder, nameOf(path), (unixMode(0, node.type) & ~0o7777) | 0o600, node.device ?? 0);
+  } else {
+    throw new CoffreError('REPO_TREE_DAMAGED', `an entry of type ${node.type} cannot be restored`);
   }
+}
+
+function isDevice({ type }: OtherEntry['node']): boolean {
+  return type === 'dev' || type === 'chardev';
 }
 
 function applyToEntry(

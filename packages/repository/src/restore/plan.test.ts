@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseId, type BlobId, type PackId } from '../ids.ts';
 import type { BlobLocation } from '../index/indexed-repository.ts';
 import { partBytesMax, plainLength, planRestore, type WantedFile } from './plan.ts';

@@ -25,7 +25,7 @@ import { CoffreError, isCoffreError } from '../errors.ts';
 import { toByteString, type ByteString } from '../format/bytestring.ts';
 import { createHandles } from '../host/handles.ts';
 import { systemError } from '../host/native.ts';
-import type { BlobId } from '../ids.ts';
+import { parseId, type BlobId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { compilePatterns } from '../select/patterns.ts';
 import { withFaults } from '../testing/faults.ts';
@@ -194,7 +194,11 @@ test('delete removes what the snapshot does not hold, and nothing that was not s
     return target;
   };
   const whole = await run(saved, lay(), { delete: true });
-  assert.deepEqual(readdirSync(whole.target, { recursive: true }).sort(), ['folder', 'folder/inner', 'keep']);
+  assert.deepEqual(readdirSync(whole.target, { recursive: true, encoding: 'utf8' }).toSorted(), [
+    'folder',
+    'folder/inner',
+    'keep',
+  ]);
   assert.equal(whole.counters.filesDeleted, 5);
   const selection = including(compilePatterns(['/folder']));
   const part = await run(saved, lay(), { delete: true, selection });
@@ -354,9 +358,7 @@ test('a damaged blob costs its file and no other; a second copy saves it', async
   });
   await writer.flush();
   const indexed = await repository.loadIndex();
-  const [damaged] = [...indexed.blobs()].filter(
-    ({ type, id }) => type === 'data' && indexed.blobSize('data', id) === 14,
-  );
+  const damaged = [...indexed.blobs()].find(({ type, id }) => type === 'data' && indexed.blobSize('data', id) === 14);
   assert.ok(damaged !== undefined);
   const file = { kind: 'data', name: damaged.location.packId } as const;
   const bytes = await backend.load(file);
@@ -400,7 +402,7 @@ test('a pack that is gone costs the files in it, and the restore says so', async
 });
 
 test('a blob that no index knows costs its file', async () => {
-  const saved = await sample({ file: { type: 'file', content: ['00'.repeat(32) as BlobId] }, other: 'other' });
+  const saved = await sample({ file: { type: 'file', content: [parseId('00'.repeat(32))] }, other: 'other' });
   const target = newTarget();
   await assert.rejects(run(saved, target), fails('RESTORE_INCOMPLETE'));
   assert.deepEqual(readdirSync(target), ['other']);
