@@ -61,7 +61,7 @@ export { byteStringOf, bytesOf, toByteString, toText, type ByteString } from './
 export { modeText } from './format/mode.ts';
 export { encodeSnapshot, type Snapshot, type SnapshotSummary } from './format/snapshot.ts';
 export { formatLocal, formatTimestamp, parseTimestamp, timestampNs, timestampOfNs } from './format/time.ts';
-export { type NodeType, type Timestamp, type TreeNode } from './format/tree.ts';
+export type { NodeType, Timestamp, TreeNode } from './format/tree.ts';
 export type { Host, Warning } from './host/context.ts';
 export { createFiles, type Files } from './host/files.ts';
 export type { Clock, Identity, Random } from './host/host.ts';

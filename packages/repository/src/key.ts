@@ -17,6 +17,8 @@ export type KeySearch = {
   readonly host: Host;
   readonly password: string;
   readonly keyHint?: string;
+  /** The first derivation is about to begin; it takes its time on another thread. */
+  readonly deriving?: () => void;
 };
 
 /**
@@ -31,6 +33,7 @@ export async function findMasterKey(search: KeySearch): Promise<{ keyId: KeyId; 
     try {
       const file = await loadKeyFile(search.backend, keyId);
       tried += 1;
+      if (tried === 1) search.deriving?.();
       const masterKey = await openKeyFile(file, search.password);
       if (masterKey !== undefined) return { keyId, masterKey };
     } catch (error) {

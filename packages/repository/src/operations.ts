@@ -2,6 +2,32 @@
  * The big operations, each loaded when it is first called: whoever only opens a repository and lists its snapshots does
  * not wait for the archiver.
  */
+import { findMasterKey } from './key.ts';
+import type { OpenOptions, Repository } from './repository.ts';
+
+/** While the key is derived on another thread, what else an open repository needs is loaded on this one. */
+export async function openRepository(options: OpenOptions): Promise<Repository> {
+  const begun = Promise.withResolvers<void>();
+  const search = findMasterKey({ ...options, deriving: begun.resolve });
+  await Promise.race([begun.promise, search.catch(() => undefined)]);
+  return await (await import('./repository.ts')).openRepository(options, search);
+}
+
+export const initRepository: typeof import('./repository.ts').initRepository = async (...args) =>
+  (await import('./repository.ts')).initRepository(...args);
+
+export const addKey: typeof import('./maintain/keys.ts').addKey = async (...args) =>
+  (await import('./maintain/keys.ts')).addKey(...args);
+
+export const changePassword: typeof import('./maintain/keys.ts').changePassword = async (...args) =>
+  (await import('./maintain/keys.ts')).changePassword(...args);
+
+export const listKeys: typeof import('./maintain/keys.ts').listKeys = async (...args) =>
+  (await import('./maintain/keys.ts')).listKeys(...args);
+
+export const removeKey: typeof import('./maintain/keys.ts').removeKey = async (...args) =>
+  (await import('./maintain/keys.ts')).removeKey(...args);
+
 export const backup: typeof import('./archive/backup.ts').backup = async (...args) =>
   (await import('./archive/backup.ts')).backup(...args);
 

@@ -152,10 +152,11 @@ async function loadNamed(backend: Backend, kind: UnpackedKind, id: AnyId): Promi
   }
 }
 
-export async function openRepository(options: OpenOptions): Promise<Repository> {
+/** @param search when the caller began to look for the key before this file was loaded */
+export async function openRepository(options: OpenOptions, search?: ReturnType<typeof findMasterKey>): Promise<Repository> {
   const { backend, host } = options;
   const sealedConfig = await loadConfigFile(backend);
-  const { keyId, masterKey } = await findMasterKey(options);
+  const { keyId, masterKey } = await (search ?? findMasterKey(options));
   let plain: Buffer;
   try {
     plain = createSealer(masterKey).open(sealedConfig);
