@@ -40,7 +40,9 @@ const repositoryLayers: readonly Layer[] = [
   { name: 'repository.ts', uses: [...below, ...stores, 'key.ts'] },
   ...verbs.map((name) => ({ name, uses: [...below, ...stores, ...opened, ...verbs] })),
   { name: 'testing', uses: [...below, ...stores, ...opened, ...verbs] },
-  { name: 'index.ts', uses: [...below, ...stores, ...opened, ...verbs] },
+  // The big operations, loaded when they are called.
+  { name: 'operations.ts', uses: [...below, ...stores, ...opened, ...verbs] },
+  { name: 'index.ts', uses: [...below, ...stores, ...opened, ...verbs, 'operations.ts'] },
 ];
 
 const coffreLayers: readonly Layer[] = [
