@@ -9,9 +9,8 @@ const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 export function readSources(): SourceFile[] {
   const paths = globSync('{packages,scripts,bench,test}/**/*.ts', {
     cwd: projectFolder,
-    // AssemblyScript looks like TypeScript and follows other rules.
     // The rules' own test holds broken lines on purpose.
-    exclude: (path) => /(^|\/)(node_modules|dist|wasm|tidy\.test\.ts)$/.test(path),
+    exclude: (path) => /(^|\/)(node_modules|dist|tidy\.test\.ts)$/.test(path),
   });
   return paths.toSorted().map((path) => ({ path, text: readFileSync(join(projectFolder, path), 'utf8') }));
 }
