@@ -42,6 +42,8 @@ const repositoryLayers: readonly Layer[] = [
   { name: 'testing', uses: [...below, ...stores, ...opened, ...verbs] },
   // The big operations, loaded when they are called.
   { name: 'operations.ts', uses: [...below, ...stores, ...opened, ...verbs] },
+  // The small door, for who only opens and lists.
+  { name: 'opening.ts', uses: [...below, ...stores, ...opened, 'operations.ts', 'browse', 'maintain'] },
   { name: 'index.ts', uses: [...below, ...stores, ...opened, ...verbs, 'operations.ts'] },
 ];
 
