@@ -67,6 +67,7 @@ export type ErrorDetail = {
   readonly cause?: unknown;
 };
 
+/** Test `code`, not the class: see `isCoffreError`. */
 export class CoffreError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -97,6 +98,7 @@ export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
+/** The sentence of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

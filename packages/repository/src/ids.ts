@@ -15,6 +15,7 @@ export type AnyId = BlobId | PackId | IndexId | SnapshotId | LockId | KeyId;
 
 const hex64 = /^[0-9a-f]{64}$/;
 
+/** Whether these are 64 lower-case hexadecimal digits. */
 export function isId(text: string): boolean {
   return hex64.test(text);
 }
@@ -27,11 +28,13 @@ export function parseId<T extends AnyId>(text: string): T {
   return text as T;
 }
 
+/** Of exactly 32 bytes, which are not kept. @throws {CoffreError} ID_MALFORMED */
 export function idFromBytes<T extends AnyId>(bytes: Uint8Array): T {
   if (bytes.byteLength !== 32) throw new CoffreError('ID_MALFORMED', `an id has 32 bytes, not ${bytes.byteLength}`);
   return Buffer.from(bytes.buffer, bytes.byteOffset, 32).toString('hex') as T;
 }
 
+/** 32 bytes of your own. */
 export function idToBytes(id: AnyId): Buffer {
   return Buffer.from(id, 'hex');
 }

@@ -19,6 +19,7 @@ export type BackupCounters = {
   current: Set<ByteString>;
 };
 
+/** Hand them to `backup` as `counters` and look at them while it runs. */
 export function zeroCounters(): BackupCounters {
   return {
     filesNew: 0,

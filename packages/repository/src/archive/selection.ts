@@ -12,6 +12,7 @@ export type Selection = {
   byStat(path: ByteString, stat: FileStat): boolean;
 };
 
+/** Leaves nothing out. */
 export const everything: Selection = { byName: () => true, byStat: () => true };
 
 /** A folder that holds this file is left out but for the file itself; with a header, the file must begin with it. */
@@ -32,6 +33,7 @@ export type SelectionRules = {
   readonly oneFileSystemOf?: readonly ByteString[];
 };
 
+/** `files` is asked for marker files and devices; the answers about one folder are kept until the next is asked about. */
 export function createSelection(files: Files, rules: SelectionRules): Selection {
   const markers = (rules.markers ?? []).map((marker) => markedFolders(files, marker));
   const devices = rules.oneFileSystemOf === undefined ? undefined : allowedDevices(files, rules.oneFileSystemOf);

@@ -25,11 +25,13 @@ export function cleanPath(path: ByteString): ByteString {
   return cleanText(path) as ByteString;
 }
 
+/** Without a clean-up; the folder `.` or nothing gives the name alone. */
 export function joinPath(folder: ByteString, name: ByteString): ByteString {
   if (folder === dot || folder === '') return name;
   return (folder.endsWith('/') ? folder + name : `${folder}/${name}`) as ByteString;
 }
 
+/** Clean and beginning with `/`; a relative path is seen from `workingFolder`, which is absolute. */
 export function absolutePath(path: ByteString, workingFolder: ByteString): ByteString {
   return cleanPath(path.startsWith('/') ? path : (`${workingFolder}/${path}` as ByteString));
 }

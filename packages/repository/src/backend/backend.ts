@@ -5,6 +5,7 @@ import type { Id } from '../ids.ts';
 
 /** The kinds of file in a repository. `config` is the one file without an id. */
 export type FileKind = 'data' | 'index' | 'snapshots' | 'locks' | 'keys';
+/** All kinds; `config` is none of them. */
 export const fileKinds: readonly FileKind[] = ['data', 'index', 'snapshots', 'locks', 'keys'];
 
 /** Where a file is. `name` is 64 lower-case hex digits; `config` has none. */

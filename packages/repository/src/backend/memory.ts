@@ -16,6 +16,7 @@ export type MemoryBackend = Backend & {
   readonly files: Map<string, Buffer>;
 };
 
+/** A repository that ends with the process: for tests, and as the reference of what a `Backend` does. */
 export function createMemoryBackend(options: MemoryBackendOptions = {}): MemoryBackend {
   const { replacesAtomically = true, connectionsMax = 8 } = options;
   const files = new Map(options.files);

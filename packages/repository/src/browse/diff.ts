@@ -35,6 +35,7 @@ export type DiffStatistics = {
 
 type Side = { readonly counts: DiffCounts; readonly blobs: Set<string> };
 
+/** Reports entries in order of path. Folders with equal trees are not entered. @throws {CoffreError} REPO_TREE_DAMAGED, REPO_BLOB_MISSING */
 export async function diffTrees(
   indexed: IndexedRepository,
   [before, after]: readonly [BlobId, BlobId],

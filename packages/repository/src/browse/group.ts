@@ -4,6 +4,7 @@ import type { StoredSnapshot } from '../repository.ts';
 
 export type GroupBy = { readonly host: boolean; readonly paths: boolean; readonly tags: boolean };
 
+/** One group per host and set of paths, as restic has it. */
 export const groupByDefault: GroupBy = { host: true, paths: true, tags: false };
 
 /** What all snapshots of a group share; null where the grouping does not look (or nothing is there), as in restic's JSON. */

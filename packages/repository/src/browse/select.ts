@@ -23,10 +23,12 @@ export function parseTagList(text: string): TagList {
   return text.split(',').map((tag) => tag.trim());
 }
 
+/** Nothing was asked for, so every snapshot matches. */
 export function isEmptyFilter(filter: SnapshotFilter): boolean {
   return (filter.hosts ?? []).length + (filter.tags ?? []).length + (filter.paths ?? []).length === 0;
 }
 
+/** Whether the host is one of those, all tags of one list are there, and all paths were backed up. */
 export function matchesFilter(snapshot: Snapshot, filter: SnapshotFilter): boolean {
   const { hosts = [], tags = [], paths = [] } = filter;
   if (hosts.length > 0 && !hosts.includes(snapshot.hostname ?? '')) return false;

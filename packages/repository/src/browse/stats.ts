@@ -9,6 +9,7 @@ import type { IndexedRepository } from '../index/indexed-repository.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { childPath, rootPath, subtreeOf, walkTree } from './walk.ts';
 
+/** What is counted: files as restored, files of different contents, their blobs, or the stored bytes. */
 export const statsModes = ['restore-size', 'files-by-contents', 'blobs-per-file', 'raw-data'] as const;
 export type StatsMode = (typeof statsModes)[number];
 
@@ -27,6 +28,8 @@ export type Statistics = {
 
 export type StatsProgress = (done: { snapshots: number; snapshotsTotal: number }) => void;
 
+/** All snapshots given together, counted in one of the `statsModes`.
+ *  @throws {CoffreError} REPO_TREE_DAMAGED, REPO_BLOB_MISSING, REPO_BLOB_DAMAGED */
 export async function measure(
   indexed: IndexedRepository,
   snapshots: readonly StoredSnapshot[],

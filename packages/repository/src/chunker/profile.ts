@@ -17,6 +17,7 @@ export type ChunkProfile = RabinProfile | FixedProfile;
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** Any file: restic's own cuts, 1 MiB on average beyond the smallest size. */
 export const filesProfile: RabinProfile = {
   kind: 'rabin',
   minBytes: 512 * KiB,

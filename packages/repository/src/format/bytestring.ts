@@ -14,10 +14,12 @@ export function toText(name: ByteString): string {
   return ascii.test(name) ? name : Buffer.from(name, 'latin1').toString('utf8');
 }
 
+/** The bytes for a system call, in a buffer of your own. */
 export function bytesOf(name: ByteString): Buffer {
   return Buffer.from(name, 'latin1');
 }
 
+/** The bytes as they are, taken for a name; the buffer is not kept. */
 export function byteStringOf(bytes: Uint8Array): ByteString {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as ByteString;
 }

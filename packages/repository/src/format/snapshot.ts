@@ -138,6 +138,7 @@ function orderedSummary(summary: SnapshotSummary | undefined): Record<string, un
   return { ...(Object.fromEntries(ordered) as Record<string, unknown>), ...summary };
 }
 
+/** The JSON bytes, before compression and sealing; members that are empty are left out. */
 export function encodeSnapshot(snapshot: Snapshot): Buffer {
   const {
     time,

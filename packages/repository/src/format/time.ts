@@ -199,6 +199,7 @@ export function offsetMinutesOf(text: string): number {
   return parseTimestamp(text).offsetMinutes ?? 0;
 }
 
+/** Nanoseconds since 1970 in UTC. */
 export function timestampNs(t: Timestamp): bigint {
   return BigInt(t.sec) * 1_000_000_000n + BigInt(t.nsec);
 }

@@ -6,6 +6,7 @@ import { createAccounts } from './accounts.ts';
 import type { Clock, Identity, Random } from './host.ts';
 import { openNative } from './native.ts';
 
+/** The calendar with millisecond resolution; durations by the monotonic clock. */
 export function systemClock(): Clock {
   return {
     nowNs: () => BigInt(Date.now()) * 1_000_000n,
@@ -14,6 +15,7 @@ export function systemClock(): Clock {
   };
 }
 
+/** Cryptographic randomness of the system. */
 export function systemRandom(): Random {
   return { bytes: (size) => randomBytes(size) };
 }

@@ -24,6 +24,7 @@ export type UnlockResult = {
   readonly unreadable: readonly LockId[];
 };
 
+/** Removes locks that nobody holds any more by restic's rule, or all of them. */
 export function unlock(store: LockStore, options: UnlockOptions = {}): Promise<UnlockResult> {
   return options.removeAll === true ? removeAllLocks(store) : removeStaleLocks(store, options);
 }

@@ -42,6 +42,7 @@ export const withinRules = [
   ['withinYearly', 'yearly'],
 ] as const;
 
+/** Without a single rule that could keep something: counts of 0 and spans of nothing keep nothing. */
 export function isEmptyPolicy(policy: RetentionPolicy): boolean {
   const spans = [policy.within, ...withinRules.map(([rule]) => policy[rule])];
   return (

@@ -39,6 +39,7 @@ export function addDropped(sum: Dropped, more: Dropped): void {
   sum.devices += more.devices;
 }
 
+/** Hand them to `restore` as `counters` and look at them while it runs. */
 export function zeroRestoreCounters(): RestoreCounters {
   return {
     filesTotal: 0,

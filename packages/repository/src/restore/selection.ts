@@ -12,6 +12,7 @@ const entryOnly: Choice = { selected: true, descend: false };
 const belowOnly: Choice = { selected: false, descend: true };
 const neither: Choice = { selected: false, descend: false };
 
+/** Leaves nothing out. */
 export const everythingSelected: RestoreSelection = () => both;
 
 /** What an exclude pattern matches is left out, with everything below. */

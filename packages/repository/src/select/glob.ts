@@ -24,6 +24,7 @@ export function parseComponent(source: string): ComponentPattern | undefined {
   return chunks === undefined ? undefined : simplest(chunks);
 }
 
+/** Whether the whole of one name matches; names and patterns are bytes. */
 export function matchesComponent(pattern: ComponentPattern, name: string): boolean {
   switch (pattern.kind) {
     case 'literal':
