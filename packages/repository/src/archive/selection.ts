@@ -85,10 +85,7 @@ function holdsMarker(files: Files, path: ByteString, header: string | undefined)
 }
 
 /** A mount point itself is kept as an empty folder, so that it is there again after a restore. */
-function allowedDevices(
-  files: Files,
-  targets: readonly ByteString[],
-): (path: ByteString, stat: FileStat) => boolean {
+function allowedDevices(files: Files, targets: readonly ByteString[]): (path: ByteString, stat: FileStat) => boolean {
   const deviceOf = new Map<ByteString, FileStat['deviceId']>();
   for (const target of targets) {
     try {

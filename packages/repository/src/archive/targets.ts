@@ -57,7 +57,11 @@ export function planTargets(
   for (const given of paths) {
     const path = cleanPath(given);
     const expanded =
-      componentsOf(path).length > 0 ? [path] : entriesOf(path).toSorted().map((name) => joinPath(path, name));
+      componentsOf(path).length > 0
+        ? [path]
+        : entriesOf(path)
+            .toSorted()
+            .map((name) => joinPath(path, name));
     for (const target of expanded) {
       if (seen.has(target)) continue;
       seen.add(target);
