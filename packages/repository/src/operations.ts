@@ -8,7 +8,11 @@ import type { OpenOptions, Repository } from './repository.ts';
 /** While the key is derived on another thread, what else an open repository needs is loaded on this one. */
 export async function openRepository(options: OpenOptions): Promise<Repository> {
   const begun = Promise.withResolvers<void>();
-  const search = findMasterKey({ ...options, deriving: begun.resolve });
+  const deriving = (): void => {
+    begun.resolve();
+    options.deriving?.();
+  };
+  const search = findMasterKey({ ...options, deriving });
   await Promise.race([begun.promise, search.catch(() => undefined)]);
   return await (await import('./repository.ts')).openRepository(options, search);
 }
@@ -36,6 +40,9 @@ export const check: typeof import('./maintain/check.ts').check = async (...args)
 
 export const diffTrees: typeof import('./browse/diff.ts').diffTrees = async (...args) =>
   (await import('./browse/diff.ts')).diffTrees(...args);
+
+export const dump: typeof import('./restore/dump.ts').dump = async (...args) =>
+  (await import('./restore/dump.ts')).dump(...args);
 
 export const findFiles: typeof import('./browse/find.ts').findFiles = async (...args) =>
   (await import('./browse/find.ts')).findFiles(...args);

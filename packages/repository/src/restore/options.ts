@@ -69,17 +69,9 @@ export function checkOptions(options: RestoreOptions): void {
       hint: 'Name a folder with --target.',
     });
   }
-  if (options.delete === true && options.selection === undefined && isFileSystemRoot(options.target)) {
-    throw new CoffreError(
-      'RESTORE_TARGET_REFUSED',
-      'deleting below / would remove everything the snapshot does not hold',
-      {
-        hint: 'Add --include or --exclude patterns to --delete, or choose another target.',
-      },
-    );
-  }
 }
 
-function isFileSystemRoot(target: ByteString): boolean {
-  return target.startsWith('/') && target.split('/').every((name) => name === '' || name === '.' || name === '..');
+/** Everything that is in the target and not in the snapshot goes, wherever it is. */
+export function deletesEverythingElse(options: Pick<RestoreOptions, 'delete' | 'selection'>): boolean {
+  return options.delete === true && options.selection === undefined;
 }

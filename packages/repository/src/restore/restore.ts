@@ -10,7 +10,7 @@ import { FileWriter } from './file-writer.ts';
 import { finishRestore } from './finish.ts';
 import { RestoreJob, type JobParts } from './job.ts';
 import { createMetadataWriter, type MetadataRules } from './metadata.ts';
-import { budgetDefault, checkOptions, type RestoreOptions } from './options.ts';
+import { budgetDefault, checkOptions, deletesEverythingElse, type RestoreOptions } from './options.ts';
 import { zeroRestoreCounters, type RestoreCounters } from './report.ts';
 import { TargetFolders } from './target-folders.ts';
 import { findSubPath, RestoreWalk } from './walk.ts';
@@ -67,7 +67,9 @@ function openTarget(handles: Handles, options: RestoreOptions): FolderHandle | u
   try {
     if (options.dryRun !== true) mkdirSync(path, { recursive: true, mode: 0o700 });
     else if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-    return handles.openRoot(options.target);
+    const root = handles.openRoot(options.target);
+    if (deletesEverythingElse(options)) refuseSystemRoot(handles, root);
+    return root;
   } catch (error) {
     if (error instanceof CoffreError) throw error;
     throw new CoffreError(
@@ -79,6 +81,22 @@ function openTarget(handles: Handles, options: RestoreOptions): FolderHandle | u
       },
     );
   }
+}
+
+/** By what was opened, not by its name: `/usr/..`, a link to `/` and a relative way up all lead there. */
+function refuseSystemRoot(handles: Handles, root: FolderHandle): void {
+  const top = handles.openRoot('/' as ByteString);
+  const [opened, system] = [handles.statOf(root), handles.statOf(top)];
+  handles.close(top);
+  if (opened.inode !== system.inode || opened.deviceId !== system.deviceId) return;
+  handles.close(root);
+  throw new CoffreError(
+    'RESTORE_TARGET_REFUSED',
+    'deleting below / would remove everything the snapshot does not hold',
+    {
+      hint: 'Add --include or --exclude patterns to --delete, or choose another target.',
+    },
+  );
 }
 
 function openParts(
