@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   CoffreError,
   excluding,
@@ -104,8 +105,9 @@ function readRequest(cli: Cli, names: readonly string[], options: RestoreVerbOpt
   };
 }
 
+/** By its words, before anything is opened; what it leads to is looked at once it is open. */
 function isRoot(target: string): boolean {
-  return target.startsWith('/') && target.split('/').every((part) => part === '' || part === '.' || part === '..');
+  return resolve(target) === '/';
 }
 
 function incomplete(errors: number, cause: CoffreError): CoffreError {
