@@ -61,6 +61,7 @@ test('codecs, crypto and the chunker touch nothing but bytes', () => {
 test('the program knows the library by its door only', () => {
   const program = 'packages/coffre/src/cli/backup.ts';
   assert.deepEqual(broken(program, "import { backup } from '@coffre/repository';"), []);
+  assert.deepEqual(broken(program, "import { openRepository } from '@coffre/repository/opening';"), []);
   assert.deepEqual(broken(program, "import { backup } from '@coffre/repository/src/archive/backup.ts';"), ['door']);
   assert.deepEqual(broken(program, "import { backup } from '../../../repository/src/index.ts';"), ['direction']);
   assert.deepEqual(broken(program, "import { memory } from '@coffre/repository/testing';"), ['door']);

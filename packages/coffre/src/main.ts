@@ -1,5 +1,5 @@
 /** Wires the program to the process: streams, signals, exit code. The only `process.exit` of the program. */
-import { CoffreError } from '@coffre/repository';
+import { CoffreError } from '@coffre/repository/opening';
 import { runCli } from './cli/run.ts';
 
 // Our launcher sets these for this process alone; programs that we start get the environment as it was.

@@ -84,7 +84,7 @@ export type { DiffCounts, DiffEvent, DiffOptions, DiffStatistics } from './brows
 export { measure, statsModes, type Statistics, type StatsMode, type StatsProgress } from './browse/stats.ts';
 
 // Restore.
-export { restore } from './operations.ts';
+export { dump, restore } from './operations.ts';
 export type { RestoreResult } from './restore/restore.ts';
 export { outputTo, type ArchiveKind, type DumpOptions, type DumpResult } from './restore/dump.ts';
 export type { Overwrite, RestoreBudget, RestoreOptions, XattrRules } from './restore/options.ts';

@@ -114,7 +114,8 @@ async function knownSnapshots(program: CommandUnknownOpts, words: readonly strin
     const globals = readGlobalOptions({ ...program.opts(), quiet: undefined, verbose: 0 }, cli.environment);
     if (givenPassword(globals.password) === undefined) return [];
     const { password, keyHint } = globals;
-    await using repository = await openAccess(cli, { location: repositoryLocation(globals), password, keyHint }, cli.printer());
+    const opened = await openAccess(cli, { location: repositoryLocation(globals), password, keyHint }, cli.printer());
+    await using repository = opened.repository;
     const recent = newestFirst(await repository.listSnapshots()).slice(0, 50);
     const described = recent.map(({ id, snapshot }) => ({
       value: shortId(id),

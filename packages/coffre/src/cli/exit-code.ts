@@ -1,4 +1,4 @@
-import { isCoffreError } from '@coffre/repository';
+import { isCoffreError } from '@coffre/repository/opening';
 import type { ErrorCode } from '@coffre/repository';
 
 /** Verbs that restic has use its codes and no others, so that scripts transfer. */

@@ -55,7 +55,8 @@ async function polynomialOf(
   }
   const source = readSecondaryRepository(options, cli.environment);
   if (source === undefined) throw usage('Please specify a source repository location (--from-repo or --from-repository-file)');
-  await using repository = await openAccess(cli, source, printer);
+  const { repository: other } = await openAccess(cli, source, printer);
+  await using repository = other;
   return repository.config.chunkerPolynomial;
 }
 

@@ -1,4 +1,4 @@
-import { CoffreError } from '@coffre/repository';
+import { CoffreError } from '@coffre/repository/opening';
 import type { Command } from '@commander-js/extra-typings';
 
 const hints: Readonly<Record<string, string>> = {

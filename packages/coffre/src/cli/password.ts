@@ -1,6 +1,6 @@
 /** Where the password comes from, by restic's rules: command or file, then the environment, then a person, then stdin. */
 import { spawnSync } from 'node:child_process';
-import { CoffreError } from '@coffre/repository';
+import { CoffreError } from '@coffre/repository/opening';
 import { splitWords } from './shell-words.ts';
 import { decodeText, readTextFile, trimSpace } from './text-file.ts';
 import { usage } from './values.ts';

@@ -1,15 +1,15 @@
-import { CoffreError } from '@coffre/repository';
+import { CoffreError } from '@coffre/repository/opening';
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import { addGlobalOptions } from './global-options.ts';
 import { verbs } from './verbs.ts';
-import type { DefineVerb } from './verbs.ts';
+import type { DefineVerb, Verb } from './verbs.ts';
 
 export type ProgramOutput = { readonly print: (text: string) => void };
 
 /** All verbs by name; options and actions of one are added when it is chosen, or at once with `loadAll`. */
-export function createProgram(cli: Cli, output: ProgramOutput): CommandUnknownOpts {
+export function createProgram(cli: Cli, output: ProgramOutput, beginOpening: (verb: Verb) => Promise<void>): CommandUnknownOpts {
   const program: CommandUnknownOpts = new Command('coffre');
   program
     .description('Backs up into restic-format repositories, and proves that the backups restore.')
@@ -30,7 +30,9 @@ export function createProgram(cli: Cli, output: ProgramOutput): CommandUnknownOp
   }
   program.hook('preSubcommand', async (_, chosen) => {
     const verb = verbs.find(({ name }) => name === chosen.name());
-    if (verb !== undefined) define(await verb.load(), chosen, cli);
+    if (verb === undefined) return;
+    await beginOpening(verb);
+    define(await verb.load(), chosen, cli);
   });
   return program;
 }

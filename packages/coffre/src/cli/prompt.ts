@@ -1,5 +1,5 @@
 /** Asking a person, or the first line of a pipe, for a password. */
-import { CoffreError } from '@coffre/repository';
+import { CoffreError } from '@coffre/repository/opening';
 
 export type InputStream = AsyncIterable<Uint8Array> & {
   readonly isTTY?: boolean;

@@ -1,5 +1,14 @@
 /** From an address and a password to an open repository, with restic's sentences where programs look for them. */
-import { CoffreError, describeLocation, isCoffreError, messageOf, openBackend, openRepository, parseLocation, withDryRun, withRetry } from '@coffre/repository';
+import {
+  CoffreError,
+  describeLocation,
+  isCoffreError,
+  messageOf,
+  openBackend,
+  openRepository,
+  parseLocation,
+  withRetry,
+} from '@coffre/repository/opening';
 import type { Backend, Host, Repository } from '@coffre/repository';
 import type { Cli } from './cli.ts';
 import type { Printer } from './output/printer.ts';
@@ -16,6 +25,14 @@ export type Access = {
   readonly keyHint: string | undefined;
   /** What is written is forgotten. */
   readonly dryRun?: boolean;
+  /** Called when the key is being derived: half a second for other work. */
+  readonly deriving?: () => void;
+};
+
+export type Opened = {
+  readonly repository: Repository;
+  /** Of the derivation that fitted. */
+  readonly keyMs: number;
 };
 
 const passwordTriesMax = 3;
@@ -36,35 +53,39 @@ export function openStorage(location: string, host: Host, printer: Printer): Bac
 }
 
 /** Opens with the password given, or asks a person (three times), or takes the first line of stdin. */
-export async function openAccess(cli: Cli, access: Access, printer: Printer): Promise<Repository> {
+export async function openAccess(cli: Cli, access: Access, printer: Printer): Promise<Opened> {
   const given = givenPassword(access.password);
   const host = createHost(printer);
   const storage = openStorage(access.location, host, printer);
-  const backend = access.dryRun === true ? withDryRun(storage) : storage;
+  const backend = access.dryRun === true ? (await import('@coffre/repository')).withDryRun(storage) : storage;
   try {
     await requireConfig(backend, access.location);
-    if (given !== undefined) return await openWith(backend, host, given, access.keyHint);
-    return await openAsking(cli, { backend, host, keyHint: access.keyHint }, printer);
+    const open = async (password: string): Promise<Opened> => {
+      let derivingMs = host.clock.monotonicMs();
+      const deriving = (): void => {
+        derivingMs = host.clock.monotonicMs();
+        access.deriving?.();
+      };
+      const { keyHint } = access;
+      const repository = await openRepository({ backend, host, password, deriving, ...(keyHint === undefined ? {} : { keyHint }) });
+      return { repository, keyMs: host.clock.monotonicMs() - derivingMs };
+    };
+    return given === undefined ? await openAsking(cli, open, printer) : await open(given);
   } catch (error) {
     await backend.close();
     throw error;
   }
 }
 
-async function openWith(backend: Backend, host: Host, password: string, keyHint: string | undefined): Promise<Repository> {
-  return await openRepository({ backend, host, password, ...(keyHint === undefined ? {} : { keyHint }) });
-}
-
 async function openAsking(
   cli: Cli,
-  parts: { backend: Backend; host: Host; keyHint: string | undefined },
+  open: (password: string) => Promise<Opened>,
   printer: Printer,
-): Promise<Repository> {
+): Promise<Opened> {
   const tries = cli.terminal.inputIsTerminal ? passwordTriesMax : 1;
   for (let attempt = 1; ; attempt++) {
     try {
-      const password = await askPassword(cli, 'enter password for repository: ');
-      return await openWith(parts.backend, parts.host, password, parts.keyHint);
+      return await open(await askPassword(cli, 'enter password for repository: '));
     } catch (error) {
       const canRepeat = isCoffreError(error, 'REPO_PASSWORD_WRONG') || isCoffreError(error, 'REPO_PASSWORD_MISSING');
       if (!canRepeat || attempt >= tries) throw error;

@@ -1,6 +1,8 @@
-import { CoffreError } from '@coffre/repository';
+import { CoffreError } from '@coffre/repository/opening';
 import { normalizeArguments } from './argv.ts';
 import type { Cli } from './cli.ts';
+import { beginOpening } from './early-opening.ts';
+import type { EarlyOpening } from './early-opening.ts';
 import { exitCodeOf } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readGlobalOptions } from './global-options.ts';
@@ -32,8 +34,18 @@ export async function runCli(argv: readonly string[], doors: Doors): Promise<Exi
   });
   const words = normalizeArguments(argv);
   try {
-    const cli = createCli(doors, terminal, () => program.opts());
-    const program = createProgram(cli, { print: (text) => terminal.print(text) });
+    let early: EarlyOpening | undefined;
+    const cli = createCli(doors, terminal, {
+      options: () => program.opts(),
+      takeOpening: () => {
+        const taken = early?.opened;
+        early = undefined;
+        return taken;
+      },
+    });
+    const program = createProgram(cli, { print: (text) => terminal.print(text) }, async (verb) => {
+      if (verb.opens === true && !words.some((word) => keepsClosed.has(word))) early = await beginOpening(cli);
+    });
     await program.parseAsync(words, { from: 'user' });
     terminal.flush();
     return 0;
@@ -47,7 +59,12 @@ export async function runCli(argv: readonly string[], doors: Doors): Promise<Exi
   }
 }
 
-function createCli(doors: Doors, terminal: Terminal, options: () => Record<string, unknown>): Cli {
+/** With these a verb opens nothing, or opens it in another way. */
+const keepsClosed: ReadonlySet<string> = new Set(['-h', '--help', '-n', '--dry-run', '--prune']);
+
+type CliParts = { readonly options: () => Record<string, unknown>; readonly takeOpening: Cli['takeOpening'] };
+
+function createCli(doors: Doors, terminal: Terminal, { options, takeOpening }: CliParts): Cli {
   let globals: GlobalOptions | undefined;
   const readGlobals = (): GlobalOptions => (globals ??= readGlobalOptions(options(), doors.environment));
   return {
@@ -57,6 +74,7 @@ function createCli(doors: Doors, terminal: Terminal, options: () => Record<strin
     stderr: doors.stderr,
     signal: doors.signal,
     globals: readGlobals,
+    takeOpening,
     printer: () => {
       const { json, verbosity } = readGlobals();
       const progressFps = doors.environment['RESTIC_PROGRESS_FPS'] ?? doors.environment['COFFRE_PROGRESS_FPS'];

@@ -70,9 +70,10 @@ export type SessionOptions = {
 export async function openSession(cli: Cli, wish: LockWish, options: SessionOptions = {}): Promise<Session> {
   const { printer = cli.printer(), besideLock = false, dryRun = false } = options;
   const globals = cli.globals();
-  const startedMs = performance.now();
   const { password, keyHint } = globals;
-  const repository = await openAccess(cli, { location: repositoryLocation(globals), password, keyHint, dryRun }, printer);
+  const early = dryRun ? undefined : cli.takeOpening();
+  const { repository, keyMs } = await (early ??
+    openAccess(cli, { location: repositoryLocation(globals), password, keyHint, dryRun }, printer));
   const openedMs = performance.now();
   sayOpened(repository, globals, printer);
   const lock = wish === 'read' && globals.noLock ? 'none' : wish;
@@ -83,16 +84,8 @@ export async function openSession(cli: Cli, wish: LockWish, options: SessionOpti
     signal: cli.signal,
     lock: lock === 'none' ? undefined : begin(cli, repository, lock, printer),
   });
-  const lockedText = (): string => formatFixed((performance.now() - openedMs) / 1000, 3);
-  const openedText = formatFixed((openedMs - startedMs) / 1000, 3);
   void session.locked.then(
-    () => {
-      printer.debug(`opened in ${openedText}s, most of it for the key; waited ${lockedText()}s for the lock`);
-      if (cli.environment['COFFRE_TIMINGS'] === undefined) return;
-      // For the benchmark, which shows apart what the repository itself demands.
-      const [keyMs, lockMs] = [openedMs - startedMs, performance.now() - openedMs].map(Math.round);
-      cli.stderr.write(`${JSON.stringify({ keyMs, lockMs })}\n`);
-    },
+    () => printer.debug(`key derived in ${secondsOf(keyMs)}, lock held after ${secondsOf(performance.now() - openedMs)}`),
     () => undefined,
   );
   if (besideLock) return session;
@@ -103,6 +96,10 @@ export async function openSession(cli: Cli, wish: LockWish, options: SessionOpti
     await session[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function secondsOf(durationMs: number): string {
+  return `${formatFixed(durationMs / 1000, 3)}s`;
 }
 
 function sayOpened({ config }: Repository, globals: GlobalOptions, printer: Printer): void {

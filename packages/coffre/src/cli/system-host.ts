@@ -1,4 +1,4 @@
-import { createFiles, systemClock, systemIdentity, systemRandom } from '@coffre/repository';
+import { createFiles, systemClock, systemIdentity, systemRandom } from '@coffre/repository/opening';
 import type { Files, Host, Identity, Warning } from '@coffre/repository';
 
 /** The real surroundings. Identity and files open system libraries, so they wait until somebody asks. */

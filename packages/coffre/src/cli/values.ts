@@ -1,5 +1,5 @@
 /** Option values as text become values here, or a usage error that names what was given. */
-import { CoffreError } from '@coffre/repository';
+import { CoffreError } from '@coffre/repository/opening';
 
 export function usage(message: string, hint?: string): CoffreError {
   return new CoffreError('USAGE', message, hint === undefined ? {} : { hint });

@@ -9,6 +9,8 @@ export type Verb = {
   readonly summary: string;
   /** Left out of help and completion. */
   readonly hidden?: boolean;
+  /** It opens the repository, whatever its options say. */
+  readonly opens?: boolean;
   readonly load: () => Promise<DefineVerb>;
 };
 
@@ -19,27 +21,28 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./start.ts')).defineStart,
   },
   { name: 'init', summary: 'Make a new repository', load: async () => (await import('./init.ts')).defineInit },
-  { name: 'backup', summary: 'Save files and folders as a new snapshot', load: async () => (await import('./backup.ts')).defineBackup },
-  { name: 'restore', summary: 'Bring the files of a snapshot back', load: async () => (await import('./restore.ts')).defineRestore },
-  { name: 'dump', summary: 'Print a saved file, or a folder as an archive', load: async () => (await import('./dump.ts')).defineDump },
-  { name: 'snapshots', summary: 'List all snapshots', load: async () => (await import('./snapshots.ts')).defineSnapshots },
-  { name: 'ls', summary: 'List the files of a snapshot', load: async () => (await import('./ls.ts')).defineLs },
-  { name: 'find', summary: 'Find files or objects in all snapshots', load: async () => (await import('./find.ts')).defineFind },
-  { name: 'diff', summary: 'Show what differs between two snapshots', load: async () => (await import('./diff.ts')).defineDiff },
-  { name: 'stats', summary: 'Count and measure what is stored', load: async () => (await import('./stats.ts')).defineStats },
-  { name: 'forget', summary: 'Remove snapshots by rule or by id', load: async () => (await import('./forget.ts')).defineForget },
-  { name: 'check', summary: 'Check the repository for damage', load: async () => (await import('./check.ts')).defineCheck },
-  { name: 'tag', summary: 'Change the tags of snapshots', load: async () => (await import('./tag.ts')).defineTag },
+  { name: 'backup', summary: 'Save files and folders as a new snapshot', opens: true, load: async () => (await import('./backup.ts')).defineBackup },
+  { name: 'restore', summary: 'Bring the files of a snapshot back', opens: true, load: async () => (await import('./restore.ts')).defineRestore },
+  { name: 'dump', summary: 'Print a saved file, or a folder as an archive', opens: true, load: async () => (await import('./dump.ts')).defineDump },
+  { name: 'snapshots', summary: 'List all snapshots', opens: true, load: async () => (await import('./snapshots.ts')).defineSnapshots },
+  { name: 'ls', summary: 'List the files of a snapshot', opens: true, load: async () => (await import('./ls.ts')).defineLs },
+  { name: 'find', summary: 'Find files or objects in all snapshots', opens: true, load: async () => (await import('./find.ts')).defineFind },
+  { name: 'diff', summary: 'Show what differs between two snapshots', opens: true, load: async () => (await import('./diff.ts')).defineDiff },
+  { name: 'stats', summary: 'Count and measure what is stored', opens: true, load: async () => (await import('./stats.ts')).defineStats },
+  { name: 'forget', summary: 'Remove snapshots by rule or by id', opens: true, load: async () => (await import('./forget.ts')).defineForget },
+  { name: 'check', summary: 'Check the repository for damage', opens: true, load: async () => (await import('./check.ts')).defineCheck },
+  { name: 'tag', summary: 'Change the tags of snapshots', opens: true, load: async () => (await import('./tag.ts')).defineTag },
   {
     name: 'rewrite',
     summary: 'Make snapshots anew without some files, or with another host or time',
+    opens: true,
     load: async () => (await import('./rewrite.ts')).defineRewrite,
   },
-  { name: 'recover', summary: 'Make a snapshot of everything no snapshot refers to', load: async () => (await import('./recover.ts')).defineRecover },
-  { name: 'key', summary: 'Manage the passwords of a repository', load: async () => (await import('./key.ts')).defineKey },
-  { name: 'unlock', summary: 'Remove locks that other processes left', load: async () => (await import('./unlock.ts')).defineUnlock },
-  { name: 'cat', summary: 'Print an object of the repository', load: async () => (await import('./cat.ts')).defineCat },
-  { name: 'list', summary: 'List the ids of objects in the repository', load: async () => (await import('./list.ts')).defineList },
+  { name: 'recover', summary: 'Make a snapshot of everything no snapshot refers to', opens: true, load: async () => (await import('./recover.ts')).defineRecover },
+  { name: 'key', summary: 'Manage the passwords of a repository', opens: true, load: async () => (await import('./key.ts')).defineKey },
+  { name: 'unlock', summary: 'Remove locks that other processes left', opens: true, load: async () => (await import('./unlock.ts')).defineUnlock },
+  { name: 'cat', summary: 'Print an object of the repository', opens: true, load: async () => (await import('./cat.ts')).defineCat },
+  { name: 'list', summary: 'List the ids of objects in the repository', opens: true, load: async () => (await import('./list.ts')).defineList },
   { name: 'cache', summary: 'List and clean local cache folders', load: async () => (await import('./cache.ts')).defineCache },
   { name: 'completion', summary: 'Print a script that completes commands in your shell', load: async () => (await import('./completion.ts')).defineCompletion },
   { name: 'complete', summary: 'Answer a completion script', hidden: true, load: async () => (await import('./completion.ts')).defineComplete },

@@ -1,4 +1,4 @@
-import { isCoffreError, messageOf } from '@coffre/repository';
+import { isCoffreError, messageOf } from '@coffre/repository/opening';
 import { exitCodeOf } from '../exit-code.ts';
 import { withoutControls } from './display.ts';
 import { jsonText } from './json.ts';

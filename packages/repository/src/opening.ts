@@ -1,0 +1,12 @@
+/**
+ * The small door: what it takes to open a repository and to say why not. It loads in a quarter of the time of the large
+ * one, so that a program can begin to derive the key, which takes a while on another thread, before it loads the rest.
+ * Everything here is in the large door too.
+ */
+export { openBackend } from './backend/open-backend.ts';
+export { describeLocation, parseLocation } from './backend/location.ts';
+export { withRetry } from './backend/retry.ts';
+export { CoffreError, isCoffreError, messageOf } from './errors.ts';
+export { createFiles } from './host/files.ts';
+export { systemClock, systemIdentity, systemRandom } from './host/system.ts';
+export { openRepository } from './operations.ts';
