@@ -43,6 +43,8 @@ export type OpenOptions = {
   readonly password: string;
   /** Key id (or its beginning) to try first. */
   readonly keyHint?: string;
+  /** The key is being derived from now on, on another thread and for a while: time for other work on this one. */
+  readonly deriving?: () => void;
 };
 
 export class Repository {
