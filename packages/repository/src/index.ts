@@ -86,7 +86,8 @@ export { measure, statsModes, type Statistics, type StatsMode, type StatsProgres
 // Restore.
 export { dump, restore } from './operations.ts';
 export type { RestoreResult } from './restore/restore.ts';
-export { outputTo, type ArchiveKind, type DumpOptions, type DumpResult } from './restore/dump.ts';
+export type { ArchiveKind, DumpOptions, DumpResult } from './restore/dump.ts';
+export { outputTo } from './restore/output.ts';
 export type { Overwrite, RestoreBudget, RestoreOptions, XattrRules } from './restore/options.ts';
 export { zeroRestoreCounters, type RestoreCounters, type RestoreEvent } from './restore/report.ts';
 export { everythingSelected, excluding, including, type Choice, type RestoreSelection } from './restore/selection.ts';
