@@ -62,6 +62,8 @@ export class ChunkStore {
       added.packedBytes += length;
       if (this.#pack.isFull) await this.#sendPack();
     }
+    // The chunks lie in a buffer that is used again after this.
+    this.#pack.sealSmall();
     return ids;
   }
 

@@ -33,6 +33,10 @@ export type Sealer = {
   seal(plain: Uint8Array, random: Random): Buffer;
   /** @throws {CoffreError} SEAL_BROKEN, before anything is decrypted */
   open(sealed: Uint8Array): Buffer;
+  /** AES-256-CTR alone, the same both ways: many small messages at once, see `pack/small-blobs.ts`. */
+  crypt(nonce: Uint8Array, bytes: Uint8Array): Buffer;
+  /** The tag alone. */
+  tagOf(nonce: Uint8Array, ciphertext: Uint8Array): Buffer;
 };
 
 /** @throws {CoffreError} SEAL_BROKEN when a part of the key has a wrong length or is all zero */
@@ -78,7 +82,11 @@ export function createSealer(key: MasterKey): Sealer {
     return createDecipheriv('aes-256-ctr', key.encrypt, nonce).update(ciphertext);
   }
 
-  return { sealInto: write, seal: sealed, open };
+  function crypt(nonce: Uint8Array, bytes: Uint8Array): Buffer {
+    return createCipheriv('aes-256-ctr', key.encrypt, nonce).update(bytes);
+  }
+
+  return { sealInto: write, seal: sealed, open, crypt, tagOf };
 }
 
 /** For single messages; hold a {@link Sealer} where there are many. */

@@ -4,7 +4,7 @@ import { ZstdCodec } from '../compress/zstd-codec.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import { NonceSource } from '../crypto/nonce-source.ts';
 import { idToBytes, type BlobId, type IndexId } from '../ids.ts';
-import { blobIdOf, PackBuffer, type FinishedPack } from '../pack/pack-buffer.ts';
+import { blobIdOf, PackBuffer, type FinishedPack, type PackOptions } from '../pack/pack-buffer.ts';
 import type { Repository } from '../repository.ts';
 import type { BlobSegment, BlobTable, BlobType, SegmentMemory } from './blob-table.ts';
 
@@ -42,8 +42,7 @@ export class BlobWriter {
   readonly #repository: Repository;
   readonly #table: BlobTable;
   readonly #options: WriterOptions;
-  readonly #nonces: NonceSource;
-  readonly #codec = new ZstdCodec();
+  readonly #packOptions: PackOptions;
   readonly #open: Record<BlobType, PackBuffer>;
   readonly #saving = new Set<Promise<void>>();
   #segment: BlobSegment;
@@ -59,20 +58,20 @@ export class BlobWriter {
     this.#table = table;
     this.#options = options;
     this.#segment = table.segments.length > 1 ? (table.segments.at(-1) as BlobSegment) : table.addSegment();
-    this.#nonces = new NonceSource(repository.host.random);
+    this.#packOptions = {
+      sealer: repository.sealer,
+      nonces: new NonceSource(repository.host.random),
+      codec: new ZstdCodec(),
+      version: repository.config.version,
+      compression: options.compression ?? 'auto',
+      targetBytes: options.packTargetBytes ?? packTargetBytesDefault,
+    };
     this.#open = { data: this.#newPack('data'), tree: this.#newPack('tree') };
     this.#indexStartedMs = repository.host.clock.monotonicMs();
   }
 
   #newPack(type: BlobType): PackBuffer {
-    return new PackBuffer(type, {
-      sealer: this.#repository.sealer,
-      nonces: this.#nonces,
-      codec: this.#codec,
-      version: this.#repository.config.version,
-      compression: this.#options.compression ?? 'auto',
-      targetBytes: this.#options.packTargetBytes ?? packTargetBytesDefault,
-    });
+    return new PackBuffer(type, this.#packOptions);
   }
 
   /** The blob is in a pack that is being filled, or known already. It is safe only after `flush`. */
@@ -82,6 +81,8 @@ export class BlobWriter {
     if (!this.#claim(type, bytes)) return { id, isNew: false, packedBytes: 0 };
     const pack = this.#open[type];
     const { length } = pack.append(id, plain);
+    // What the caller gave is the caller's again.
+    pack.sealSmall();
     if (pack.isFull) {
       this.#open[type] = this.#newPack(type);
       await this.acceptPack(pack.finish());

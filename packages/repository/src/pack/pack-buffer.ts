@@ -7,6 +7,7 @@ import type { CompressionLevel } from '../compress/zstd.ts';
 import { encodeHeader, headerEntryBytes, type HeaderEntry } from '../format/pack-header.ts';
 import { assert } from '../errors.ts';
 import type { BlobId, PackId } from '../ids.ts';
+import { SmallBlobs } from './small-blobs.ts';
 import type { BlobType } from '../index/blob-table.ts';
 
 /** Where a blob went inside a pack that is being filled. */
@@ -24,12 +25,19 @@ export type FinishedPack = {
 /** A header is at most 16 MiB sealed; restic refuses longer ones. */
 const entriesMax = 400_000;
 
+/** Sealed together with others up to this size. */
+const smallBodyBytesMax = 64 * 1024;
+const stageBytes = 1024 * 1024;
+
+/** Of one thread; its packs are filled one after the other. */
 export type PackOptions = {
   readonly sealer: Sealer;
   readonly nonces: NonceSource;
   readonly codec: ZstdCodec;
   readonly version: 1 | 2;
   readonly compression: CompressionLevel;
+  /** Made when the first small blob comes. Belongs to the pack that is being filled. */
+  small?: SmallBlobs;
   /** Close the pack at this size. */
   readonly targetBytes: number;
 };
@@ -60,18 +68,17 @@ export class PackBuffer {
     return this.#blobs.length === 0;
   }
 
-  /** `plain` is only read. */
+  /** `plain` must stay as it is until the next `sealSmall` or `finish`. */
   append(id: BlobId, plain: Uint8Array): PackedBlob {
-    const { version, compression, sealer } = this.#options;
+    const { version, compression } = this.#options;
     // Trees stay compressed even with `off`: that is what restic does and it only concerns file data.
     const level = this.type === 'tree' && compression === 'off' ? 'auto' : compression;
     const packed = version === 1 ? undefined : this.#options.codec.compress(plain, level);
     const body = packed ?? plain;
     const length = body.byteLength + sealOverheadBytes;
-    this.#reserve(length);
     const offset = this.#used;
-    sealer.sealInto(this.#options.nonces.next(), body, this.#buffer, offset);
-    this.#distrust(plain, packed !== undefined, offset, length);
+    this.#used += length;
+    this.#seal(plain, body, packed !== undefined, offset);
     const blob: PackedBlob = {
       type: this.type,
       id,
@@ -80,9 +87,27 @@ export class PackBuffer {
       ...(packed === undefined ? {} : { uncompressedLength: plain.byteLength }),
     };
     this.#blobs.push(blob);
-    this.#used += length;
     this.#headerBytes += headerEntryBytes(packed !== undefined);
     return blob;
+  }
+
+  #seal(plain: Uint8Array, body: Uint8Array, compressed: boolean, offset: number): void {
+    if (body.byteLength <= smallBodyBytesMax) {
+      const small = (this.#options.small ??= new SmallBlobs(this.#options, stageBytes));
+      if (!small.hasRoomFor(body.byteLength)) this.sealSmall(offset);
+      small.add(plain, body, compressed, offset);
+      return;
+    }
+    const length = body.byteLength + sealOverheadBytes;
+    this.#reserve(offset + length, offset);
+    this.#options.sealer.sealInto(this.#options.nonces.next(), body, this.#buffer, offset);
+    this.#distrust(plain, compressed, offset, length);
+  }
+
+  /** Small blobs are sealed together; until then the buffers they came from are still needed. */
+  sealSmall(used = this.#used): void {
+    this.#reserve(used, used);
+    this.#options.small?.sealInto(this.#buffer);
   }
 
   /** Opens what was just sealed: zstd encoders have corrupted blobs twice in the history of this format. */
@@ -96,9 +121,10 @@ export class PackBuffer {
 
   /** Seals the header, names the file. The buffer is given away; a new one is needed for more. */
   finish(): FinishedPack {
+    this.sealSmall();
     const header = encodeHeader(this.#blobs);
     const sealedLength = header.byteLength + sealOverheadBytes;
-    this.#reserve(sealedLength + 4);
+    this.#reserve(this.#used + sealedLength + 4, this.#used);
     const { sealer, nonces } = this.#options;
     sealer.sealInto(nonces.next(), header, this.#buffer, this.#used);
     this.#buffer.writeUInt32LE(sealedLength, this.#used + sealedLength);
@@ -119,12 +145,12 @@ export class PackBuffer {
     return result;
   }
 
-  #reserve(more: number): void {
-    const needed = this.#used + more;
+  /** Room for `needed` bytes, of which `kept` are there already. */
+  #reserve(needed: number, kept: number): void {
     if (needed <= this.#buffer.byteLength) return;
     const grown = growth(this.#buffer.byteLength, needed, this.#options.targetBytes);
     const next = Buffer.from(new ArrayBuffer(grown));
-    this.#buffer.copy(next, 0, 0, this.#used);
+    this.#buffer.copy(next, 0, 0, Math.min(kept, this.#buffer.byteLength));
     this.#buffer = next;
   }
 }
