@@ -1,6 +1,7 @@
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ByteString } from '../format/bytestring.ts';
+import { makeFolders } from '../host/make-folders.ts';
 import type { FileStat } from '../host/stat.ts';
 import { isId, type BlobId, type PackId } from '../ids.ts';
 
@@ -69,7 +70,7 @@ export class ResumeJournal {
     if (this.#lines.length === 0) return;
     try {
       if (this.#fd === undefined) {
-        mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+        makeFolders(dirname(this.#path));
         this.#fd = openSync(this.#path, 'a', 0o600);
       }
       appendFileSync(this.#fd, `${this.#lines.join('\n')}\n`, 'latin1');

@@ -1,7 +1,7 @@
 import type { ChunkProfile } from '../chunker/profile.ts';
 import { asError, CoffreError, isCoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
-import { encodeNode, type Timestamp, type TreeNode } from '../format/tree.ts';
+import { encodeNode, type TreeNode } from '../format/tree.ts';
 import type { Host } from '../host/context.ts';
 import type { FileStat } from '../host/stat.ts';
 import { idToBytes, type BlobId } from '../ids.ts';
@@ -9,6 +9,7 @@ import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { errorFromWire } from '../workers/pool.ts';
 import { changedBetween, figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
+import { changeOf } from './change.ts';
 import { nothingAdded, type AddedData } from './chunk-store.ts';
 import type { ArchiveCrew } from './crew.ts';
 import { OpenFolder, type FinishedTree } from './folder.ts';
@@ -22,7 +23,7 @@ import { absolutePath, joinPath, type TargetNode } from './targets.ts';
 /** Small files travel to a thread together, up to either bound. */
 const batchFilesMax = 64;
 const batchBytesMax = 4 * 1024 * 1024;
-/** Long files whose segments may be under way at once: the next one fills the threads while the last one ends. */
+/** Long files under way at once: the next one fills the threads while the last one ends. */
 const longFilesMax = 2;
 /** The walk lets other work of this thread happen (packs to store, a lock to refresh) this often. */
 const yieldEveryMs = 20;
@@ -42,6 +43,9 @@ export type WalkParts = {
   readonly report: ((event: BackupEvent) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 };
+
+const fileCounter = { new: 'filesNew', changed: 'filesChanged', unchanged: 'filesUnmodified' } as const;
+const dirCounter = { new: 'dirsNew', changed: 'dirsChanged', unchanged: 'dirsUnmodified' } as const;
 
 type Entry = {
   readonly folder: OpenFolder;
@@ -249,8 +253,7 @@ export class SourceWalk {
     const { crew, node, profile, counters } = this.#parts;
     const files: FileJob[] = batch.map(({ path, name }) => ({ path, name }));
     for (const file of batch) counters.current.add(file.snapshotPath);
-    const journal = this.#parts.journal !== undefined;
-    const { result } = await crew.saveFiles({ files, sizeBytes, node, profile, journal });
+    const { result } = await crew.saveFiles({ files, sizeBytes, node, profile, journal: this.#parts.journal !== undefined });
     this.#track(async () => this.#batchSaved(batch, await result));
   }
 
@@ -295,7 +298,6 @@ export class SourceWalk {
         this.#longFileEnded.shift()?.();
       }
     });
-    // Its first segments get into the threads before the walk goes on.
     await this.#breathe();
   }
 
@@ -395,22 +397,4 @@ export class SourceWalk {
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
-}
-
-const fileCounter = { new: 'filesNew', changed: 'filesChanged', unchanged: 'filesUnmodified' } as const;
-const dirCounter = { new: 'dirsNew', changed: 'dirsChanged', unchanged: 'dirsUnmodified' } as const;
-
-function changeOf(previous: TreeNode | undefined, text: string): EntryChange {
-  if (previous === undefined) return 'new';
-  return encodeNode(inUtc(previous)) === text ? 'unchanged' : 'changed';
-}
-
-/** Other programs write times in their own zone: the same instant is no change. */
-function inUtc(node: TreeNode): TreeNode {
-  const { mtime, atime, ctime } = node;
-  if (mtime.offsetMinutes === undefined && atime.offsetMinutes === undefined && ctime.offsetMinutes === undefined) {
-    return node;
-  }
-  const utc = ({ sec, nsec }: Timestamp): Timestamp => ({ sec, nsec });
-  return { ...node, mtime: utc(mtime), atime: utc(atime), ctime: utc(ctime) };
 }

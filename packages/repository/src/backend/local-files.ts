@@ -1,6 +1,7 @@
 import { constants, stat } from 'node:fs';
-import { chmod, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { chmod, open, readdir, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { makeFolders } from '../host/make-folders.ts';
 
 /** An open file. Calls may move fewer bytes than asked, as the kernel's do. */
 export type LocalFile = {
@@ -41,7 +42,7 @@ export const nodeLocalFiles: LocalFiles = {
   },
   stat: statQuickly,
   async makeFolder(path, mode) {
-    await mkdir(path, { recursive: true, mode });
+    makeFolders(path, mode);
   },
   readFolder: (path) => readdir(path),
   async syncFolder(path) {

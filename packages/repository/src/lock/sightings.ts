@@ -4,9 +4,10 @@
  *
  *   {"locks": {"<lock id>": {"seenMs": wall clock, "uptimeMs": since boot, "space": "<boot> <pid namespace>"}}}
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { amount, looseObject, object, optional, text } from '../format/shape.ts';
+import { makeFolders } from '../host/make-folders.ts';
 import type { LockId } from '../ids.ts';
 import type { Now, Sighting } from './lock-rules.ts';
 
@@ -69,7 +70,7 @@ export function fileNotes(folder: string): Notes {
     read: () => readFile(path, 'utf8').catch(() => undefined),
     async write(text) {
       const temporary = `${path}.${process.pid}`;
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolders(dirname(path));
       await writeFile(temporary, text, { mode: 0o600 });
       await rename(temporary, path);
     },

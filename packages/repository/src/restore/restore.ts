@@ -1,8 +1,9 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { CoffreError } from '../errors.ts';
 import { bytesOf, toText, type ByteString } from '../format/bytestring.ts';
 import { createAccounts } from '../host/accounts.ts';
 import { createHandles, type FolderHandle, type Handles } from '../host/handles.ts';
+import { makeFolders } from '../host/make-folders.ts';
 import { codeOf, openNative } from '../host/native.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { RestoreCrew } from './crew.ts';
@@ -65,7 +66,7 @@ async function runRestore(job: RestoreJob, start: Awaited<ReturnType<typeof find
 function openTarget(handles: Handles, options: RestoreOptions): FolderHandle | undefined {
   const path = bytesOf(options.target);
   try {
-    if (options.dryRun !== true) mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (options.dryRun !== true) makeFolders(path);
     else if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
     const root = handles.openRoot(options.target);
     if (deletesEverythingElse(options)) refuseSystemRoot(handles, root);
