@@ -137,7 +137,13 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
   });
 
   test('what is not built yet says so before it does anything', () => {
-    for (const argv of [['prune'], ['copy', '--from-repo', 'x'], ['mount', '/mnt'], ['repair', 'index'], ['forget', '--keep-last', '1', '--prune']]) {
+    for (const argv of [
+      ['prune'],
+      ['copy', '--from-repo', 'x'],
+      ['mount', '/mnt'],
+      ['repair', 'index'],
+      ['forget', '--keep-last', '1', '--prune'],
+    ]) {
       const run = world.coffre(argv);
       assert.equal(run.code, 1, argv.join(' '));
       assert.match(run.stderr, /NOT_BUILT_YET/);
@@ -147,13 +153,26 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
 
   test('beside a lock of somebody else: exit code 11, or wait as long as told', async () => {
     assert.ok(restic);
-    const environment = { PATH: process.env['PATH'], HOME: world.folder, RESTIC_REPOSITORY: world.repository, RESTIC_PASSWORD: samplePassword };
-    const other = spawn(restic.path, ['--no-cache', 'backup', '-q', '--stdin-from-command', '--', 'sleep', '4'], { env: environment, stdio: 'ignore' });
+    const environment = {
+      PATH: process.env['PATH'],
+      HOME: world.folder,
+      RESTIC_REPOSITORY: world.repository,
+      RESTIC_PASSWORD: samplePassword,
+    };
+    const other = spawn(restic.path, ['--no-cache', 'backup', '-q', '--stdin-from-command', '--', 'sleep', '4'], {
+      env: environment,
+      stdio: 'ignore',
+    });
     try {
       await waitForLock(world);
       const refused = world.coffre(['forget', '--keep-last', '9']);
       assert.equal(refused.code, 11);
-      assert.match(refused.stderr, new RegExp(`^unable to create lock in backend: repository is already locked by PID \\d+ on \\S+ by \\S+ \\(UID`));
+      assert.match(
+        refused.stderr,
+        new RegExp(
+          `^unable to create lock in backend: repository is already locked by PID \\d+ on \\S+ by \\S+ \\(UID`,
+        ),
+      );
       assert.match(refused.stderr, /^the `unlock` command can be used to remove stale locks$/m);
       assert.equal(world.coffre(['snapshots']).code, 0);
       const waited = world.coffre(['forget', '--keep-last', '9', '--retry-lock', '30s']);
@@ -170,8 +189,25 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
       const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
       const child = spawn(
         process.execPath,
-        ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main, 'backup', '--stdin-from-command', '--', 'sleep', '60'],
-        { env: { PATH: process.env['PATH'], HOME: world.folder, RESTIC_REPOSITORY: world.repository, RESTIC_PASSWORD: samplePassword }, stdio: ['ignore', 'pipe', 'pipe'] },
+        [
+          '--conditions=@coffre/source',
+          '--disable-warning=ExperimentalWarning',
+          main,
+          'backup',
+          '--stdin-from-command',
+          '--',
+          'sleep',
+          '60',
+        ],
+        {
+          env: {
+            PATH: process.env['PATH'],
+            HOME: world.folder,
+            RESTIC_REPOSITORY: world.repository,
+            RESTIC_PASSWORD: samplePassword,
+          },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
       );
       const stderr: Buffer[] = [];
       child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));

@@ -24,8 +24,8 @@ export type World = Disposable & {
   readonly folder: string;
   readonly source: string;
   readonly repository: string;
-  coffre(argv: readonly string[], options?: RunOptions): Run;
-  restic(argv: readonly string[], options?: RunOptions): Run;
+  readonly coffre: (argv: readonly string[], options?: RunOptions) => Run;
+  readonly restic: (argv: readonly string[], options?: RunOptions) => Run;
   shell(script: string): Run;
   /** Another repository with the same contents, for what writes. */
   copy(name: string): string;

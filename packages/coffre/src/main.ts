@@ -22,9 +22,9 @@ function onSignal(name: 'interrupt' | 'terminated'): () => void {
 
 /** Nobody reads on: stop as for a signal, without a word. */
 function onOutputError(error: NodeJS.ErrnoException): void {
-  if (!abort.signal.aborted) {
-    abort.abort(new CoffreError('INTERRUPTED', error.code === 'EPIPE' ? 'nobody reads the output any more' : `cannot write the output: ${error.message}`));
-  }
+  if (abort.signal.aborted) return;
+  const words = error.code === 'EPIPE' ? '' : `cannot write the output: ${error.message}`;
+  abort.abort(new CoffreError('INTERRUPTED', words));
 }
 
 process.on('SIGINT', onSignal('interrupt'));

@@ -1,4 +1,14 @@
-import { cleanPath, isFutureDated, matchesFilter, newestFirst, parseGroupBy, parseTimestamp, timestampNs, toByteString, toText } from '@coffre/repository';
+import {
+  cleanPath,
+  isFutureDated,
+  matchesFilter,
+  newestFirst,
+  parseGroupBy,
+  parseTimestamp,
+  timestampNs,
+  toByteString,
+  toText,
+} from '@coffre/repository';
 import type { Repository, SnapshotId, Timestamp } from '@coffre/repository';
 import { selectSnapshot } from './snapshot-options.ts';
 
@@ -29,7 +39,9 @@ export async function chooseParent(repository: Repository, wish: ParentWish): Pr
   const limitNs = timestampNs(wish.time);
   const fitting = (await repository.listSnapshots()).filter(
     ({ snapshot }) =>
-      matchesFilter(snapshot, filter) && timestampNs(parseTimestamp(snapshot.time)) <= limitNs && !isFutureDated(snapshot, nowNs),
+      matchesFilter(snapshot, filter) &&
+      timestampNs(parseTimestamp(snapshot.time)) <= limitNs &&
+      !isFutureDated(snapshot, nowNs),
   );
   return newestFirst(fitting)[0]?.id;
 }

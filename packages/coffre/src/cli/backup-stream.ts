@@ -31,7 +31,9 @@ export async function commandSource(
 ): Promise<StreamSource> {
   const [program, ...args] = words;
   if (program === undefined) {
-    throw new CoffreError('USAGE', 'no command was given to --stdin-from-command', { hint: 'Write it after `--`: -- pg_dump shop.' });
+    throw new CoffreError('USAGE', 'no command was given to --stdin-from-command', {
+      hint: 'Write it after `--`: -- pg_dump shop.',
+    });
   }
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   // A child's output that nobody reads yet is thrown away when the child ends, so it is taken from the first moment on.
@@ -46,7 +48,12 @@ export async function commandSource(
     child.once('close', (code, killedBy) => {
       signal.removeEventListener('abort', stop);
       if (code === 0) resolve();
-      else reject(commandFailed(`command failed: ${code === null ? `signal: ${killedBy ?? 'unknown'}` : `exit status ${code}`}`));
+      else
+        reject(
+          commandFailed(
+            `command failed: ${code === null ? `signal: ${killedBy ?? 'unknown'}` : `exit status ${code}`}`,
+          ),
+        );
     });
   });
   // Looked at after the last byte; the exit may come before.
@@ -61,8 +68,12 @@ function commandFailed(why: string): CoffreError {
 }
 
 function notStarted(program: string, cause: Error): CoffreError {
-  return new CoffreError('SOURCE_COMMAND_FAILED', `failed to start command ${JSON.stringify(program)}: ${cause.message}`, {
-    hint: 'Nothing was saved. Check the name of the program; no shell looks at it.',
-    cause,
-  });
+  return new CoffreError(
+    'SOURCE_COMMAND_FAILED',
+    `failed to start command ${JSON.stringify(program)}: ${cause.message}`,
+    {
+      hint: 'Nothing was saved. Check the name of the program; no shell looks at it.',
+      cause,
+    },
+  );
 }

@@ -11,7 +11,11 @@ function addOptions(command: Command) {
     .option('-n, --dry-run', 'store nothing, only show what would be done')
     .option('-f, --force', 'read every file again, whatever the last snapshot says')
     .option('--parent <snapshot>', 'compare with this snapshot instead of the newest fitting one')
-    .option('-g, --group-by <group>', 'what makes a snapshot fit: host, paths and tags, with commas between', 'host,paths')
+    .option(
+      '-g, --group-by <group>',
+      'what makes a snapshot fit: host, paths and tags, with commas between',
+      'host,paths',
+    )
     .option('-x, --one-file-system', 'do not cross into other file systems')
     .option('--exclude-caches', 'leave out folders marked with a CACHEDIR.TAG')
     .option('--exclude-if-present <name[:header]>', 'leave out folders that hold this file (repeatable)', collect)

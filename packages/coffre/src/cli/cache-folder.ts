@@ -11,7 +11,8 @@ export function cacheBase(globals: Pick<GlobalOptions, 'cacheDir'>, environment:
   return join(environment['XDG_CACHE_HOME'] || join(environment['HOME'] || homedir(), '.cache'), 'coffre');
 }
 
-const tag = 'Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of coffre and need not be backed up.\n';
+const tag =
+  'Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of coffre and need not be backed up.\n';
 
 /** Undefined when no cache is wanted or none can be made; nothing depends on it. */
 export function repositoryCache(

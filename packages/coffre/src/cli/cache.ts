@@ -24,7 +24,7 @@ export function defineCache(command: Command, cli: Cli): void {
       const base = cacheBase(globals, cli.environment);
       const folders = cacheFolders(base);
       if (options.cleanup === true || globals.cleanupCache) cleanUp(cli, folders, maxAgeMs);
-      else list(cli, base, folders, { maxAgeMs, withSize: options.size !== false });
+      else list(cli, base, folders, { maxAgeMs, withSize: options.size });
     });
 }
 
@@ -55,7 +55,12 @@ function cleanUp(cli: Cli, folders: readonly CacheFolder[], maxAgeMs: number): v
   }
 }
 
-function list(cli: Cli, base: string, folders: readonly CacheFolder[], options: { maxAgeMs: number; withSize: boolean }): void {
+function list(
+  cli: Cli,
+  base: string,
+  folders: readonly CacheFolder[],
+  options: { maxAgeMs: number; withSize: boolean },
+): void {
   const printer = cli.printer().plain();
   if (folders.length === 0) return printer.always(`no cache dirs found, basedir is ${base}`);
   const lines = tableLines({
@@ -63,7 +68,12 @@ function list(cli: Cli, base: string, folders: readonly CacheFolder[], options: 
     rows: folders.map(({ name, path, usedMs }) => {
       const ageMs = Date.now() - usedMs;
       const size = options.withSize ? [formatBytes(sizeBytesOf(path)).padStart(11)] : [];
-      return [name.slice(0, 10), `${Math.floor(ageMs / dayMs)} days ago`, ageMs > options.maxAgeMs ? 'yes' : '', ...size];
+      return [
+        name.slice(0, 10),
+        `${Math.floor(ageMs / dayMs)} days ago`,
+        ageMs > options.maxAgeMs ? 'yes' : '',
+        ...size,
+      ];
     }),
   });
   for (const line of lines) printer.always(line);

@@ -22,7 +22,11 @@ export function defineCat(command: Command, cli: Cli): void {
       const [id = ''] = ids;
       if (kind !== 'config' && kind !== 'masterkey' && ids.length !== 1) throw usage('ID not specified');
       const isWhole = ['index', 'key', 'lock', 'pack', 'blob'].includes(kind);
-      if (isWhole && !isId(id)) throw usage(`unable to parse ID: ${JSON.stringify(id)}`, 'This needs all 64 digits; `coffre list` prints them.');
+      if (isWhole && !isId(id))
+        throw usage(
+          `unable to parse ID: ${JSON.stringify(id)}`,
+          'This needs all 64 digits; `coffre list` prints them.',
+        );
       await using session = await openSession(cli, 'read');
       await print(session, kind, id);
     });
@@ -86,5 +90,7 @@ async function printPack({ repository, printer }: Session, id: string): Promise<
 
 async function loadAnyBlob(indexed: IndexedRepository, id: BlobId): Promise<Uint8Array> {
   for (const type of ['data', 'tree'] as const) if (indexed.has(type, id)) return await indexed.loadBlob(type, id);
-  throw new CoffreError('REPO_BLOB_MISSING', 'blob not found', { hint: 'Run `coffre list blobs` to see what is there.' });
+  throw new CoffreError('REPO_BLOB_MISSING', 'blob not found', {
+    hint: 'Run `coffre list blobs` to see what is there.',
+  });
 }

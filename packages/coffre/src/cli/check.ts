@@ -32,7 +32,8 @@ export function defineCheck(command: Command, cli: Cli): void {
       let result: CheckResult | undefined;
       try {
         result = await runCheck(cli, { names, filter, readData });
-        if (result.errors > 0) throw new CoffreError('REPO_CHECK_FAILED', damaged, { hint: 'The lines above say where.' });
+        if (result.errors > 0)
+          throw new CoffreError('REPO_CHECK_FAILED', damaged, { hint: 'The lines above say where.' });
       } catch (error) {
         if (json) cli.printer().message(summaryJson(result, true));
         throw error;
@@ -113,8 +114,12 @@ class CheckReport implements Disposable {
       this.#printer.normal(
         `${this.#unindexed} additional files were found in the repo, which likely contain duplicate data.\nThis is non-critical, you can run \`restic prune\` to correct this.`,
       );
-    } else if (suggestsPrune) this.#printer.normal('Mixed packs with tree and data blobs are non-critical, you can run `restic prune` to correct this.');
-    if (suggestsRepairIndex) this.#printer.normal('Duplicate packs are non-critical, you can run `restic repair index` to correct this.');
+    } else if (suggestsPrune)
+      this.#printer.normal(
+        'Mixed packs with tree and data blobs are non-critical, you can run `restic prune` to correct this.',
+      );
+    if (suggestsRepairIndex)
+      this.#printer.normal('Duplicate packs are non-critical, you can run `restic repair index` to correct this.');
   }
 
   [Symbol.dispose](): void {

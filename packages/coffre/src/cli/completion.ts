@@ -41,12 +41,14 @@ type Candidate = { readonly value: string; readonly description: string };
 
 function completionTree(program: CommandUnknownOpts, snapshots: readonly Candidate[], word: string): RootCommand {
   const root = new RootCommand();
-  const offer = (candidates: readonly Candidate[]) => (complete: Complete): void => {
-    for (const { value, description } of candidates) complete(value, description);
-  };
+  const offer =
+    (candidates: readonly Candidate[]) =>
+    (complete: Complete): void => {
+      for (const { value, description } of candidates) complete(value, description);
+    };
   const candidatesFor = (name: string): readonly Candidate[] => {
     if (name.includes('snapshot')) return snapshots;
-    return /path|file|folder|directory|target/.test(name) ? pathCandidates(word) : choices[name] ?? [];
+    return /path|file|folder|directory|target/.test(name) ? pathCandidates(word) : (choices[name] ?? []);
   };
   const addOptions = (to: { option: RootCommand['option'] }, command: CommandUnknownOpts): void => {
     for (const option of command.options) {
@@ -119,7 +121,11 @@ async function knownSnapshots(program: CommandUnknownOpts, words: readonly strin
     const recent = newestFirst(await repository.listSnapshots()).slice(0, 50);
     const described = recent.map(({ id, snapshot }) => ({
       value: shortId(id),
-      description: `${formatLocalTime(new Date(snapshot.time))} ${snapshot.hostname ?? ''} ${snapshot.paths.join(' ')}`.replace(/\p{Cc}/gu, '?'),
+      description:
+        `${formatLocalTime(new Date(snapshot.time))} ${snapshot.hostname ?? ''} ${snapshot.paths.join(' ')}`.replace(
+          /\p{Cc}/gu,
+          '?',
+        ),
     }));
     return [{ value: 'latest', description: 'the newest' }, ...described];
   } catch {

@@ -19,12 +19,17 @@ export function defineDiff(command: Command, cli: Cli): void {
       await using session = await openSession(cli, 'read', { besideLock: true });
       const { repository, printer } = session;
       const [indexed, old, now] = await session.reading(async () =>
-        Promise.all([repository.loadIndex(), selectSnapshot(repository, {}, before), selectSnapshot(repository, {}, after)]),
+        Promise.all([
+          repository.loadIndex(),
+          selectSnapshot(repository, {}, before),
+          selectSnapshot(repository, {}, after),
+        ]),
       );
       printer.normal(`comparing snapshot ${shortId(old.id)} to ${shortId(now.id)}:\n\n`);
       const trees = [await treeOf(indexed, old), await treeOf(indexed, now)] as const;
       const statistics = await diffTrees(indexed, trees, { metadata: options.metadata === true }, (event) => {
-        if (event.kind === 'unreadable') return printer.error(`error: ${quoteName(toText(event.path))}: ${messageOf(event.error)}`);
+        if (event.kind === 'unreadable')
+          return printer.error(`error: ${quoteName(toText(event.path))}: ${messageOf(event.error)}`);
         if (session.globals.quiet) return;
         const path = toText(event.path);
         if (printer.json) printer.message({ message_type: 'change', path, modifier: event.modifier });
@@ -50,7 +55,14 @@ function statisticsJson(statistics: DiffStatistics, source: string, target: stri
   };
 }
 
-function countsJson({ files, dirs, others, dataBlobs, treeBlobs, bytes }: Readonly<DiffCounts>): Record<string, number> {
+function countsJson({
+  files,
+  dirs,
+  others,
+  dataBlobs,
+  treeBlobs,
+  bytes,
+}: Readonly<DiffCounts>): Record<string, number> {
   return { files, dirs, others, data_blobs: dataBlobs, tree_blobs: treeBlobs, bytes };
 }
 

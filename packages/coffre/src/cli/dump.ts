@@ -12,12 +12,17 @@ import { parseChoice, usage } from './values.ts';
 const archives: readonly ArchiveKind[] = ['tar', 'zip'];
 
 export function defineDump(command: Command, cli: Cli): void {
-  addSnapshotFilter(command.argument('[snapshot]', 'an id, its beginning or latest').argument('[path...]', 'a file or a folder of it; / for everything'))
+  addSnapshotFilter(
+    command
+      .argument('[snapshot]', 'an id, its beginning or latest')
+      .argument('[path...]', 'a file or a folder of it; / for everything'),
+  )
     .option('-a, --archive <kind>', 'how folders are packed: tar or zip', 'tar')
     .option('-t, --target <file>', 'write to this file instead of stdout')
     .action(async (name, paths, options) => {
       const [path] = paths;
-      if (name === undefined || path === undefined || paths.length !== 1) throw usage('no file and no snapshot ID specified');
+      if (name === undefined || path === undefined || paths.length !== 1)
+        throw usage('no file and no snapshot ID specified');
       const archive = parseChoice(options.archive, '--archive', archives);
       const filter = snapshotFilter(options, cli.environment);
       await using session = await openSession(cli, 'read', { besideLock: true });
@@ -67,9 +72,9 @@ async function inWords<T>(path: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!isCoffreError(error, 'PATH_NOT_IN_SNAPSHOT')) throw error;
-    throw new CoffreError(error.code, `cannot dump file: path ${JSON.stringify(path)} not found in snapshot`, {
-      hint: error.message,
-      cause: error,
-    });
+    const isAbsent = error.message.endsWith('is not in the snapshot');
+    const why = isAbsent ? `path ${JSON.stringify(path)} not found in snapshot` : error.message;
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    throw new CoffreError(error.code, `cannot dump file: ${why}`, { ...hint, cause: error });
   }
 }

@@ -1,4 +1,14 @@
-import { compilePatterns, findFiles, findObjects, isId, newestFirst, parseId, shortId, timestampOfNs, toText } from '@coffre/repository';
+import {
+  compilePatterns,
+  findFiles,
+  findObjects,
+  isId,
+  newestFirst,
+  parseId,
+  shortId,
+  timestampOfNs,
+  toText,
+} from '@coffre/repository';
 import type { BlobId, FoundObject, IndexedRepository, StoredSnapshot, Timestamp } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
@@ -15,7 +25,9 @@ import { collect, parseSize, usage } from './values.ts';
 type FindVerbOptions = ReturnType<ReturnType<typeof addOptions>['opts']>;
 
 function addOptions(command: Command) {
-  return addSnapshotFilter(command.argument('[pattern...]', 'names and paths with * and ?, or ids with --blob, --tree or --pack'))
+  return addSnapshotFilter(
+    command.argument('[pattern...]', 'names and paths with * and ?, or ids with --blob, --tree or --pack'),
+  )
     .option('-O, --oldest <time>', 'only what was changed at this time or later')
     .option('-N, --newest <time>', 'only what was changed at this time or earlier')
     .option('--size-min <size>', 'only files of at least this size')
@@ -53,7 +65,9 @@ type Query = Omit<Parameters<typeof findFiles>[2], never>;
 
 function queryOf(patterns: readonly string[], options: FindVerbOptions): Query {
   const time = (text: string | undefined, option: string): Timestamp | undefined =>
-    text === undefined || text === '' ? undefined : timestampOfNs(BigInt(parseLooseTime(text, option).getTime()) * 1_000_000n);
+    text === undefined || text === ''
+      ? undefined
+      : timestampOfNs(BigInt(parseLooseTime(text, option).getTime()) * 1_000_000n);
   const oldest = time(options.oldest, '--oldest');
   const newest = time(options.newest, '--newest');
   if (oldest !== undefined && newest !== undefined && oldest.sec > newest.sec) {
@@ -93,8 +107,16 @@ async function printFiles(
       printer.terminal.printPart(before + jsonText(foundNodeJson(event.path, event.node)));
     } else {
       if (isNew && at !== undefined) printer.normal('');
-      if (isNew) printer.normal(`Found matching entries in snapshot ${shortId(event.snapshot.id)} from ${timeOf(event.snapshot)}`);
-      printer.always(nodeLine(event.path, event.node, { long: options.long === true, humanReadable: options.humanReadable === true }));
+      if (isNew)
+        printer.normal(
+          `Found matching entries in snapshot ${shortId(event.snapshot.id)} from ${timeOf(event.snapshot)}`,
+        );
+      printer.always(
+        nodeLine(event.path, event.node, {
+          long: options.long === true,
+          humanReadable: options.humanReadable === true,
+        }),
+      );
     }
     at = event.snapshot;
   });
@@ -156,5 +178,7 @@ function printPlace(printer: Printer, indexed: IndexedRepository, id: BlobId, ty
   if (place === undefined) return printer.always(`Object ${shortId(id)} with type ${kind} not found in the index`);
   printer.always(`Object belongs to pack ${place.packId}`);
   const size = place.uncompressedLength === undefined ? '' : `, uncompressed length ${place.uncompressedLength}`;
-  printer.always(` ... Pack ${shortId(place.packId)}: <Blob (${kind}) ${shortId(id)}, offset ${place.offset}, length ${place.length}${size}>`);
+  printer.always(
+    ` ... Pack ${shortId(place.packId)}: <Blob (${kind}) ${shortId(id)}, offset ${place.offset}, length ${place.length}${size}>`,
+  );
 }

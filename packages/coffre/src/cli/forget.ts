@@ -1,5 +1,24 @@
-import { CoffreError, describePolicy, isEmptyFilter, isEmptyPolicy, parseGroupBy, parseKeepCount, parseSpan, parseTagList, planForget, planRemoval, shortId } from '@coffre/repository';
-import type { ForgetGroup, ForgetPlan, KeepCount, RetentionPolicy, SnapshotId, StoredSnapshot } from '@coffre/repository';
+import {
+  CoffreError,
+  describePolicy,
+  isEmptyFilter,
+  isEmptyPolicy,
+  parseGroupBy,
+  parseKeepCount,
+  parseSpan,
+  parseTagList,
+  planForget,
+  planRemoval,
+  shortId,
+} from '@coffre/repository';
+import type {
+  ForgetGroup,
+  ForgetPlan,
+  KeepCount,
+  RetentionPolicy,
+  SnapshotId,
+  StoredSnapshot,
+} from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import { notBuiltYet } from './not-built.ts';
@@ -28,7 +47,10 @@ function addOptions(command: Command) {
     .option('--keep-tag <tag,…>', 'keep those with all of these tags (repeatable)', collect)
     .option('--keep-min <n>', 'always leave the newest n of each group, whatever else is said', '0')
     .option('--force', 'let ids go below --keep-min')
-    .option('--unsafe-allow-remove-all', 'allow an empty set of rules to remove every snapshot that --host, --tag or --path choose')
+    .option(
+      '--unsafe-allow-remove-all',
+      'allow an empty set of rules to remove every snapshot that --host, --tag or --path choose',
+    )
     .option('-c, --compact', 'a narrower table')
     .option('-g, --group-by <group>', 'group by host, paths and tags, with commas between', 'host,paths')
     .option('-n, --dry-run', 'remove nothing, only show what would be')
@@ -42,7 +64,11 @@ function addOptions(command: Command) {
 
 export function defineForget(command: Command, cli: Cli): void {
   addOptions(command).action(async (names, options) => {
-    if (options.prune === true) throw notBuiltYet('`forget --prune`', 'Run `forget` without it; prune comes next, and `restic prune` works on the same repository.');
+    if (options.prune === true)
+      throw notBuiltYet(
+        '`forget --prune`',
+        'Run `forget` without it; prune comes next, and `restic prune` works on the same repository.',
+      );
     const { noLock } = cli.globals();
     const dryRun = options.dryRun === true;
     if (noLock && !dryRun) throw usage('--no-lock is only applicable in combination with --dry-run for forget command');
@@ -86,9 +112,13 @@ function refuseEmptyPolicy(options: ForgetVerbOptions, isEverything: boolean): v
     });
   }
   if (!isEverything) return;
-  throw new CoffreError('POLICY_REMOVES_ALL', '--unsafe-allow-remove-all is not allowed unless a snapshot filter option is specified', {
-    hint: 'Choose the snapshots with --host, --tag or --path.',
-  });
+  throw new CoffreError(
+    'POLICY_REMOVES_ALL',
+    '--unsafe-allow-remove-all is not allowed unless a snapshot filter option is specified',
+    {
+      hint: 'Choose the snapshots with --host, --tag or --path.',
+    },
+  );
 }
 
 function policyOf(options: ForgetVerbOptions): RetentionPolicy {
@@ -145,7 +175,11 @@ function printPlan(cli: Cli, { globals, printer }: Session, plan: ForgetPlan, co
       for (const line of lines) printer.normal(line);
       printer.normal('');
     };
-    table('keep', keep, reasons.map(({ matches }) => matches));
+    table(
+      'keep',
+      keep,
+      reasons.map(({ matches }) => matches),
+    );
     table('remove', going);
   }
 }
@@ -155,11 +189,20 @@ async function remove(session: Session, snapshots: readonly StoredSnapshot[], dr
 }
 
 /** @returns those that could not be removed */
-async function tryRemove({ repository, printer, signal }: Session, snapshots: readonly StoredSnapshot[], dryRun: boolean): Promise<SnapshotId[]> {
+async function tryRemove(
+  { repository, printer, signal }: Session,
+  snapshots: readonly StoredSnapshot[],
+  dryRun: boolean,
+): Promise<SnapshotId[]> {
   if (snapshots.length === 0) return [];
   const ids = snapshots.map(({ id }) => id);
   if (dryRun) {
-    printer.normal(`Would have removed the following snapshots:\n{${ids.map((id) => shortId(id)).toSorted().join(' ')}}\n\n`);
+    printer.normal(
+      `Would have removed the following snapshots:\n{${ids
+        .map((id) => shortId(id))
+        .toSorted()
+        .join(' ')}}\n\n`,
+    );
     return [];
   }
   const failed: SnapshotId[] = [];
@@ -189,13 +232,17 @@ function refuseIncomplete(failed: readonly SnapshotId[]): void {
 
 /** Empty lists are null here, as restic prints them. */
 function groupJson({ key, keep, remove: going, reasons }: ForgetGroup): Record<string, unknown> {
-  const list = (snapshots: readonly StoredSnapshot[]): unknown => (snapshots.length === 0 ? null : snapshots.map(snapshotJson));
+  const list = (snapshots: readonly StoredSnapshot[]): unknown =>
+    snapshots.length === 0 ? null : snapshots.map(snapshotJson);
   return {
     tags: key.tags,
     host: key.hostname,
     paths: key.paths,
     keep: list(keep),
     remove: list(going),
-    reasons: reasons.length === 0 ? null : reasons.map(({ snapshot, matches }) => ({ snapshot: snapshotJson(snapshot), matches })),
+    reasons:
+      reasons.length === 0
+        ? null
+        : reasons.map(({ snapshot, matches }) => ({ snapshot: snapshotJson(snapshot), matches })),
   };
 }

@@ -57,10 +57,16 @@ export function addGlobalOptions(program: CommandUnknownOpts): void {
     .option('--limit-download <KiB/s>', 'accepted; a local repository is not slowed down')
     .option('-o, --option <key=value>', 'extended option (repeatable)', collect)
     .option('--cacert <file>', 'root certificates (default: $RESTIC_CACERT); for repositories over HTTP', collect)
-    .option('--tls-client-cert <file>', 'client certificate (default: $RESTIC_TLS_CLIENT_CERT); for repositories over HTTP')
+    .option(
+      '--tls-client-cert <file>',
+      'client certificate (default: $RESTIC_TLS_CLIENT_CERT); for repositories over HTTP',
+    )
     .option('--insecure-tls', 'do not verify the server; for repositories over HTTP')
     .option('--http-user-agent <text>', 'user agent; for repositories over HTTP')
-    .option('--stuck-request-timeout <duration>', 'give up a stuck request after this time; for repositories over HTTP');
+    .option(
+      '--stuck-request-timeout <duration>',
+      'give up a stuck request after this time; for repositories over HTTP',
+    );
 }
 
 function count(_: unknown, previous: number): number {
@@ -71,14 +77,18 @@ function count(_: unknown, previous: number): number {
 export function readGlobalOptions(options: Readonly<Record<string, unknown>>, environment: Environment): GlobalOptions {
   const text = (name: string): string | undefined => (typeof options[name] === 'string' ? options[name] : undefined);
   const flag = (name: string): boolean => options[name] === true;
-  const variable = (name: string): string | undefined => environment[`RESTIC_${name}`] || environment[`COFFRE_${name}`] || undefined;
+  const variable = (name: string): string | undefined =>
+    environment[`RESTIC_${name}`] || environment[`COFFRE_${name}`] || undefined;
   const quiet = flag('quiet');
   const verboseCount = Number(options['verbose'] ?? 0);
   if (quiet && verboseCount > 0) throw usage('--quiet and --verbose cannot be specified at the same time');
   const retryLock = text('retryLock');
   const packSize = text('packSize') ?? variable('PACK_SIZE');
   const compression = text('compression') ?? variable('COMPRESSION') ?? 'auto';
-  for (const [name, option] of [['limitUpload', '--limit-upload'], ['limitDownload', '--limit-download']] as const) {
+  for (const [name, option] of [
+    ['limitUpload', '--limit-upload'],
+    ['limitDownload', '--limit-download'],
+  ] as const) {
     const value = text(name);
     if (value !== undefined) parseWholeNumber(value, option);
   }
@@ -101,8 +111,13 @@ export function readGlobalOptions(options: Readonly<Record<string, unknown>>, en
     noCache: options['cache'] === false,
     cacheDir: text('cacheDir') ?? variable('CACHE_DIR'),
     cleanupCache: flag('cleanupCache'),
-    compression: parseChoice(compression, origin('--compression', text('compression'), 'COMPRESSION'), compressionLevels),
-    packSizeMib: packSize === undefined ? undefined : packSizeOf(packSize, origin('--pack-size', text('packSize'), 'PACK_SIZE')),
+    compression: parseChoice(
+      compression,
+      origin('--compression', text('compression'), 'COMPRESSION'),
+      compressionLevels,
+    ),
+    packSizeMib:
+      packSize === undefined ? undefined : packSizeOf(packSize, origin('--pack-size', text('packSize'), 'PACK_SIZE')),
     noExtraVerify: options['extraVerify'] === false,
     extended: Array.isArray(options['option']) ? options['option'].map(String) : [],
   };
@@ -123,7 +138,10 @@ function packSizeOf(text: string, option: string): number | undefined {
 export function repositoryLocation(options: Pick<GlobalOptions, 'repo' | 'repositoryFile'>): string {
   const { repo, repositoryFile } = options;
   if (repo !== undefined && repositoryFile !== undefined) {
-    throw usage('the options -r and --repository-file exclude each other', 'Give one of them; look at the environment too.');
+    throw usage(
+      'the options -r and --repository-file exclude each other',
+      'Give one of them; look at the environment too.',
+    );
   }
   const location = repositoryFile === undefined ? repo : trimSpace(readTextFile(repositoryFile));
   if (location === undefined || location === '') {

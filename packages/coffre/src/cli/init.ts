@@ -19,7 +19,8 @@ export function defineInit(command: Command, cli: Cli): void {
       const polynomial = await polynomialOf(cli, options, printer);
       const globals = cli.globals();
       const location = repositoryLocation(globals);
-      const password = givenPassword(globals.password) ?? (await askNewPassword(cli, 'enter password for new repository: '));
+      const password =
+        givenPassword(globals.password) ?? (await askNewPassword(cli, 'enter password for new repository: '));
       const host = createHost(printer);
       await using repository = await create(location, () =>
         initRepository({
@@ -54,7 +55,8 @@ async function polynomialOf(
     return undefined;
   }
   const source = readSecondaryRepository(options, cli.environment);
-  if (source === undefined) throw usage('Please specify a source repository location (--from-repo or --from-repository-file)');
+  if (source === undefined)
+    throw usage('Please specify a source repository location (--from-repo or --from-repository-file)');
   const { repository: other } = await openAccess(cli, source, printer);
   await using repository = other;
   return repository.config.chunkerPolynomial;

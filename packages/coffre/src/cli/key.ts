@@ -21,13 +21,11 @@ export function defineKey(command: Command, cli: Cli): void {
     const id = await addKey(session.repository, await newKey(cli, options));
     session.printer.plain().normal(`saved new key with ID ${id}`);
   });
-  addNewKeyOptions(command.command('passwd').description('Change the password used now')).action(
-    async (options) => {
-      await using session = await openSession(cli, 'exclusive');
-      const { keyId } = await changePassword(session.repository, await newKey(cli, options));
-      session.printer.plain().normal(`saved new key as ${keyId}`);
-    },
-  );
+  addNewKeyOptions(command.command('passwd').description('Change the password used now')).action(async (options) => {
+    await using session = await openSession(cli, 'exclusive');
+    const { keyId } = await changePassword(session.repository, await newKey(cli, options));
+    session.printer.plain().normal(`saved new key as ${keyId}`);
+  });
   command
     .command('remove')
     .description('Remove a password')
@@ -39,7 +37,9 @@ export function defineKey(command: Command, cli: Cli): void {
     });
 }
 
-function addNewKeyOptions<Args extends unknown[], Options, Globals>(command: Command<Args, Options & {}, Globals & {}>) {
+function addNewKeyOptions<Args extends unknown[], Options, Globals>(
+  command: Command<Args, Options & {}, Globals & {}>,
+) {
   return command
     .option('--new-password-file <file>', 'file with the new password')
     .option('--new-insecure-no-password', 'the new password is empty')
@@ -62,9 +62,13 @@ async function newKey(cli: Cli, options: NewKeyOptions): Promise<NewKey> {
   };
 }
 
-async function newPassword(cli: Cli, { newPasswordFile: file, newInsecureNoPassword: none }: NewKeyOptions): Promise<string> {
+async function newPassword(
+  cli: Cli,
+  { newPasswordFile: file, newInsecureNoPassword: none }: NewKeyOptions,
+): Promise<string> {
   if (none === true) {
-    if (file !== undefined) throw usage('only either --new-password-file or --new-insecure-no-password may be specified');
+    if (file !== undefined)
+      throw usage('only either --new-password-file or --new-insecure-no-password may be specified');
     return '';
   }
   if (file === undefined) return await askNewPassword(cli, 'enter new password: ', '--new-insecure-no-password');

@@ -16,7 +16,8 @@ const folders: Readonly<Record<Exclude<(typeof kinds)[number], 'blobs'>, FileKin
 export function defineList(command: Command, cli: Cli): void {
   command.argument('[kind...]', kinds.join(', ')).action(async (words) => {
     const [word] = words;
-    if (word === undefined || words.length !== 1) throw usage('name one kind of object', `Choose one of ${kinds.join(', ')}.`);
+    if (word === undefined || words.length !== 1)
+      throw usage('name one kind of object', `Choose one of ${kinds.join(', ')}.`);
     const kind = parseChoice(word, 'the kind', kinds);
     await using session = await openSession(cli, kind === 'locks' ? 'none' : 'read');
     const { repository, printer } = session;
@@ -31,4 +32,3 @@ export function defineList(command: Command, cli: Cli): void {
     }
   });
 }
-

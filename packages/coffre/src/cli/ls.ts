@@ -13,7 +13,11 @@ import { parseChoice, usage } from './values.ts';
 type LsVerbOptions = ReturnType<ReturnType<typeof addOptions>['opts']>;
 
 function addOptions(command: Command) {
-  return addSnapshotFilter(command.argument('[snapshot]', 'an id, its beginning or latest; with `:folder` only that folder').argument('[folder...]', 'absolute; only these and what is directly in them'))
+  return addSnapshotFilter(
+    command
+      .argument('[snapshot]', 'an id, its beginning or latest; with `:folder` only that folder')
+      .argument('[folder...]', 'absolute; only these and what is directly in them'),
+  )
     .option('-l, --long', 'show mode, owner, size and time too')
     .option('--recursive', 'with folders: everything below them')
     .option('--human-readable', 'sizes in KiB, MiB and so on')
@@ -49,7 +53,8 @@ export function defineLs(command: Command, cli: Cli): void {
     const [indexed, found] = await session.reading(async () =>
       Promise.all([repository.loadIndex(), selectSnapshot(repository, filter, name)]),
     );
-    const tree = found.folder === undefined ? found.snapshot.tree : await findFolder(indexed, found.snapshot.tree, found.folder);
+    const tree =
+      found.folder === undefined ? found.snapshot.tree : await findFolder(indexed, found.snapshot.tree, found.folder);
     const stored = { id: found.id, snapshot: { ...found.snapshot, tree } };
     await print(session, indexed, stored, folders, { ...options, sort });
   });
@@ -67,7 +72,9 @@ async function print(
   if (options.ncdu === true) {
     const outline = new NcduOutline((text) => printer.terminal.printPart(text));
     outline.begin(stored.snapshot);
-    await listTree(indexed, tree, listOptions, (event) => (event.kind === 'entry' ? outline.entry(event.node) : outline.leave()));
+    await listTree(indexed, tree, listOptions, (event) =>
+      event.kind === 'entry' ? outline.entry(event.node) : outline.leave(),
+    );
     return outline.end();
   }
   if (printer.json) printer.message({ ...snapshotJson(stored), message_type: 'snapshot', struct_type: 'snapshot' });

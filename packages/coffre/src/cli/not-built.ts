@@ -7,7 +7,10 @@ const hints: Readonly<Record<string, string>> = {
   mount: 'Use `coffre restore` or `coffre dump` for single files; `restic mount` works on the same repository.',
 };
 
-export function notBuiltYet(what: string, hint = 'The same repository can be used with `restic` for this.'): CoffreError {
+export function notBuiltYet(
+  what: string,
+  hint = 'The same repository can be used with `restic` for this.',
+): CoffreError {
   return new CoffreError('NOT_BUILT_YET', `${what} is not in this version of coffre; nothing was done`, { hint });
 }
 

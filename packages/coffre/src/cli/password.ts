@@ -22,7 +22,10 @@ export type RunCommand = (words: readonly string[]) => Uint8Array;
  */
 export function givenPassword(source: PasswordSource, run: RunCommand = runCommand): string | undefined {
   if (isSet(source.file) && isSet(source.command)) {
-    throw usage('the options --password-file and --password-command exclude each other', 'Give one of them; look at the environment too.');
+    throw usage(
+      'the options --password-file and --password-command exclude each other',
+      'Give one of them; look at the environment too.',
+    );
   }
   const password = isSet(source.command)
     ? trimSpace(outputOf(source.command, run))
@@ -31,7 +34,10 @@ export function givenPassword(source: PasswordSource, run: RunCommand = runComma
       : source.environment;
   const given = isSet(password) ? password : undefined;
   if (source.insecureNone && given !== undefined) {
-    throw usage('--insecure-no-password and a password exclude each other', 'Take away the option, or the password from options and environment.');
+    throw usage(
+      '--insecure-no-password and a password exclude each other',
+      'Take away the option, or the password from options and environment.',
+    );
   }
   return source.insecureNone ? '' : given;
 }
@@ -55,7 +61,8 @@ function outputOf(command: string, run: RunCommand): string {
 function runCommand(words: readonly string[]): Uint8Array {
   const [program = '', ...args] = words;
   const run = spawnSync(program, args, { stdio: ['inherit', 'pipe', 'inherit'] });
-  if (run.error !== undefined) throw usage(`the password command ${JSON.stringify(program)} cannot be started: ${run.error.message}`);
+  if (run.error !== undefined)
+    throw usage(`the password command ${JSON.stringify(program)} cannot be started: ${run.error.message}`);
   if (run.status === 0) return run.stdout;
   const end = run.status === null ? `was ended by ${run.signal ?? 'a signal'}` : `failed with exit code ${run.status}`;
   throw usage(`the password command ${JSON.stringify(program)} ${end}`);

@@ -6,7 +6,9 @@ import type { Environment } from './global-options.ts';
 import { readBytesFile } from './text-file.ts';
 import { collect, usage } from './values.ts';
 
-export function addExcludes<Args extends unknown[], Options, Globals>(command: Command<Args, Options & {}, Globals & {}>) {
+export function addExcludes<Args extends unknown[], Options, Globals>(
+  command: Command<Args, Options & {}, Globals & {}>,
+) {
   return command
     .option('-e, --exclude <pattern>', 'leave out what matches (repeatable)', collect)
     .option('--iexclude <pattern>', 'the same, whatever the case of letters (repeatable)', collect)
@@ -14,7 +16,9 @@ export function addExcludes<Args extends unknown[], Options, Globals>(command: C
     .option('--iexclude-file <file>', 'the same, whatever the case of letters (repeatable)', collect);
 }
 
-export function addIncludes<Args extends unknown[], Options, Globals>(command: Command<Args, Options & {}, Globals & {}>) {
+export function addIncludes<Args extends unknown[], Options, Globals>(
+  command: Command<Args, Options & {}, Globals & {}>,
+) {
   return command
     .option('-i, --include <pattern>', 'take only what matches (repeatable)', collect)
     .option('--iinclude <pattern>', 'the same, whatever the case of letters (repeatable)', collect)
@@ -67,6 +71,9 @@ function compile(option: string, patterns: readonly string[], ignoreCase: boolea
     return compilePatterns(patterns, { ignoreCase });
   } catch (error) {
     if (!isCoffreError(error)) throw error;
-    throw usage(`${option}: invalid pattern(s) provided: ${error.message.replace(/^malformed pattern: /, '')}`, error.hint);
+    throw usage(
+      `${option}: invalid pattern(s) provided: ${error.message.replace(/^malformed pattern: /, '')}`,
+      error.hint,
+    );
   }
 }

@@ -9,7 +9,11 @@ import type { DefineVerb, Verb } from './verbs.ts';
 export type ProgramOutput = { readonly print: (text: string) => void };
 
 /** All verbs by name; options and actions of one are added when it is chosen, or at once with `loadAll`. */
-export function createProgram(cli: Cli, output: ProgramOutput, beginOpening: (verb: Verb) => Promise<void>): CommandUnknownOpts {
+export function createProgram(
+  cli: Cli,
+  output: ProgramOutput,
+  beginOpening: (verb: Verb) => Promise<void>,
+): CommandUnknownOpts {
   const program: CommandUnknownOpts = new Command('coffre');
   program
     .description('Backs up into restic-format repositories, and proves that the backups restore.')
@@ -20,7 +24,11 @@ export function createProgram(cli: Cli, output: ProgramOutput, beginOpening: (ve
     .showSuggestionAfterError(true)
     .exitOverride()
     // Help is an answer also where commander calls it an error; complaints are printed by us.
-    .configureOutput({ writeOut: (text) => output.print(commandsFirst(text)), writeErr: (text) => output.print(commandsFirst(text)), outputError: () => undefined });
+    .configureOutput({
+      writeOut: (text) => output.print(commandsFirst(text)),
+      writeErr: (text) => output.print(commandsFirst(text)),
+      outputError: () => undefined,
+    });
   addGlobalOptions(program);
   for (const verb of verbs) {
     program

@@ -26,7 +26,15 @@ export async function readFirstLine(input: InputStream): Promise<string> {
   return Buffer.concat(parts).toString('utf8').replace(/\r$/, '');
 }
 
-const controls = { interrupt: 0x03, end: 0x04, backspace: 0x08, lineFeed: 0x0a, return: 0x0d, wipe: 0x15, delete: 0x7f };
+const controls = {
+  interrupt: 0x03,
+  end: 0x04,
+  backspace: 0x08,
+  lineFeed: 0x0a,
+  return: 0x0d,
+  wipe: 0x15,
+  delete: 0x7f,
+};
 
 /** Shows the question on stderr and reads one line without showing it. */
 export async function askHidden(
@@ -47,7 +55,8 @@ export async function askHidden(
         input.pause();
         settle();
       };
-      const interrupted = (): void => reject(new CoffreError('INTERRUPTED', 'interrupted while asking for the password'));
+      const interrupted = (): void =>
+        reject(new CoffreError('INTERRUPTED', 'interrupted while asking for the password'));
       const onAbort = (): void => finish(interrupted);
       const onData = (chunk: Buffer): void => {
         for (const byte of chunk) {

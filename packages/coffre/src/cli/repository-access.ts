@@ -67,7 +67,13 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
         access.deriving?.();
       };
       const { keyHint } = access;
-      const repository = await openRepository({ backend, host, password, deriving, ...(keyHint === undefined ? {} : { keyHint }) });
+      const repository = await openRepository({
+        backend,
+        host,
+        password,
+        deriving,
+        ...(keyHint === undefined ? {} : { keyHint }),
+      });
       return { repository, keyMs: host.clock.monotonicMs() - derivingMs };
     };
     return given === undefined ? await openAsking(cli, open, printer) : await open(given);
@@ -77,11 +83,7 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
   }
 }
 
-async function openAsking(
-  cli: Cli,
-  open: (password: string) => Promise<Opened>,
-  printer: Printer,
-): Promise<Opened> {
+async function openAsking(cli: Cli, open: (password: string) => Promise<Opened>, printer: Printer): Promise<Opened> {
   const tries = cli.terminal.inputIsTerminal ? passwordTriesMax : 1;
   for (let attempt = 1; ; attempt++) {
     try {

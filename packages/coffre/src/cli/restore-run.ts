@@ -33,22 +33,22 @@ export async function runRestore(cli: Cli, names: readonly string[], options: Re
   const counters = zeroRestoreCounters();
   using report = new RestoreReport(printer, counters, fixed.target);
   const startedMs = performance.now();
-  const result = restore(indexed, {
-    ...fixed,
-    tree: found.snapshot.tree,
-    ...(found.folder === undefined ? {} : { subPath: found.folder }),
-    counters,
-    report: (event) => report.onEvent(event),
-    reportItems: report.wantsItems,
-    signal: session.signal,
-  });
-  const failure = await result.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (failure !== undefined && !isCoffreError(failure, 'RESTORE_INCOMPLETE')) throw failure;
+  try {
+    await restore(indexed, {
+      ...fixed,
+      tree: found.snapshot.tree,
+      ...(found.folder === undefined ? {} : { subPath: found.folder }),
+      counters,
+      report: (event) => report.onEvent(event),
+      reportItems: report.wantsItems,
+      signal: session.signal,
+    });
+  } catch (error) {
+    if (!isCoffreError(error, 'RESTORE_INCOMPLETE')) throw error;
+    report.finish();
+    throw incomplete(counters.errors, error);
+  }
   report.finish();
-  if (failure !== undefined) throw incomplete(counters.errors, failure);
   if (options.verify === true) {
     printer.normal(`verifying files in ${target}`);
     const took = formatGoDuration(Math.round(performance.now() - startedMs));
@@ -79,12 +79,17 @@ function readRequest(cli: Cli, names: readonly string[], options: RestoreVerbOpt
       ? undefined
       : including(includes);
   if (options.delete === true && selection === undefined && isRoot(target)) {
-    throw new CoffreError('RESTORE_TARGET_REFUSED', "'--target / --delete' must be combined with an include or exclude filter", {
-      hint: 'Otherwise everything on this machine that is not in the snapshot would be removed.',
-    });
+    throw new CoffreError(
+      'RESTORE_TARGET_REFUSED',
+      "'--target / --delete' must be combined with an include or exclude filter",
+      {
+        hint: 'Otherwise everything on this machine that is not in the snapshot would be removed.',
+      },
+    );
   }
   const { includeXattr: include, excludeXattr: exclude } = options;
-  if (include !== undefined && exclude !== undefined) throw usage('exclude and include xattr patterns are mutually exclusive');
+  if (include !== undefined && exclude !== undefined)
+    throw usage('exclude and include xattr patterns are mutually exclusive');
   const xattrs = include === undefined ? (exclude === undefined ? undefined : { exclude }) : { include };
   return {
     name,

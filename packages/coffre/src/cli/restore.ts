@@ -8,11 +8,19 @@ export type RestoreVerbOptions = ReturnType<ReturnType<typeof addOptions>['opts'
 
 function addOptions(command: Command) {
   return addIncludes(
-    addExcludes(addSnapshotFilter(command.argument('[snapshot...]', 'an id, its beginning or latest; with `:folder` only that folder'))),
+    addExcludes(
+      addSnapshotFilter(
+        command.argument('[snapshot...]', 'an id, its beginning or latest; with `:folder` only that folder'),
+      ),
+    ),
   )
     .option('-t, --target <folder>', 'where to restore to')
     .option('--delete', 'remove what is in the target and not in the snapshot')
-    .option('--overwrite <when>', 'what happens to files that are there: always, if-changed, if-newer or never', 'always')
+    .option(
+      '--overwrite <when>',
+      'what happens to files that are there: always, if-changed, if-newer or never',
+      'always',
+    )
     .option('--verify', 'read every restored file again and compare')
     .option('--sparse', 'leave runs of zeros out as holes')
     .option('--dry-run', 'write nothing, only show what would be done')

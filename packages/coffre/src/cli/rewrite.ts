@@ -16,7 +16,12 @@ type RewriteVerbOptions = ReturnType<ReturnType<typeof addOptions>['opts']>;
 function addOptions(command: Command) {
   return addIncludes(
     addExcludes(
-      addSnapshotFilter(command.argument('[snapshot...]', 'ids, their beginnings, or latest; all that pass the filter when none is given')),
+      addSnapshotFilter(
+        command.argument(
+          '[snapshot...]',
+          'ids, their beginnings, or latest; all that pass the filter when none is given',
+        ),
+      ),
     ),
   )
     .option('-n, --dry-run', 'change nothing, only show what would be done')
@@ -59,7 +64,9 @@ function readOptions(cli: Cli, options: RewriteVerbOptions): RewriteOptions {
     ...(excludes.isEmpty ? {} : { excludes }),
     ...(includes.isEmpty ? {} : { includes }),
     ...(newHost === '' ? {} : { newHost }),
-    ...(newTime === '' ? {} : { newTime: formatLocal(timestampOfNs(BigInt(parseLocalTime(newTime, '--new-time').getTime()) * 1_000_000n)) }),
+    ...(newTime === ''
+      ? {}
+      : { newTime: formatLocal(timestampOfNs(BigInt(parseLocalTime(newTime, '--new-time').getTime()) * 1_000_000n)) }),
     addSummary: options.snapshotSummary === true,
     forget: options.forget === true,
     dryRun: options.dryRun === true,
@@ -76,8 +83,10 @@ function sayEvent(printer: Printer, event: RewriteEvent, options: RewriteOptions
       const isDry = event.newId === undefined;
       if (isDry) printer.normal('would save new snapshot');
       if (isDry && options.forget === true) printer.normal('would remove old snapshot');
-      if (options.newTime !== undefined) printer.normal(`${isDry ? 'would set' : 'setting'} time to ${formatZonedTime(options.newTime)}`);
-      if (options.newHost !== undefined) printer.normal(`${isDry ? 'would set hostname' : 'setting host'} to ${quoteName(options.newHost)}`);
+      if (options.newTime !== undefined)
+        printer.normal(`${isDry ? 'would set' : 'setting'} time to ${formatZonedTime(options.newTime)}`);
+      if (options.newHost !== undefined)
+        printer.normal(`${isDry ? 'would set hostname' : 'setting host'} to ${quoteName(options.newHost)}`);
       if (event.newId !== undefined) printer.normal(`saved new snapshot ${shortId(event.newId)}`);
       return undefined;
     }

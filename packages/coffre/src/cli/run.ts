@@ -95,12 +95,15 @@ function report(error: unknown, terminal: Terminal, words: readonly string[], do
   const end = words.indexOf('--');
   const json = (end < 0 ? words : words.slice(0, end)).includes('--json');
   terminal.setStatus([]);
+  if (error instanceof CoffreError && error.message === '') return;
   terminal.error(json ? failureJson(error) : failureText(error));
-  if (doors.environment['COFFRE_DEBUG'] && error instanceof Error) terminal.error(`${error.stack ?? ''}\n${causes(error)}`);
+  if (doors.environment['COFFRE_DEBUG'] && error instanceof Error)
+    terminal.error(`${error.stack ?? ''}\n${causes(error)}`);
 }
 
 function causes(error: Error): string {
   const lines: string[] = [];
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) lines.push(`caused by ${cause.stack ?? cause.message}`);
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause)
+    lines.push(`caused by ${cause.stack ?? cause.message}`);
   return lines.join('\n');
 }

@@ -11,7 +11,10 @@ export function addSecondaryRepository<Args extends unknown[], Options, Globals>
     .option('--from-repo <repository>', 'the source repository (default: $RESTIC_FROM_REPOSITORY)')
     .option('--from-repository-file <file>', 'file that says where it is (default: $RESTIC_FROM_REPOSITORY_FILE)')
     .option('--from-password-file <file>', 'file with its password (default: $RESTIC_FROM_PASSWORD_FILE)')
-    .option('--from-password-command <command>', 'command that prints its password (default: $RESTIC_FROM_PASSWORD_COMMAND)')
+    .option(
+      '--from-password-command <command>',
+      'command that prints its password (default: $RESTIC_FROM_PASSWORD_COMMAND)',
+    )
     .option('--from-key-hint <id>', 'its key to try first (default: $RESTIC_FROM_KEY_HINT)')
     .option('--from-insecure-no-password', 'it has an empty password');
 }
@@ -26,11 +29,7 @@ export type SecondaryOptions = {
 };
 
 /** Undefined when no other repository was named. */
-export function readSecondaryRepository(
-  options: SecondaryOptions,
-  environment: Environment,
-
-): Access | undefined {
+export function readSecondaryRepository(options: SecondaryOptions, environment: Environment): Access | undefined {
   const variable = (name: string): string | undefined => environment[`RESTIC_FROM_${name}`] || undefined;
   const repo = options.fromRepo ?? variable('REPOSITORY');
   const repositoryFile = options.fromRepositoryFile ?? variable('REPOSITORY_FILE');

@@ -51,7 +51,11 @@ export async function selectSnapshots(
 }
 
 /** The one snapshot named, with the folder after its colon. @throws {CoffreError} SNAPSHOT_NOT_FOUND, ID_AMBIGUOUS, USAGE */
-export async function selectSnapshot(repository: Repository, filter: SnapshotFilter, name: string): Promise<FoundSnapshot> {
+export async function selectSnapshot(
+  repository: Repository,
+  filter: SnapshotFilter,
+  name: string,
+): Promise<FoundSnapshot> {
   try {
     return await findSnapshot(repository, name, filter);
   } catch (error) {
@@ -67,7 +71,7 @@ function inRestic(error: unknown, name: string): unknown {
     return new CoffreError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
   };
   if (isCoffreError(error, 'ID_AMBIGUOUS')) return say('ID_AMBIGUOUS', `multiple IDs with prefix ${prefix} found`);
-  const isName = !/^"latest/.test(prefix);
+  const isName = !name.startsWith('latest');
   if (isName && (isCoffreError(error, 'SNAPSHOT_NOT_FOUND') || isCoffreError(error, 'USAGE')) && !name.includes(':')) {
     return say('SNAPSHOT_NOT_FOUND', `no matching ID found for prefix ${prefix}`);
   }

@@ -16,7 +16,8 @@ export function defineSnapshots(command: Command, cli: Cli): void {
     .action(async (names, options) => {
       const groupBy = parseGroupBy(options.groupBy ?? '');
       const isGrouped = groupBy.host || groupBy.paths || groupBy.tags;
-      const latest = options.latest === undefined ? (options.last ? 1 : 0) : parseWholeNumber(options.latest, '--latest');
+      const latest =
+        options.latest === undefined ? (options.last ? 1 : 0) : parseWholeNumber(options.latest, '--latest');
       const filter = snapshotFilter(options, cli.environment);
       await using session = await openSession(cli, 'read', { besideLock: true });
       const found = await session.reading(() => selectSnapshots(session, filter, names));

@@ -65,7 +65,8 @@ export function expandPattern(pattern: ByteString, files: Files): ByteString[] {
   const components = pattern.split('/').filter((component) => component !== '');
   let found: string[] = [isRooted ? '/' : ''];
   for (const component of components) {
-    const join = (folder: string, name: string): string => (folder === '' || folder === '/' ? folder + name : `${folder}/${name}`);
+    const join = (folder: string, name: string): string =>
+      folder === '' || folder === '/' ? folder + name : `${folder}/${name}`;
     if (!/[*?[\\]/.test(component)) {
       found = found.map((folder) => join(folder, component));
       continue;

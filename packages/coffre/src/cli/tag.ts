@@ -7,7 +7,9 @@ import { addSnapshotFilter, selectSnapshots, snapshotFilter } from './snapshot-o
 import { collect, usage } from './values.ts';
 
 export function defineTag(command: Command, cli: Cli): void {
-  addSnapshotFilter(command.argument('[snapshot...]', 'ids, their beginnings, or latest; all that pass the filter when none is given'))
+  addSnapshotFilter(
+    command.argument('[snapshot...]', 'ids, their beginnings, or latest; all that pass the filter when none is given'),
+  )
     .option('--add <tag,…>', 'add these tags (repeatable)', collect)
     .option('--remove <tag,…>', 'take these tags away (repeatable)', collect)
     .option('--set <tag,…>', "replace all tags; '' for none (repeatable)", collect)
@@ -30,7 +32,9 @@ export function defineTag(command: Command, cli: Cli): void {
       const changed = await tagSnapshots(repository, snapshots, change, (event) => {
         session.signal.throwIfAborted();
         if (event.kind === 'failed') {
-          printer.error(`unable to modify the tags for snapshot ID ${JSON.stringify(event.id)}, ignoring: ${messageOf(event.error)}`);
+          printer.error(
+            `unable to modify the tags for snapshot ID ${JSON.stringify(event.id)}, ignoring: ${messageOf(event.error)}`,
+          );
         } else if (printer.json) {
           printer.message({ message_type: 'changed', old_snapshot_id: event.oldId, new_snapshot_id: event.newId });
         } else printer.verbose(`old snapshot ID: ${event.oldId} -> new snapshot ID: ${event.newId}`);

@@ -5,7 +5,8 @@ import { usage } from './values.ts';
 /** UTF-8 with or without a byte order mark, or UTF-16 with one. Undefined when the bytes are neither. */
 export function decodeText(bytes: Uint8Array): string | undefined {
   const [first, second] = bytes;
-  const encoding = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
+  const encoding =
+    first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {

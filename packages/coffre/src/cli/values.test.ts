@@ -10,7 +10,8 @@ test('sizes are read with their units', () => {
   assert.equal(parseSize('17b', 'x'), 17);
   assert.equal(parseSize('10k', 'x'), 10_240);
   assert.equal(parseSize('3G', 'x'), 3 * 2 ** 30);
-  for (const wrong of ['', 'k', '1.5M', '-1', '10x', '99999999T']) assert.throws(() => parseSize(wrong, 'x'), isUsage, wrong);
+  for (const wrong of ['', 'k', '1.5M', '-1', '10x', '99999999T'])
+    assert.throws(() => parseSize(wrong, 'x'), isUsage, wrong);
 });
 
 test('durations are read as Go writes them', () => {
@@ -19,12 +20,14 @@ test('durations are read as Go writes them', () => {
   assert.equal(parseDurationMs('1.5h', 'x'), 5_400_000);
   assert.equal(parseDurationMs('250ms', 'x'), 250);
   assert.equal(parseDurationMs('0', 'x'), 0);
-  for (const wrong of ['', '5', 'm', '5 m', '-5m', '5d']) assert.throws(() => parseDurationMs(wrong, 'x'), isUsage, wrong);
+  for (const wrong of ['', '5', 'm', '5 m', '-5m', '5d'])
+    assert.throws(() => parseDurationMs(wrong, 'x'), isUsage, wrong);
 });
 
 test('whole numbers are whole', () => {
   assert.equal(parseWholeNumber('12', 'x'), 12);
-  for (const wrong of ['', '1.0', '-1', '1e3', 'abc']) assert.throws(() => parseWholeNumber(wrong, 'x'), isUsage, wrong);
+  for (const wrong of ['', '1.0', '-1', '1e3', 'abc'])
+    assert.throws(() => parseWholeNumber(wrong, 'x'), isUsage, wrong);
 });
 
 test('a time is local, and a day that no calendar has is refused', () => {

@@ -12,7 +12,10 @@ export function parseSize(text: string, option: string): number {
   const found = /^([+-]?\d+)([bkmgt]?)$/i.exec(text);
   const unit = sizeUnits[(found?.[2] ?? '').toLowerCase() || 'b'];
   if (found?.[1] === undefined || unit === undefined) {
-    throw usage(`${option} needs a size, not ${JSON.stringify(text)}`, 'Write a number with k, M, G or T after it: 500M.');
+    throw usage(
+      `${option} needs a size, not ${JSON.stringify(text)}`,
+      'Write a number with k, M, G or T after it: 500M.',
+    );
   }
   const size = BigInt(found[1]) * unit;
   if (size < 0n || size > BigInt(Number.MAX_SAFE_INTEGER)) throw usage(`${option}: the size ${text} is out of range`);
@@ -62,14 +65,21 @@ export function localTime(parts: readonly number[]): Date | undefined {
   instant.setFullYear(year, month - 1, day);
   instant.setHours(hour, minute, second, 0);
   const isReal =
-    month >= 1 && month <= 12 && instant.getMonth() === month - 1 && instant.getDate() === day && hour < 24 && minute < 60 && second < 60;
+    month >= 1 &&
+    month <= 12 &&
+    instant.getMonth() === month - 1 &&
+    instant.getDate() === day &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60;
   return isReal ? instant : undefined;
 }
 
 /** Parses an enumeration, naming what is allowed. */
 export function parseChoice<T extends string>(text: string, option: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === text);
-  if (found === undefined) throw usage(`${option} cannot be ${JSON.stringify(text)}`, `Choose one of ${choices.join(', ')}.`);
+  if (found === undefined)
+    throw usage(`${option} cannot be ${JSON.stringify(text)}`, `Choose one of ${choices.join(', ')}.`);
   return found;
 }
 

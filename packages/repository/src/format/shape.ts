@@ -48,7 +48,8 @@ export const u32: Shape<number> = whole(0, 2 ** 32 - 1);
 
 /** Also a fraction; never below zero. */
 export const amount: Shape<number> = (value, place) => {
-  if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) throw new ShapeError(place, 'must be a number from 0 up');
+  if (typeof value !== 'number' || !(value >= 0 && value < Infinity))
+    throw new ShapeError(place, 'must be a number from 0 up');
   return value;
 };
 
@@ -108,7 +109,10 @@ type Shapes<T> = { readonly [K in keyof T]: Shape<T[K]> };
 export function object<T extends Members>(shapes: Shapes<T>): Shape<T> {
   return (value, place) => {
     const members = membersOf(value, place);
-    const read = Object.entries(shapes).map(([key, shape]) => [key, (shape as Shape<unknown>)(members[key], inside(place, key))]);
+    const read = Object.entries(shapes).map(([key, shape]) => [
+      key,
+      (shape as Shape<unknown>)(members[key], inside(place, key)),
+    ]);
     return Object.fromEntries(read) as T;
   };
 }
@@ -123,7 +127,8 @@ export function looseObject<T extends Members>(shapes: Shapes<T>): Shape<T & { r
 }
 
 function membersOf(value: unknown, place: string): Members {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ShapeError(place, 'must be an object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ShapeError(place, 'must be an object');
   return value as Members;
 }
 

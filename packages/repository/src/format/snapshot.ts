@@ -54,7 +54,7 @@ const texts = list(text());
 const count = withDefault(amount, 0);
 
 function id<T extends string>(): Shape<T> {
-  return text({ matching: /^[0-9a-f]{64}$/, must: 'must be an id' }) as Shape<string> as Shape<T>;
+  return text({ matching: /^[0-9a-f]{64}$/, must: 'must be an id' }) as Shape<unknown> as Shape<T>;
 }
 
 const summaryShapes = {

@@ -61,7 +61,9 @@ export class BackupReport implements Disposable {
     if (!this.#printer.json) {
       this.#printer.verbose(`scan finished in ${formatFixed(seconds, 3)}s: ${files} files, ${formatBytes(bytes)}`);
     } else if (this.#printer.verbosity >= 2) {
-      this.#printer.message(verboseStatus('scan_finished', '', { duration: seconds, data_size: bytes, total_files: files }));
+      this.#printer.message(
+        verboseStatus('scan_finished', '', { duration: seconds, data_size: bytes, total_files: files }),
+      );
     }
   }
 
@@ -78,7 +80,8 @@ export class BackupReport implements Disposable {
 
   #warning(path: ByteString, message: string): void {
     const item = toText(path);
-    if (this.#printer.json) this.#printer.errorMessage({ message_type: 'warning', warning: { message }, during: 'archival', item });
+    if (this.#printer.json)
+      this.#printer.errorMessage({ message_type: 'warning', warning: { message }, during: 'archival', item });
     else this.#printer.error(`Warning: ${quoteName(item)}: ${message}`);
   }
 
@@ -93,7 +96,9 @@ export class BackupReport implements Disposable {
         ? { metadata_size: bytes, metadata_size_in_repo: packedBytes }
         : { data_size: bytes, data_size_in_repo: packedBytes };
       const action = event.change === 'changed' ? 'modified' : event.change;
-      this.#printer.message(verboseStatus(action, item, event.change === 'unchanged' ? {} : { duration: seconds, ...sizes }));
+      this.#printer.message(
+        verboseStatus(action, item, event.change === 'unchanged' ? {} : { duration: seconds, ...sizes }),
+      );
       return;
     }
     const name = quoteName(item);
@@ -120,7 +125,11 @@ export class BackupReport implements Disposable {
     if (this.#printer.json) {
       this.#printer.message(this.#statusMessage({ elapsedMs, filesDone, left, names }));
       this.#printer.terminal.flush();
-    } else this.#printer.terminal.setStatus([this.#statusLine({ elapsedMs, filesDone, rate, left }), ...names.map(quoteName)]);
+    } else
+      this.#printer.terminal.setStatus([
+        this.#statusLine({ elapsedMs, filesDone, rate, left }),
+        ...names.map(quoteName),
+      ]);
   }
 
   #statusMessage(at: { elapsedMs: number; filesDone: number; left: number; names: string[] }): Record<string, unknown> {
@@ -169,7 +178,9 @@ export class BackupReport implements Disposable {
     p.normal(`${dryRun ? 'Would add' : 'Added'} to the repository: ${added} (${stored} stored)`);
     p.normal('');
     const duration = formatDurationMs(durationSecondsOf(summary) * 1000);
-    p.normal(`processed ${summary.total_files_processed} files, ${formatBytes(summary.total_bytes_processed)} in ${duration}`);
+    p.normal(
+      `processed ${summary.total_files_processed} files, ${formatBytes(summary.total_bytes_processed)} in ${duration}`,
+    );
     const changed = this.counters.changedWhileRead;
     if (changed > 0) p.normal(`${changed} ${changed === 1 ? 'file' : 'files'} changed while being read`);
     if (dryRun) return;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { assert as hold, property, string } from 'fast-check';
 import { displayWidth, quoteName, truncate, withoutControls } from './display.ts';
 
 test('an ordinary name is shown as it is', () => {
@@ -16,8 +16,8 @@ test('a name that could steer a terminal is quoted with escapes', () => {
 });
 
 test('whatever a file is called, what is shown holds no control character', () => {
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (name) => {
+  hold(
+    property(string({ unit: 'binary' }), (name) => {
       assert.doesNotMatch(quoteName(name), /\p{Cc}/u);
       assert.doesNotMatch(withoutControls(name).replace(/[\n\t]/g, ''), /\p{Cc}/u);
     }),

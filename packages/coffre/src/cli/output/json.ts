@@ -15,10 +15,10 @@ export function jsonText(value: unknown, indent?: string): string {
 }
 
 /** In every engine we run on and not yet in the types of the language. */
-const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
+const rawJson = (JSON as typeof JSON & { rawJSON: (text: string) => unknown }).rawJSON;
 
 function exactNumbers(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? rawJSON(String(value)) : value;
+  return typeof value === 'bigint' ? rawJson(String(value)) : value;
 }
 
 /** Leaves out keys whose value is what Go calls empty, as restic's `omitempty` fields are. */

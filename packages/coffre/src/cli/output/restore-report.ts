@@ -35,10 +35,16 @@ export class RestoreReport implements Disposable {
     const path = event.action === 'deleted' ? `${toText(this.#target).replace(/\/+$/, '')}${item}` : item;
     if (this.#printer.json) {
       if (!this.wantsItems) return;
-      this.#printer.message({ message_type: 'verbose_status', action: event.action, item: path, size: event.sizeBytes });
+      this.#printer.message({
+        message_type: 'verbose_status',
+        action: event.action,
+        item: path,
+        size: event.sizeBytes,
+      });
       return;
     }
-    const size = event.type === 'file' && event.action !== 'deleted' ? ` with size ${formatBytes(event.sizeBytes)}` : '';
+    const size =
+      event.type === 'file' && event.action !== 'deleted' ? ` with size ${formatBytes(event.sizeBytes)}` : '';
     this.#printer.debug(`${event.action.padEnd(9)} ${quoteName(path)}${size}`);
   }
 
@@ -47,7 +53,8 @@ export class RestoreReport implements Disposable {
     const elapsedMs = this.#ticker.elapsedMs();
     this[Symbol.dispose]();
     if (this.#printer.json) this.#printer.message({ message_type: 'summary', ...this.#figures(elapsedMs) });
-    else this.#printer.always(`Summary: Restored ${this.#summary()} in ${formatDurationMs(elapsedMs)}${this.#beside()}`);
+    else
+      this.#printer.always(`Summary: Restored ${this.#summary()} in ${formatDurationMs(elapsedMs)}${this.#beside()}`);
     this.#sayDropped();
   }
 
@@ -57,7 +64,8 @@ export class RestoreReport implements Disposable {
   }
 
   #onError(item: string, message: string): void {
-    if (this.#printer.json) this.#printer.errorMessage({ message_type: 'error', error: { message }, during: 'restore', item });
+    if (this.#printer.json)
+      this.#printer.errorMessage({ message_type: 'error', error: { message }, during: 'restore', item });
     else this.#printer.error(`ignoring error for ${quoteName(item)}: ${message}`);
   }
 
@@ -77,7 +85,8 @@ export class RestoreReport implements Disposable {
 
   #summary(): string {
     const { filesRestored, filesTotal, bytesRestored, bytesTotal } = this.counters;
-    if (filesRestored === filesTotal && bytesRestored === bytesTotal) return `${filesTotal} files/dirs (${formatBytes(bytesTotal)})`;
+    if (filesRestored === filesTotal && bytesRestored === bytesTotal)
+      return `${filesTotal} files/dirs (${formatBytes(bytesTotal)})`;
     return `${filesRestored} / ${filesTotal} files/dirs (${formatBytes(bytesRestored)} / ${formatBytes(bytesTotal)})`;
   }
 
@@ -116,7 +125,9 @@ export class RestoreReport implements Disposable {
     const whole = `total ${filesTotal} files/dirs ${formatBytes(bytesTotal)}`;
     const rate = this.#rate.bytesPerSecond();
     const outlook = isWatched && rate > rateMin ? this.#outlook(rate) : '';
-    this.#printer.terminal.setStatus([`[${formatDurationMs(elapsedMs)}] ${bar}${share}  ${done}, ${whole}${this.#beside()}${outlook}`]);
+    this.#printer.terminal.setStatus([
+      `[${formatDurationMs(elapsedMs)}] ${bar}${share}  ${done}, ${whole}${this.#beside()}${outlook}`,
+    ]);
   }
 
   #outlook(rate: number): string {

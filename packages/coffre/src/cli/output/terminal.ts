@@ -26,7 +26,12 @@ export class Terminal {
   #pendingChars = 0;
   #status: readonly string[] = [];
 
-  constructor(doors: { stdout: OutputStream; stderr: OutputStream; inputIsTerminal: boolean; term: string | undefined }) {
+  constructor(doors: {
+    stdout: OutputStream;
+    stderr: OutputStream;
+    inputIsTerminal: boolean;
+    term: string | undefined;
+  }) {
     this.#out = doors.stdout;
     this.#err = doors.stderr;
     this.inputIsTerminal = doors.inputIsTerminal;
