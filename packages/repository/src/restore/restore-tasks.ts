@@ -4,7 +4,6 @@
  */
 import { ChunkDigests } from '../crypto/chunk-digests.ts';
 import { release } from '../crypto/release.ts';
-import { createSealer } from '../crypto/seal.ts';
 import { createHandles, type FolderHandle, type Handles } from '../host/handles.ts';
 import { codeOf } from '../host/native.ts';
 import { BlobOpener } from '../pack/blob-opener.ts';
@@ -61,7 +60,7 @@ export class RestoreWriter {
   readonly #dropped = noneDropped();
 
   constructor(setup: Omit<RestoreSetup, 'work'>, handles: Handles) {
-    this.#opener = new BlobOpener(createSealer(reviveKey(setup.key)), new ChunkDigests(setup.lanes));
+    this.#opener = new BlobOpener(reviveKey(setup.key), new ChunkDigests(setup.lanes));
     this.#folders = new TargetFolders(handles, setup.target.root);
     const metadata = createMetadataWriter(handles, setup.target.metadata, this.#dropped);
     this.#files = new FileWriter(handles, this.#folders, { metadata, rules: setup.target.writing });
@@ -105,6 +104,7 @@ export class RestoreWriter {
   }
 
   close(): void {
+    this.#opener[Symbol.dispose]();
     this.#files.closeAll();
     this.#folders.close();
   }
