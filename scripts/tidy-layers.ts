@@ -28,7 +28,7 @@ const repositoryLayers: readonly Layer[] = [
   { name: 'compress', uses: base },
   { name: 'select', uses: [...base, 'format'] },
   { name: 'host', uses: [...base, 'format'] },
-  { name: 'backend', uses: base, usesTypesOf: ['host'] },
+  { name: 'backend', uses: [...base, 'host'] },
   // The pool knows no work; the list of set-ups names the shapes of all of them.
   { name: 'workers', uses: base, usesTypesOf: [...transforms, 'index', 'host', ...verbs] },
   // The file a worker thread starts from stands above what it runs, like a main.
