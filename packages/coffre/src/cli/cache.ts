@@ -16,7 +16,8 @@ export function defineCache(command: Command, cli: Cli): void {
   command
     .option('--cleanup', 'remove folders that were not used for long')
     .option('--max-age <days>', 'how long that is', '30')
-    .option('--no-size', 'do not measure the folders')
+    // The default is said, because commander looks for it before the verb has its options.
+    .option('--no-size', 'do not measure the folders', true)
     .action((options) => {
       const globals = cli.globals();
       if (globals.noCache) throw usage('Refusing to do anything, the cache is disabled');

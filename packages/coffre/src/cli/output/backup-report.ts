@@ -6,7 +6,10 @@ import { column, formatBytes, formatDurationMs, formatFixed, formatPercent, form
 import { withoutEmpty } from './json.ts';
 import type { Printer } from './printer.ts';
 import type { Ticker } from './progress.ts';
-import { progressBar, RateEstimator } from './rate.ts';
+import { RateEstimator, watchedLine } from './rate.ts';
+
+/** Files shown as being read; small ones go by the hundred at a time. */
+const namesMax = 3;
 
 /** Below this rate a time left would be a guess. */
 const rateMin = 1024;
@@ -121,7 +124,7 @@ export class BackupReport implements Disposable {
     if (filesDone === 0 && this.totals.files === 0 && errors === 0 && current.size === 0) return;
     const rate = this.#rate.bytesPerSecond();
     const left = this.totals.isComplete && rate > rateMin ? Math.max(0, this.totals.bytes - bytesDone) / rate : 0;
-    const names = [...current].map((path) => toText(path)).toSorted();
+    const names = [...current.values().take(namesMax)].map((path) => toText(path)).toSorted();
     if (this.#printer.json) {
       this.#printer.message(this.#statusMessage({ elapsedMs, filesDone, left, names }));
       this.#printer.terminal.flush();
@@ -151,18 +154,27 @@ export class BackupReport implements Disposable {
   }
 
   #statusLine(at: { elapsedMs: number; filesDone: number; rate: number; left: number }): string {
-    const { files, bytes } = this.totals;
+    const { files, bytes, isComplete } = this.totals;
     const { bytesDone, errors } = this.counters;
+    const { canUpdateStatus, columns } = this.#printer.terminal;
+    if (canUpdateStatus && isComplete && bytes > 0) {
+      const work = {
+        elapsedMs: at.elapsedMs,
+        noun: 'files',
+        files: { done: at.filesDone, total: files },
+        bytes: { done: bytesDone, total: bytes },
+        bytesPerSecond: at.rate,
+        beside: errors > 0 ? [`${errors} errors`] : [],
+      };
+      return watchedLine(work, columns);
+    }
     const time = `[${formatDurationMs(at.elapsedMs)}]`;
     if (files === 0) return `${time} ${at.filesDone} files, ${formatBytes(bytesDone)}, ${errors} errors`;
-    const isWatched = this.#printer.terminal.canUpdateStatus;
-    const bar = isWatched && this.totals.isComplete ? `${progressBar(bytesDone, bytes)} ` : '';
-    const rate = isWatched && at.rate > rateMin ? `, ${formatBytes(Math.round(at.rate))}/s` : '';
     const hasEta = at.left > 0 && bytesDone < bytes;
     const share = hasEta ? `${formatPercent(bytesDone, bytes)}  ` : '';
     const eta = hasEta ? ` ETA ${formatSeconds(at.left)}` : '';
     const whole = `total ${files} files ${formatBytes(bytes)}`;
-    return `${time} ${bar}${share}${at.filesDone} files ${formatBytes(bytesDone)}, ${whole}, ${errors} errors${rate}${eta}`;
+    return `${time} ${share}${at.filesDone} files ${formatBytes(bytesDone)}, ${whole}, ${errors} errors${eta}`;
   }
 
   #printSummary({ summary, snapshotId }: BackupResult, dryRun: boolean): void {

@@ -2,13 +2,11 @@
 import { messageOf, toText } from '@coffre/repository';
 import type { ByteString, RestoreCounters, RestoreEvent } from '@coffre/repository';
 import { quoteName } from './display.ts';
-import { formatBytes, formatDurationMs, formatPercent, formatSeconds } from './format.ts';
+import { formatBytes, formatDurationMs, formatPercent } from './format.ts';
 import { withoutEmpty } from './json.ts';
 import type { Printer } from './printer.ts';
 import type { Ticker } from './progress.ts';
-import { progressBar, RateEstimator } from './rate.ts';
-
-const rateMin = 1024;
+import { RateEstimator, watchedLine } from './rate.ts';
 
 export class RestoreReport implements Disposable {
   readonly counters: RestoreCounters;
@@ -118,20 +116,21 @@ export class RestoreReport implements Disposable {
       return;
     }
     this.#rate.record(elapsedMs, bytesRestored);
-    const isWatched = this.#printer.terminal.canUpdateStatus;
-    const bar = isWatched && bytesTotal > 0 ? `${progressBar(bytesRestored, bytesTotal)} ` : '';
+    const { canUpdateStatus, columns } = this.#printer.terminal;
+    if (canUpdateStatus) {
+      const work = {
+        elapsedMs,
+        noun: 'items',
+        files: { done: filesRestored, total: filesTotal },
+        bytes: { done: bytesRestored, total: bytesTotal },
+        bytesPerSecond: this.#rate.bytesPerSecond(),
+        beside: this.#beside() === '' ? [] : [this.#beside().slice(2)],
+      };
+      return this.#printer.terminal.setStatus([watchedLine(work, columns)]);
+    }
     const share = formatPercent(bytesRestored, bytesTotal);
     const done = `${filesRestored} files/dirs ${formatBytes(bytesRestored)}`;
     const whole = `total ${filesTotal} files/dirs ${formatBytes(bytesTotal)}`;
-    const rate = this.#rate.bytesPerSecond();
-    const outlook = isWatched && rate > rateMin ? this.#outlook(rate) : '';
-    this.#printer.terminal.setStatus([
-      `[${formatDurationMs(elapsedMs)}] ${bar}${share}  ${done}, ${whole}${this.#beside()}${outlook}`,
-    ]);
-  }
-
-  #outlook(rate: number): string {
-    const left = Math.max(0, this.counters.bytesTotal - this.counters.bytesRestored) / rate;
-    return `, ${formatBytes(Math.round(rate))}/s ETA ${formatSeconds(left)}`;
+    this.#printer.terminal.setStatus([`[${formatDurationMs(elapsedMs)}] ${share}  ${done}, ${whole}${this.#beside()}`]);
   }
 }

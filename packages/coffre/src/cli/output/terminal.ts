@@ -39,6 +39,11 @@ export class Terminal {
     this.canUpdateStatus = this.outputIsTerminal && doors.term !== undefined && doors.term !== 'dumb';
   }
 
+  /** Cells of a line. */
+  get columns(): number {
+    return this.#out.columns ?? 80;
+  }
+
   /** A line on stdout; a missing line break is added. */
   print(line: string): void {
     this.#append(line.endsWith('\n') ? line : `${line}\n`);
