@@ -4,7 +4,7 @@ import { cpSync, linkSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFile
 import { join } from 'node:path';
 import { before, after, test } from 'node:test';
 import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
-import { toByteString, type ByteString } from '../../packages/repository/src/format/bytestring.ts';
+import { toByteString } from '../../packages/repository/src/format/bytestring.ts';
 import type { BlobId } from '../../packages/repository/src/ids.ts';
 import type { IndexedRepository } from '../../packages/repository/src/index/indexed-repository.ts';
 import { openRepository } from '../../packages/repository/src/repository.ts';
@@ -99,7 +99,7 @@ function resticFigures(argv: readonly string[]): Figures {
 async function ourFigures(options: Partial<RestoreOptions>): Promise<Figures> {
   const { counters } = await restore(indexed, {
     tree,
-    subPath: toByteString(source) as ByteString,
+    subPath: toByteString(source),
     target: toByteString(target),
     ...options,
   });

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { toByteString, type ByteString } from '../format/bytestring.ts';
-import { createHandles, type Handles } from './handles.ts';
+import type { Handles } from './handles.ts';
+import { createHandles } from './open-handles.ts';
 
 const name = (text: string): ByteString => toByteString(text);
 

@@ -6,9 +6,6 @@ import { constants } from 'node:fs';
 import type { ByteString } from '../format/bytestring.ts';
 import type { ExtendedAttribute, Timestamp, U64 } from '../format/tree.ts';
 import type { FileStat } from './stat.ts';
-import { nativeHandles } from './handles-native.ts';
-import { nodeHandles } from './handles-node.ts';
-import { openNative, type Native } from './native.ts';
 
 export type FolderHandle = number & { readonly folder: true };
 /** An open regular file. */
@@ -58,11 +55,6 @@ export type Handles = {
   setXattr(handle: AnyHandle, attribute: ExtendedAttribute): void;
   removeXattr(handle: AnyHandle, name: string): void;
 };
-
-/** Belongs to the thread that made it; the handles themselves are the process's. `null`: through `node:fs` alone. */
-export function createHandles(native: Native | null = openNative() ?? null): Handles {
-  return native === null ? nodeHandles() : nativeHandles(native);
-}
 
 /** O_PATH and O_CLOEXEC have no name in `node:fs`; both are the same on x64 and arm64. */
 const closeOnExec = 0o2000000;

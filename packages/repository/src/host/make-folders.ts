@@ -28,5 +28,7 @@ function madeAbove(path: string | Buffer, mode: number): boolean {
 
 /** A path that is not text keeps its bytes. */
 function folderOf(path: string | Buffer): string | Buffer {
-  return typeof path === 'string' ? dirname(path) : bytesOf(dirname(byteStringOf(path)) as ReturnType<typeof byteStringOf>);
+  return typeof path === 'string'
+    ? dirname(path)
+    : bytesOf(dirname(byteStringOf(path)) as ReturnType<typeof byteStringOf>);
 }

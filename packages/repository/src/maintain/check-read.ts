@@ -1,7 +1,7 @@
 /** Reading packs back, all or some, and proving every byte of them. */
 import { availableParallelism } from 'node:os';
 import { createLaneEngine } from '../crypto/sha256-lanes/engine.ts';
-import { CoffreError, isCoffreError, messageOf } from '../errors.ts';
+import { isCoffreError, messageOf } from '../errors.ts';
 import type { Random } from '../host/host.ts';
 import type { PackId } from '../ids.ts';
 import { inParallel } from '../parallel.ts';

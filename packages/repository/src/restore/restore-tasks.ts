@@ -4,7 +4,8 @@
  */
 import { ChunkDigests } from '../crypto/chunk-digests.ts';
 import { release } from '../crypto/release.ts';
-import { createHandles, type FolderHandle, type Handles } from '../host/handles.ts';
+import type { FolderHandle, Handles } from '../host/handles.ts';
+import { createHandles } from '../host/open-handles.ts';
 import { codeOf } from '../host/native.ts';
 import { BlobOpener } from '../pack/blob-opener.ts';
 import { errorToWire, type WireError } from '../workers/pool.ts';

@@ -23,7 +23,7 @@ import { backup } from '../archive/backup.ts';
 import { createMemoryBackend } from '../backend/memory.ts';
 import { CoffreError, isCoffreError } from '../errors.ts';
 import { toByteString, type ByteString } from '../format/bytestring.ts';
-import { createHandles } from '../host/handles.ts';
+import { createHandles } from '../host/open-handles.ts';
 import { systemError } from '../host/native.ts';
 import { parseId, type BlobId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
