@@ -146,8 +146,7 @@ export class ArchiveReader {
     const key = JSON.stringify(profile);
     let cutting = this.#cuttings.get(key);
     if (cutting === undefined) {
-      const scanner =
-        profile.kind === 'rabin' ? createScanner(this.#setup.polynomial, profile.averageBits) : undefined;
+      const scanner = profile.kind === 'rabin' ? createScanner(this.#setup.polynomial, profile.averageBits) : undefined;
       cutting = new Cutting(profile, scanner);
       this.#cuttings.set(key, cutting);
     }
@@ -219,7 +218,7 @@ export class ArchiveReader {
 
   #cutWhole(bytes: Buffer, cutting: Cutting): Buffer[] {
     const chunks: Buffer[] = [];
-    for (let start = 0; start < bytes.byteLength; ) {
+    for (let start = 0; start < bytes.byteLength;) {
       const end = cutting.next(bytes, start, bytes.byteLength, true) as number;
       chunks.push(bytes.subarray(start, end));
       start = end;

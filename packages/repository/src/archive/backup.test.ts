@@ -247,12 +247,19 @@ test('a file that changes while it is read is counted and the snapshot is kept',
   const { repository, host } = await createSampleRepository();
   const source = makeSource({ growing: 'some' });
   const files = createFiles();
-  const meddling = { ...files, read: ((fd, ...rest) => {
-    const got = files.read(fd, ...rest);
-    writeFileSync(join(source, 'growing'), 'some more');
-    return got;
-  }) satisfies typeof files.read };
-  const faulty = await openRepository({ backend: repository.backend, host: { ...host, files: meddling }, password: samplePassword });
+  const meddling = {
+    ...files,
+    read: ((fd, ...rest) => {
+      const got = files.read(fd, ...rest);
+      writeFileSync(join(source, 'growing'), 'some more');
+      return got;
+    }) satisfies typeof files.read,
+  };
+  const faulty = await openRepository({
+    backend: repository.backend,
+    host: { ...host, files: meddling },
+    password: samplePassword,
+  });
   const { counters, snapshotId } = await backup(await faulty.loadIndex(), optionsFor(source));
   assert.equal(counters.changedWhileRead, 1);
   assert.equal(counters.errors, 0);

@@ -101,7 +101,11 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
   });
   try {
     if (journal !== undefined) await adoptPacks(indexed, writer, journal);
-    await using threads = new ArchiveCrew(indexed.repository, writer, pick(options, 'compression', 'packTargetBytes', 'threads'));
+    await using threads = new ArchiveCrew(
+      indexed.repository,
+      writer,
+      pick(options, 'compression', 'packTargetBytes', 'threads'),
+    );
     crew = threads;
     const tree =
       options.stream === undefined

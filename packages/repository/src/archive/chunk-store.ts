@@ -30,12 +30,7 @@ export class ChunkStore {
   /** Buffers that came back: allocating 16 MiB for every pack is slow and leaves them to the garbage collector. */
   readonly #spare: ArrayBuffer[] = [];
 
-  constructor(
-    segments: readonly SegmentMemory[],
-    options: PackOptions,
-    digests: ChunkDigests,
-    handOver: HandOver,
-  ) {
+  constructor(segments: readonly SegmentMemory[], options: PackOptions, digests: ChunkDigests, handOver: HandOver) {
     this.#segments = segments.map((memory) => new Segment(memory));
     this.#options = options;
     this.#handOver = handOver;

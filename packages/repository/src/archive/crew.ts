@@ -258,7 +258,7 @@ async function* gathered(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   let block = new Uint8Array(blockBytes);
   let used = 0;
   for await (const part of parts) {
-    for (let at = 0; at < part.byteLength; ) {
+    for (let at = 0; at < part.byteLength;) {
       const take = Math.min(blockBytes - used, part.byteLength - at);
       block.set(part.subarray(at, at + take), used);
       used += take;
@@ -271,4 +271,3 @@ async function* gathered(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
   if (used > 0) yield block.slice(0, used);
 }
-

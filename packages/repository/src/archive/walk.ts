@@ -253,7 +253,13 @@ export class SourceWalk {
     const { crew, node, profile, counters } = this.#parts;
     const files: FileJob[] = batch.map(({ path, name }) => ({ path, name }));
     for (const file of batch) counters.current.add(file.snapshotPath);
-    const { result } = await crew.saveFiles({ files, sizeBytes, node, profile, journal: this.#parts.journal !== undefined });
+    const { result } = await crew.saveFiles({
+      files,
+      sizeBytes,
+      node,
+      profile,
+      journal: this.#parts.journal !== undefined,
+    });
     this.#track(async () => this.#batchSaved(batch, await result));
   }
 
@@ -269,7 +275,10 @@ export class SourceWalk {
         continue;
       }
       const at = i * figuresPerFile;
-      const [sizeBytes = 0, blobs = 0, bytes = 0, packedBytes = 0, changed = 0] = figures.subarray(at, at + figuresPerFile);
+      const [sizeBytes = 0, blobs = 0, bytes = 0, packedBytes = 0, changed = 0] = figures.subarray(
+        at,
+        at + figuresPerFile,
+      );
       const text = texts[i] as string;
       file.folder.fill(file.slot, text);
       this.#parts.counters.bytesRead += sizeBytes;
@@ -393,7 +402,9 @@ export class SourceWalk {
     const { signal } = this.#parts;
     if (signal?.aborted === true) {
       const reason: unknown = signal.reason;
-      throw isCoffreError(reason) ? reason : new CoffreError('INTERRUPTED', 'the backup was stopped', { cause: reason });
+      throw isCoffreError(reason)
+        ? reason
+        : new CoffreError('INTERRUPTED', 'the backup was stopped', { cause: reason });
     }
     if (this.#failure !== undefined) throw this.#failure;
   }

@@ -10,12 +10,16 @@ test('a context that is used again gives the very frames of the one-shot call, a
   const codec = new ZstdCodec();
   const plain = fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 2000 }));
   fc.assert(
-    fc.property(plain, fc.constantFrom('fastest' as const, 'auto' as const, 'better' as const), ([piece, times], level) => {
-      const bytes = Buffer.concat(Array.from({ length: times }, () => piece));
-      const packed = codec.compress(bytes, level);
-      assert.deepEqual(packed, compressBlob(bytes, level));
-      if (packed !== undefined) assert.ok(codec.decompress(packed, bytes.byteLength).equals(bytes));
-    }),
+    fc.property(
+      plain,
+      fc.constantFrom('fastest' as const, 'auto' as const, 'better' as const),
+      ([piece, times], level) => {
+        const bytes = Buffer.concat(Array.from({ length: times }, () => piece));
+        const packed = codec.compress(bytes, level);
+        assert.deepEqual(packed, compressBlob(bytes, level));
+        if (packed !== undefined) assert.ok(codec.decompress(packed, bytes.byteLength).equals(bytes));
+      },
+    ),
     { numRuns: 200 },
   );
 });

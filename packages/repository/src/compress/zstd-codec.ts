@@ -55,7 +55,8 @@ export class ZstdCodec {
     const context = this.#compressor('fastest');
     if (context === undefined) return false;
     const step = Math.floor((plain.byteLength - sampleBytes) / (samples - 1));
-    for (let i = 0; i < samples; i++) this.#sample.set(plain.subarray(i * step, i * step + sampleBytes), i * sampleBytes);
+    for (let i = 0; i < samples; i++)
+      this.#sample.set(plain.subarray(i * step, i * step + sampleBytes), i * sampleBytes);
     this.#packed = atLeast(this.#packed, 2 * samples * sampleBytes);
     const size = context.run(this.#sample, this.#packed);
     return size !== undefined && size >= this.#sample.byteLength * incompressibleRatio;
@@ -101,13 +102,22 @@ function wrongSize(): CoffreError {
 type Context = { run(input: Uint8Array, out: Buffer): number | undefined };
 
 type ZlibHandle = {
-  writeSync(flush: number, input: Uint8Array, inAt: number, inLength: number, out: Buffer, outAt: number, outLength: number): void;
+  writeSync(
+    flush: number,
+    input: Uint8Array,
+    inAt: number,
+    inLength: number,
+    out: Buffer,
+    outAt: number,
+    outLength: number,
+  ): void;
   reset(): void;
 };
 
 function contextOf(stream: unknown): Context | undefined {
   const { _handle: handle, _writeState: state } = stream as { _handle?: ZlibHandle; _writeState?: Uint32Array };
-  if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function' || state === undefined) return undefined;
+  if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function' || state === undefined)
+    return undefined;
   let failed = false;
   const fail = (): void => {
     failed = true;

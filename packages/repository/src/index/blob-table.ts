@@ -130,7 +130,14 @@ export class BlobSegment {
   }
 
   /** Adds an entry even when the key is there (a further place). The caller is the only writer. */
-  add(type: BlobType, id: Uint8Array, packNumber: number, offset: number, length: number, uncompressed: number): number {
+  add(
+    type: BlobType,
+    id: Uint8Array,
+    packNumber: number,
+    offset: number,
+    length: number,
+    uncompressed: number,
+  ): number {
     const entry = this.used[0] as number;
     assert(entry < this.capacity, 'blob segment overflow');
     this.used[0] = entry + 1;
@@ -324,9 +331,7 @@ function groupByPack(segment: BlobSegment, packCount: number) {
   for (let p = 0; p < packCount; p++) {
     entries
       .subarray(starts[p], starts[p + 1])
-      .sort(
-        (a, b) => (segment.words[a * entryWords + 9] as number) - (segment.words[b * entryWords + 9] as number),
-      );
+      .sort((a, b) => (segment.words[a * entryWords + 9] as number) - (segment.words[b * entryWords + 9] as number));
   }
   return { segment, entries, starts };
 }

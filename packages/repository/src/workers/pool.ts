@@ -53,7 +53,11 @@ export class WorkerThread {
   onEvent: (event: unknown) => Promise<unknown> = async () => undefined;
 
   constructor(setup: unknown) {
-    this.#worker = new Worker(workerFile(), { workerData: setup, stdin: false, resourceLimits: { maxYoungGenerationSizeMb: 8 } });
+    this.#worker = new Worker(workerFile(), {
+      workerData: setup,
+      stdin: false,
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     this.#worker.unref();
     this.#worker.on('message', (message: Incoming) => this.#receive(message));
     this.#worker.on('error', (error: unknown) => this.#fail(asError(error)));
