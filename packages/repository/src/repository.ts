@@ -155,7 +155,10 @@ async function loadNamed(backend: Backend, kind: UnpackedKind, id: AnyId): Promi
 }
 
 /** @param search when the caller began to look for the key before this file was loaded */
-export async function openRepository(options: OpenOptions, search?: ReturnType<typeof findMasterKey>): Promise<Repository> {
+export async function openRepository(
+  options: OpenOptions,
+  search?: ReturnType<typeof findMasterKey>,
+): Promise<Repository> {
   const { backend, host } = options;
   const sealedConfig = await loadConfigFile(backend);
   const { keyId, masterKey } = await (search ?? findMasterKey(options));

@@ -24,7 +24,11 @@ function optionsFor(seed: number, more: Partial<PackOptions> = {}): PackOptions 
 }
 
 test('blobs of any size, mixed in any order, open from the pack as they went in', async () => {
-  const size = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 60_000, max: 300_000 }));
+  const size = fc.oneof(
+    fc.integer({ min: 0, max: 40 }),
+    fc.integer({ min: 0, max: 5000 }),
+    fc.integer({ min: 60_000, max: 300_000 }),
+  );
   const blob = fc.record({ size, fill: fc.integer({ min: 0, max: 255 }), isRandom: fc.boolean() });
   const packs = fc.record({
     seed: fc.integer({ min: 1, max: 1_000_000 }),
@@ -37,7 +41,9 @@ test('blobs of any size, mixed in any order, open from the pack as they went in'
       const random = createSeededRandom(seed);
       const options = optionsFor(seed, { version });
       const pack = new PackBuffer('data', options);
-      const plains = blobs.map(({ size: bytes, fill, isRandom }) => (isRandom ? random.bytes(bytes) : Buffer.alloc(bytes, fill)));
+      const plains = blobs.map(({ size: bytes, fill, isRandom }) =>
+        isRandom ? random.bytes(bytes) : Buffer.alloc(bytes, fill),
+      );
       for (const [i, plain] of plains.entries()) {
         pack.append(blobIdOf(plain).id, plain);
         if (i % sealAfter === 0) pack.sealSmall();
