@@ -9,8 +9,10 @@ import type { SealedBlob } from './pack-read.ts';
 /** Where a sealed blob lies in the bytes at hand. */
 export type SealedPlace = SealedBlob & { readonly offset: number; readonly length: number };
 
-/** Plaintext held at a time: enough to fill the lanes of the hash. */
+/** Plaintext held at a time: enough to fill the lanes of the hash, which many small blobs do with less. */
 const batchBytes = 16 * 1024 * 1024;
+const manyBlobs = 64;
+const manyBlobsBytes = 4 * 1024 * 1024;
 /** What does not fit any more gets memory of its own. */
 const arenaBytes = 24 * 1024 * 1024;
 
@@ -59,7 +61,7 @@ export class BlobOpener implements Disposable {
         if (!isCoffreError(error, 'REPO_BLOB_DAMAGED') && !isCoffreError(error, 'SEAL_BROKEN')) throw error;
         take(number, undefined);
       }
-      if (held >= batchBytes) pass();
+      if (held >= batchBytes || (opened.length >= manyBlobs && held >= manyBlobsBytes)) pass();
     }
     pass();
   }

@@ -29,7 +29,7 @@ export type FileToWrite = WindowFile & {
 };
 
 const firstWindowFiles = 1024;
-const windowFilesMax = 65_536;
+const windowFilesMax = 16_384;
 const windowBlobsMax = 262_144;
 
 export class FileWindows {
