@@ -17,10 +17,20 @@ const shells = ['bash', 'zsh', 'fish', 'powershell'] as const;
 export function defineCompletion(command: Command, cli: Cli): void {
   command.argument('<shell>', shells.join(', ')).action((text) => {
     const shell = parseChoice(text, 'the shell', shells);
+    if (shell === 'bash') cli.terminal.print(bashWithoutHelpers);
     cli.terminal.flush();
     new RootCommand().setup('coffre', 'coffre', shell);
   });
 }
+
+/** The script below wants a function of the package bash-completion; where that is missing, this is near enough. */
+const bashWithoutHelpers = `if ! declare -F _get_comp_words_by_ref >/dev/null; then
+  _get_comp_words_by_ref() {
+    cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]}
+    words=("\${COMP_WORDS[@]}") cword=$COMP_CWORD
+  }
+fi
+`;
 
 /** What the scripts call: `coffre complete -- WORDS`; candidates go to stdout. */
 export function defineComplete(command: Command, cli: Cli): void {

@@ -55,7 +55,7 @@ function commandsFirst(help: string): string {
 
 /** For completion, which has to know every option. */
 export async function loadAllVerbs(program: CommandUnknownOpts, cli: Cli): Promise<void> {
-  for (const verb of verbs) {
+  for (const verb of verbs.filter(({ hidden }) => hidden !== true)) {
     const command = program.commands.find((candidate) => candidate.name() === verb.name);
     if (command !== undefined) define(await verb.load(), command, cli);
   }

@@ -41,7 +41,7 @@ export class Terminal {
 
   /** Cells of a line. */
   get columns(): number {
-    return this.#out.columns ?? 80;
+    return this.#out.columns || 80;
   }
 
   /** A line on stdout; a missing line break is added. */
@@ -70,7 +70,7 @@ export class Terminal {
       return;
     }
     this.#clearStatus();
-    const width = (this.#out.columns || 80) - 2;
+    const width = this.columns - 2;
     this.#status = lines.map((line) => truncate(line, Math.max(10, width)));
     this.flush();
     this.#drawStatus();
