@@ -8,13 +8,14 @@ import { idToBytes, type BlobId } from '../ids.ts';
 import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { errorFromWire } from '../workers/pool.ts';
-import { changedBetween, figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
+import { figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
 import { changeOf } from './change.ts';
 import { nothingAdded, type AddedData } from './chunk-store.ts';
 import type { ArchiveCrew } from './crew.ts';
 import { OpenFolder, type FinishedTree } from './folder.ts';
 import type { ResumeJournal } from './journal.ts';
 import { describeEntry, mayHaveChanged, type ChangeRules, type NodeOptions } from './node.ts';
+import { saveLongFile } from './long-file.ts';
 import { loadParentFolder, ParentFolder } from './parent.ts';
 import type { BackupCounters, BackupEvent, EntryChange } from './report.ts';
 import type { Selection } from './selection.ts';
@@ -311,23 +312,13 @@ export class SourceWalk {
   }
 
   async #saveLong(file: QueuedFile, fd: number): Promise<string | undefined> {
-    const { files } = this.#parts.host;
-    const { crew, profile, counters, journal } = this.#parts;
+    const { counters } = this.#parts;
     counters.current.add(file.snapshotPath);
     try {
-      const stat = files.fstat(fd);
-      const saved = await crew.saveLongFile(fd, stat.sizeBytes, profile, (bytes) => {
-        counters.bytesRead += bytes;
-        counters.bytesDone += bytes;
-      });
-      const node = describeEntry(files, file.path, file.name, stat, this.#parts.node);
-      node.content = saved.content;
-      node.size = saved.sizeBytes;
-      const text = encodeNode(node);
-      journal?.saved(file.path, stat, saved.content);
-      if (changedBetween(stat, files.fstat(fd), saved.sizeBytes)) this.#changed(file);
-      counters.bytesDone -= saved.sizeBytes;
-      this.#countFile(file, text, saved.sizeBytes, saved.added, file.startedMs);
+      const { text, sizeBytes, added, changedWhileRead } = await saveLongFile(this.#parts, file, fd);
+      if (changedWhileRead) this.#changed(file);
+      counters.bytesDone -= sizeBytes;
+      this.#countFile(file, text, sizeBytes, added, file.startedMs);
       return text;
     } catch (error) {
       if (isCoffreError(error)) throw error;
