@@ -1,6 +1,10 @@
 import { encodeNode, type Timestamp, type TreeNode } from '../format/tree.ts';
 import type { EntryChange } from './report.ts';
 
+/** Which counter an entry goes to. */
+export const fileCounter = { new: 'filesNew', changed: 'filesChanged', unchanged: 'filesUnmodified' } as const;
+export const dirCounter = { new: 'dirsNew', changed: 'dirsChanged', unchanged: 'dirsUnmodified' } as const;
+
 /** How an entry compares with the parent snapshot; `text` is its node as it is stored now. */
 export function changeOf(previous: TreeNode | undefined, text: string): EntryChange {
   if (previous === undefined) return 'new';

@@ -9,7 +9,7 @@ import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { errorFromWire } from '../workers/pool.ts';
 import { figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
-import { changeOf } from './change.ts';
+import { changeOf, dirCounter, fileCounter } from './change.ts';
 import { nothingAdded, type AddedData } from './chunk-store.ts';
 import type { ArchiveCrew } from './crew.ts';
 import { OpenFolder, type FinishedTree } from './folder.ts';
@@ -44,9 +44,6 @@ export type WalkParts = {
   readonly report: ((event: BackupEvent) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 };
-
-const fileCounter = { new: 'filesNew', changed: 'filesChanged', unchanged: 'filesUnmodified' } as const;
-const dirCounter = { new: 'dirsNew', changed: 'dirsChanged', unchanged: 'dirsUnmodified' } as const;
 
 type Entry = {
   readonly folder: OpenFolder;
