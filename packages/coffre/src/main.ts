@@ -1,5 +1,7 @@
 /** Wires the program to the process: streams, signals, exit code. The only `process.exit` of the program. */
+import { readFileSync } from 'node:fs';
 import { CoffreError } from '@coffre/repository/opening';
+import { restoreArguments } from './cli/raw-arguments.ts';
 import { runCli } from './cli/run.ts';
 
 // Our launcher sets these for this process alone; programs that we start get the environment as it was.
@@ -27,6 +29,15 @@ function onOutputError(error: NodeJS.ErrnoException): void {
   abort.abort(new CoffreError('INTERRUPTED', words));
 }
 
+/** Undefined where the system does not tell. */
+function commandLine(): Uint8Array | undefined {
+  try {
+    return readFileSync('/proc/self/cmdline');
+  } catch {
+    return undefined;
+  }
+}
+
 process.on('SIGINT', onSignal('interrupt'));
 process.on('SIGTERM', onSignal('terminated'));
 process.stdout.on('error', onOutputError);
@@ -37,7 +48,8 @@ process.on('SIGUSR1', () => {
   for (const report of reports) report();
 });
 
-const code = await runCli(process.argv.slice(2), {
+const argv = restoreArguments(process.argv.slice(2), commandLine);
+const code = await runCli(argv, {
   environment: process.env,
   stdin: process.stdin,
   stdout: process.stdout,

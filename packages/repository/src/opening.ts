@@ -7,6 +7,7 @@ export { openBackend } from './backend/open-backend.ts';
 export { describeLocation, parseLocation } from './backend/location.ts';
 export { withRetry } from './backend/retry.ts';
 export { CoffreError, isCoffreError, messageOf } from './errors.ts';
+export { toByteString } from './format/bytestring.ts';
 export { createFiles } from './host/files.ts';
 export { systemClock, systemIdentity, systemRandom } from './host/system.ts';
 export { openRepository } from './operations.ts';

@@ -2,7 +2,7 @@ import { diffTrees, findFolder, messageOf, shortId, toText } from '@coffre/repos
 import type { BlobId, DiffCounts, DiffStatistics, FoundSnapshot, IndexedRepository } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
-import { quoteName } from './output/display.ts';
+import { showName } from './output/display.ts';
 import { column, formatBytes } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
 import { openSession } from './session.ts';
@@ -29,11 +29,11 @@ export function defineDiff(command: Command, cli: Cli): void {
       const trees = [await treeOf(indexed, old), await treeOf(indexed, now)] as const;
       const statistics = await diffTrees(indexed, trees, { metadata: options.metadata === true }, (event) => {
         if (event.kind === 'unreadable')
-          return printer.error(`error: ${quoteName(toText(event.path))}: ${messageOf(event.error)}`);
+          return printer.error(`error: ${showName(event.path)}: ${messageOf(event.error)}`);
         if (session.globals.quiet) return;
-        const path = toText(event.path);
-        if (printer.json) printer.message({ message_type: 'change', path, modifier: event.modifier });
-        else printer.always(`${event.modifier.padEnd(5)}${quoteName(path)}`);
+        if (printer.json)
+          printer.message({ message_type: 'change', path: toText(event.path), modifier: event.modifier });
+        else printer.always(`${event.modifier.padEnd(5)}${showName(event.path)}`);
       });
       if (printer.json) printer.message(statisticsJson(statistics, before, after));
       else printStatistics(printer, statistics);

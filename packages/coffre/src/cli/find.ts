@@ -12,7 +12,7 @@ import {
 import type { BlobId, FoundObject, IndexedRepository, StoredSnapshot, Timestamp } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
-import { quoteName } from './output/display.ts';
+import { showName } from './output/display.ts';
 import { formatLocalTime } from './output/local-time.ts';
 import { jsonText } from './output/json.ts';
 import { foundNodeJson, nodeLine } from './output/node.ts';
@@ -163,7 +163,7 @@ function objectJson(found: FoundObject): Record<string, unknown> {
 }
 
 function printObject(printer: Printer, found: FoundObject): void {
-  const path = quoteName(toText(found.path));
+  const path = showName(found.path);
   printer.always(`Found ${found.objectType} ${found.id}`);
   if (found.objectType === 'blob') {
     printer.always(` ... in file ${path}`);

@@ -1,10 +1,11 @@
-import { findFolder, listTree, sortEntries, toByteString } from '@coffre/repository';
+import { findFolder, listTree, sortEntries } from '@coffre/repository';
 import type { IndexedRepository, ListedEntry, SortMode, StoredSnapshot } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import { NcduOutline } from './output/ncdu.ts';
 import { listedNodeJson, nodeLine } from './output/node.ts';
 import { snapshotJson, snapshotSentence } from './output/snapshots.ts';
+import { argumentBytes } from './raw-arguments.ts';
 import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { addSnapshotFilter, selectSnapshot, snapshotFilter } from './snapshot-options.ts';
@@ -68,7 +69,10 @@ async function print(
   options: LsVerbOptions & { readonly sort: SortMode },
 ): Promise<void> {
   const { tree } = stored.snapshot;
-  const listOptions = { folders: folders.map((folder) => toByteString(folder)), recursive: options.recursive === true };
+  const listOptions = {
+    folders: folders.map((folder) => argumentBytes(folder)),
+    recursive: options.recursive === true,
+  };
   if (options.ncdu === true) {
     const outline = new NcduOutline((text) => printer.terminal.printPart(text));
     outline.begin(stored.snapshot);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { byteStringOf, matchesComponent, parseComponent, toByteString } from '@coffre/repository';
 import type { ByteString, Files } from '@coffre/repository';
+import { argumentBytes } from './raw-arguments.ts';
 import { readBytesFile } from './text-file.ts';
 import { usage } from './values.ts';
 
@@ -22,7 +23,7 @@ export function collectSources(
     ...lists.filesFrom.flatMap((file) => expandLines(file, files, warn)),
     ...lists.filesFromVerbatim.flatMap((file) => lines(file).filter((line) => line !== '')),
     ...lists.filesFromRaw.flatMap((file) => rawNames(readList(file))),
-    ...args.map((arg) => toByteString(arg)),
+    ...args.map((argument) => argumentBytes(argument)),
   ];
 }
 

@@ -1,7 +1,7 @@
 /** What a backup says while it runs and when it is done: lines for people, messages for programs. */
 import { messageOf, shortId, toText } from '@coffre/repository';
 import type { BackupCounters, BackupEvent, BackupResult, ByteString } from '@coffre/repository';
-import { quoteName } from './display.ts';
+import { showName } from './display.ts';
 import { column, formatBytes, formatDurationMs, formatFixed, formatPercent, formatSeconds } from './format.ts';
 import { withoutEmpty } from './json.ts';
 import type { Printer } from './printer.ts';
@@ -85,13 +85,14 @@ export class BackupReport implements Disposable {
     const item = toText(path);
     if (this.#printer.json)
       this.#printer.errorMessage({ message_type: 'warning', warning: { message }, during: 'archival', item });
-    else this.#printer.error(`Warning: ${quoteName(item)}: ${message}`);
+    else this.#printer.error(`Warning: ${showName(path)}: ${message}`);
   }
 
   #onEntry(event: Extract<BackupEvent, { kind: 'entry' }>): void {
     if (this.#printer.verbosity < (this.#printer.json ? 2 : 3)) return;
     const isDir = event.type === 'dir';
-    const item = toText(event.path) + (isDir && !event.path.endsWith('/') ? '/' : '');
+    const path = (isDir && !event.path.endsWith('/') ? `${event.path}/` : event.path) as ByteString;
+    const item = toText(path);
     const seconds = event.durationMs / 1000;
     const { bytes, packedBytes } = event.added;
     if (this.#printer.json) {
@@ -104,7 +105,7 @@ export class BackupReport implements Disposable {
       );
       return;
     }
-    const name = quoteName(item);
+    const name = showName(path);
     if (event.change === 'unchanged') return this.#printer.debug(`unchanged ${name}`);
     const word = event.change === 'new' ? 'new      ' : 'modified ';
     const added = isDir
@@ -124,18 +125,23 @@ export class BackupReport implements Disposable {
     if (filesDone === 0 && this.totals.files === 0 && errors === 0 && current.size === 0) return;
     const rate = this.#rate.bytesPerSecond();
     const left = this.totals.isComplete && rate > rateMin ? Math.max(0, this.totals.bytes - bytesDone) / rate : 0;
-    const names = [...current.values().take(namesMax)].map((path) => toText(path)).toSorted();
+    const names = [...current.values().take(namesMax)].toSorted();
     if (this.#printer.json) {
       this.#printer.message(this.#statusMessage({ elapsedMs, filesDone, left, names }));
       this.#printer.terminal.flush();
     } else
       this.#printer.terminal.setStatus([
         this.#statusLine({ elapsedMs, filesDone, rate, left }),
-        ...names.map(quoteName),
+        ...names.map(showName),
       ]);
   }
 
-  #statusMessage(at: { elapsedMs: number; filesDone: number; left: number; names: string[] }): Record<string, unknown> {
+  #statusMessage(at: {
+    elapsedMs: number;
+    filesDone: number;
+    left: number;
+    names: readonly ByteString[];
+  }): Record<string, unknown> {
     const { files, bytes } = this.totals;
     const { bytesDone, errors } = this.counters;
     return {
@@ -148,7 +154,7 @@ export class BackupReport implements Disposable {
         total_bytes: bytes,
         bytes_done: bytesDone,
         error_count: errors,
-        current_files: at.names,
+        current_files: at.names.map((path) => toText(path)),
       }),
     };
   }

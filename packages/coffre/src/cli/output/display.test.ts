@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as hold, property, string } from 'fast-check';
-import { displayWidth, quoteName, truncate, withoutControls } from './display.ts';
+import type { ByteString } from '@coffre/repository';
+import { displayWidth, quoteName, showName, truncate, withoutControls } from './display.ts';
 
 test('an ordinary name is shown as it is', () => {
   for (const name of ['/srv/www', 'a "quoted" name', 'Ünïcödé', '日本語', '']) assert.equal(quoteName(name), name);
@@ -22,6 +23,11 @@ test('whatever a file is called, what is shown holds no control character', () =
       assert.doesNotMatch(withoutControls(name).replace(/[\n\t]/g, ''), /\p{Cc}/u);
     }),
   );
+});
+
+test('a byte that is no text is shown as the byte it is', () => {
+  assert.equal(showName('caf\xe9/\xc3\xa9' as ByteString), '"caf\\xe9/é"');
+  assert.equal(showName('plain' as ByteString), 'plain');
 });
 
 test('wide characters take two cells', () => {

@@ -1,4 +1,6 @@
 /** Names on a screen: what a file is called must not move the cursor or fake a line. */
+import type { ByteString } from '@coffre/repository';
+import { carriedText } from '../byte-text.ts';
 
 /** Controls, invisible format characters that reorder or hide text, separators, and what is no character at all. */
 const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\ufffd]/u;
@@ -24,6 +26,11 @@ export function quoteName(text: string): string {
   return `"${body}"`;
 }
 
+/** A name or path as the kernel knows it; a byte that is no text is shown as `\xe9`. */
+export function showName(name: ByteString): string {
+  return quoteName(carriedText(name));
+}
+
 /** Removes what could steer a terminal from a message that keeps its own line breaks. */
 export function withoutControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (char) => (char === '\n' || char === '\t' ? char : escapeOf(char)));
@@ -33,6 +40,8 @@ function escapeOf(char: string): string {
   const known = short[char];
   if (known !== undefined) return known;
   const code = char.codePointAt(0) ?? 0;
+  // A byte that is carried through text.
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
   if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
   return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }

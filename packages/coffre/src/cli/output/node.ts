@@ -1,7 +1,7 @@
 /** One entry of a snapshot: the line of `ls -l`, and the JSON objects of `ls` and `find`. */
 import { formatTimestamp, modeText, toText } from '@coffre/repository';
 import type { ByteString, TreeNode } from '@coffre/repository';
-import { quoteName } from './display.ts';
+import { showName } from './display.ts';
 import { column, formatBytes } from './format.ts';
 import { withoutEmpty } from './json.ts';
 import { formatLocalTime } from './local-time.ts';
@@ -21,12 +21,12 @@ const typeBits: Readonly<Record<TreeNode['type'], number>> = {
 };
 
 export function nodeLine(path: ByteString, node: TreeNode, options: NodeLineOptions): string {
-  const name = quoteName(toText(path));
+  const name = showName(path);
   if (!options.long) return name;
   const mode = ((node.mode ?? 0) | typeBits[node.type]) >>> 0;
   const size = options.humanReadable ? formatBytes(node.size ?? 0) : column(node.size ?? 0, 6);
   const time = formatLocalTime(new Date(node.mtime.sec * 1000));
-  const target = node.type === 'symlink' ? ` -> ${quoteName(toText(node.linkTarget ?? ('' as ByteString)))}` : '';
+  const target = node.type === 'symlink' ? ` -> ${showName(node.linkTarget ?? ('' as ByteString))}` : '';
   return `${modeText(mode)} ${column(node.uid)} ${column(node.gid)} ${size} ${time} ${name}${target}`;
 }
 

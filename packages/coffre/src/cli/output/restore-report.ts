@@ -1,7 +1,7 @@
 /** What a restore says while it runs and when it is done. */
 import { messageOf, toText } from '@coffre/repository';
 import type { ByteString, RestoreCounters, RestoreEvent } from '@coffre/repository';
-import { quoteName } from './display.ts';
+import { showName } from './display.ts';
 import { formatBytes, formatDurationMs, formatPercent } from './format.ts';
 import { withoutEmpty } from './json.ts';
 import type { Printer } from './printer.ts';
@@ -28,22 +28,23 @@ export class RestoreReport implements Disposable {
   }
 
   onEvent(event: RestoreEvent): void {
-    const item = toText(event.path);
-    if (event.kind === 'error') return this.#onError(item, messageOf(event.error));
-    const path = event.action === 'deleted' ? `${toText(this.#target).replace(/\/+$/, '')}${item}` : item;
+    if (event.kind === 'error') return this.#onError(event.path, messageOf(event.error));
+    // What was deleted is not in the snapshot, so it is named as it was in the target.
+    const where = event.action === 'deleted' ? this.#target.replace(/\/+$/, '') : '';
+    const path = `${where}${event.path}` as ByteString;
     if (this.#printer.json) {
       if (!this.wantsItems) return;
       this.#printer.message({
         message_type: 'verbose_status',
         action: event.action,
-        item: path,
+        item: toText(path),
         size: event.sizeBytes,
       });
       return;
     }
     const size =
       event.type === 'file' && event.action !== 'deleted' ? ` with size ${formatBytes(event.sizeBytes)}` : '';
-    this.#printer.debug(`${event.action.padEnd(9)} ${quoteName(path)}${size}`);
+    this.#printer.debug(`${event.action.padEnd(9)} ${showName(path)}${size}`);
   }
 
   /** The summary is printed also with `--quiet`, as restic's. */
@@ -61,10 +62,11 @@ export class RestoreReport implements Disposable {
     if (this.#printer.terminal.canUpdateStatus) this.#printer.terminal.setStatus([]);
   }
 
-  #onError(item: string, message: string): void {
+  #onError(path: ByteString, message: string): void {
+    const item = toText(path);
     if (this.#printer.json)
       this.#printer.errorMessage({ message_type: 'error', error: { message }, during: 'restore', item });
-    else this.#printer.error(`ignoring error for ${quoteName(item)}: ${message}`);
+    else this.#printer.error(`ignoring error for ${showName(path)}: ${message}`);
   }
 
   #figures(elapsedMs: number): Record<string, unknown> {
