@@ -1,10 +1,10 @@
 /**
  * Arguments are bytes, and Node gives them as text in which every byte that is not UTF-8 became U+FFFD. Such bytes are
- * carried through the text (see byte-text.ts), and turned back where a path is needed.
+ * carried through the text (see output/byte-text.ts), and turned back where a path is needed.
  */
 import { toByteString } from '@coffre/repository/opening';
 import type { ByteString } from '@coffre/repository';
-import { carriedText } from './byte-text.ts';
+import { carriedText } from './output/byte-text.ts';
 
 /**
  * @param argv as Node gives it
