@@ -10,7 +10,7 @@ import { restoreHandlers, RestoreWriter, type WritingSetup } from './restore-tas
 /** Below this many bytes to write, starting threads costs more than they bring. */
 const inlineBytesMax = 4 * 1024 * 1024;
 /** Sealed bytes under way at once: what a restore holds in memory, nearly. */
-const bytesUnderWayMax = 32 * 1024 * 1024;
+const bytesUnderWayMax = 56 * 1024 * 1024;
 const tasksPerThread = 4;
 
 type Seat = { run<Result>(task: string, payload: unknown, transfer?: readonly ArrayBuffer[]): Promise<Result> };

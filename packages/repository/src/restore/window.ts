@@ -29,7 +29,8 @@ export type FileToWrite = WindowFile & {
 };
 
 const firstWindowFiles = 1024;
-const windowFilesMax = 16_384;
+const windowFilesMax = 4096;
+const runningMax = 2;
 const windowBlobsMax = 262_144;
 
 export class FileWindows {
@@ -38,14 +39,15 @@ export class FileWindows {
   #files: WindowFile[] = [];
   #blobs = 0;
   #filesMax = firstWindowFiles;
-  #running: Promise<void> = Promise.resolve();
+  /** At most two: while the last parts of one are written, the first of the next are fetched. */
+  readonly #running: Promise<void>[] = [];
 
   constructor(job: RestoreJob) {
     this.#job = job;
     this.#crew = job.crew;
   }
 
-  /** Resolves at once while the window has room; then when the window before has been written. */
+  /** Resolves at once while the window has room; then when the window before the last has been written. */
   async add(file: WindowFile): Promise<void> {
     this.#files.push(file);
     this.#blobs += file.content.length;
@@ -57,19 +59,20 @@ export class FileWindows {
     this.#files = [];
     this.#blobs = 0;
     this.#filesMax = Math.min(windowFilesMax, this.#filesMax * 4);
-    await this.#running;
-    this.#running = this.#restore(files);
-    this.#running.catch(() => undefined); // whoever awaits it next gets the error
+    if (this.#running.length >= runningMax) await this.#running.shift();
+    const running = this.#restore(files);
+    running.catch(() => undefined); // whoever awaits it gets the error
+    this.#running.push(running);
   }
 
   async end(): Promise<void> {
     if (this.#files.length > 0) await this.#submit();
-    await this.#running;
+    while (this.#running.length > 0) await this.#running.shift();
   }
 
   /** Whatever became of it, nothing is under way any more. */
   async settled(): Promise<void> {
-    await this.#running.catch(() => undefined);
+    await Promise.allSettled(this.#running);
   }
 
   async #restore(files: readonly WindowFile[]): Promise<void> {
