@@ -289,6 +289,16 @@ export class BlobTable {
     return hasInSegments(this.segments, type, id);
   }
 
+  firstPlace(type: BlobType, id: Uint8Array): BlobPlace | undefined {
+    for (const segment of this.segments) {
+      const entry = segment.find(type, id);
+      // A key that a worker claims and has not placed yet may have other entries.
+      const place = entry < 0 ? undefined : (segment.placeOf(entry) ?? this.places(type, id)[0]);
+      if (place !== undefined) return place;
+    }
+    return undefined;
+  }
+
   places(type: BlobType, id: Uint8Array): BlobPlace[] {
     const all: BlobPlace[] = [];
     for (const segment of this.segments) {

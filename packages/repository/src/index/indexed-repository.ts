@@ -4,7 +4,7 @@ import { idToBytes, shortId, type BlobId, type PackId } from '../ids.ts';
 import { openBlob } from '../pack/pack-read.ts';
 import type { Repository } from '../repository.ts';
 import { BlobWriter, type WriterOptions } from './blob-writer.ts';
-import { BlobTable, entryWords, type BlobType } from './blob-table.ts';
+import { BlobTable, entryWords, type BlobPlace, type BlobType } from './blob-table.ts';
 
 /** Where one copy of a blob lies. */
 export type BlobLocation = {
@@ -35,17 +35,23 @@ export class IndexedRepository {
   }
 
   places(type: BlobType, id: BlobId): BlobLocation[] {
-    return this.table.places(type, idToBytes(id)).map((place) => ({
-      packId: this.table.packIds[place.packNumber] as PackId,
-      offset: place.offset,
-      length: place.length,
-      ...(place.uncompressedLength === 0 ? {} : { uncompressedLength: place.uncompressedLength }),
-    }));
+    return this.table.places(type, idToBytes(id)).map((place) => this.#locationOf(place));
+  }
+
+  /** The first of the places, for whoever asks about every blob of a snapshot. */
+  place(type: BlobType, id: BlobId): BlobLocation | undefined {
+    const found = this.table.firstPlace(type, idToBytes(id));
+    return found === undefined ? undefined : this.#locationOf(found);
+  }
+
+  #locationOf({ packNumber, offset, length, uncompressedLength }: BlobPlace): BlobLocation {
+    const packId = this.table.packIds[packNumber] as PackId;
+    return uncompressedLength === 0 ? { packId, offset, length } : { packId, offset, length, uncompressedLength };
   }
 
   /** Plaintext bytes, from the index alone. */
   blobSize(type: BlobType, id: BlobId): number | undefined {
-    const place = this.table.places(type, idToBytes(id))[0];
+    const place = this.table.firstPlace(type, idToBytes(id));
     if (place === undefined) return undefined;
     return place.uncompressedLength === 0 ? place.length - sealOverheadBytes : place.uncompressedLength;
   }

@@ -31,7 +31,7 @@ export class FileFetch {
   constructor(job: RestoreJob, files: readonly FileToWrite[]) {
     this.#job = job;
     this.#files = files;
-    this.#plan = planRestore(files, (id) => job.indexed.places('data', id)[0]);
+    this.#plan = planRestore(files, (id) => job.indexed.place('data', id));
     this.#local = new Int32Array(files.length).fill(absent);
     this.#announce();
   }

@@ -35,7 +35,7 @@ export class TreeReader {
   prefetch(ids: readonly BlobId[]): void {
     const byPack = new Map<PackId, BlobLocation[]>();
     for (const id of ids) {
-      const place = this.#indexed.places('tree', id)[0];
+      const place = this.#indexed.place('tree', id);
       if (place === undefined || this.#cached(place) !== undefined) continue;
       const group = byPack.get(place.packId);
       if (group === undefined) byPack.set(place.packId, [place]);
@@ -69,7 +69,7 @@ export class TreeReader {
 
   /** @throws {CoffreError} REPO_TREE_DAMAGED, REPO_BLOB_MISSING, REPO_BLOB_DAMAGED */
   async load(id: BlobId): Promise<TreeNode[]> {
-    const place = this.#indexed.places('tree', id)[0];
+    const place = this.#indexed.place('tree', id);
     if (place !== undefined) {
       if (this.#cached(place) === undefined) this.prefetch([id]);
       const plain = await this.#open(id, place);
