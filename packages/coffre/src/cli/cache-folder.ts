@@ -1,7 +1,8 @@
 /** The local cache: journals of interrupted backups and notes on locks, by repository. Losing it loses no data. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { isId, messageOf } from '@coffre/repository';
 import type { GlobalOptions } from './global-options.ts';
 import type { Environment } from './global-options.ts';
 
@@ -30,5 +31,36 @@ export function repositoryCache(
     return folder;
   } catch {
     return undefined;
+  }
+}
+
+export type CacheFolder = { readonly name: string; readonly path: string; readonly usedMs: number };
+
+export const dayMs: number = 24 * 3_600_000;
+
+/** Longest unused first. */
+export function cacheFolders(base: string): CacheFolder[] {
+  let names: string[];
+  try {
+    names = readdirSync(base).filter((name) => isId(name));
+  } catch {
+    return [];
+  }
+  return names
+    .map((name) => ({ name, path: join(base, name), usedMs: statSync(join(base, name)).mtimeMs }))
+    .sort((a, b) => a.usedMs - b.usedMs);
+}
+
+export function unusedFolders(folders: readonly CacheFolder[], maxAgeMs: number): CacheFolder[] {
+  return folders.filter(({ usedMs }) => Date.now() - usedMs > maxAgeMs);
+}
+
+export function removeFolders(folders: readonly CacheFolder[], warn: (line: string) => void): void {
+  for (const { path } of folders) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      warn(`unable to remove ${path}: ${messageOf(error)}`);
+    }
   }
 }

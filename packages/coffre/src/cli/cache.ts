@@ -1,16 +1,12 @@
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isId, messageOf } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
-import { cacheBase } from './cache-folder.ts';
+import { cacheBase, cacheFolders, dayMs, removeFolders, unusedFolders } from './cache-folder.ts';
+import type { CacheFolder } from './cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { formatBytes } from './output/format.ts';
 import { tableLines } from './output/table.ts';
 import { parseWholeNumber, usage } from './values.ts';
-
-type CacheFolder = { readonly name: string; readonly path: string; readonly usedMs: number };
-
-const dayMs = 24 * 3_600_000;
 
 export function defineCache(command: Command, cli: Cli): void {
   command
@@ -29,31 +25,12 @@ export function defineCache(command: Command, cli: Cli): void {
     });
 }
 
-/** Longest unused first. */
-function cacheFolders(base: string): CacheFolder[] {
-  let names: string[];
-  try {
-    names = readdirSync(base).filter((name) => isId(name));
-  } catch {
-    return [];
-  }
-  return names
-    .map((name) => ({ name, path: join(base, name), usedMs: statSync(join(base, name)).mtimeMs }))
-    .sort((a, b) => a.usedMs - b.usedMs);
-}
-
 function cleanUp(cli: Cli, folders: readonly CacheFolder[], maxAgeMs: number): void {
   const printer = cli.printer().plain();
-  const old = folders.filter(({ usedMs }) => Date.now() - usedMs > maxAgeMs);
+  const old = unusedFolders(folders, maxAgeMs);
   if (old.length === 0) return printer.normal('no old cache dirs found');
   printer.normal(`remove ${old.length} old cache directories`);
-  for (const { path } of old) {
-    try {
-      rmSync(path, { recursive: true, force: true });
-    } catch (error) {
-      printer.error(`unable to remove ${path}: ${messageOf(error)}`);
-    }
-  }
+  removeFolders(old, (line) => printer.error(line));
 }
 
 function list(

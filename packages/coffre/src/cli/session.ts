@@ -1,7 +1,7 @@
 /** An open repository for the length of one verb, with its lock. */
 import { startLock } from '@coffre/repository';
 import type { LockEvent, PendingLock, Repository } from '@coffre/repository';
-import { repositoryCache } from './cache-folder.ts';
+import { cacheBase, cacheFolders, dayMs, removeFolders, repositoryCache, unusedFolders } from './cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { repositoryLocation } from './global-options.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -76,6 +76,7 @@ export async function openSession(cli: Cli, wish: LockWish, options: SessionOpti
     openAccess(cli, { location: repositoryLocation(globals), password, keyHint, dryRun }, printer));
   const openedMs = performance.now();
   sayOpened(repository, globals, printer);
+  if (globals.cleanupCache && !globals.noCache) cleanUpCache(cli, printer);
   const lock = wish === 'read' && globals.noLock ? 'none' : wish;
   const session = new Session({
     repository,
@@ -96,6 +97,15 @@ export async function openSession(cli: Cli, wish: LockWish, options: SessionOpti
     await session[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What `--cleanup-cache` asks of any verb. */
+function cleanUpCache(cli: Cli, printer: Printer): void {
+  const base = cacheBase(cli.globals(), cli.environment);
+  const old = unusedFolders(cacheFolders(base), 30 * dayMs);
+  if (old.length === 0) return;
+  printer.forPeople(`removing ${old.length} old cache dirs from ${base}`);
+  removeFolders(old, (line) => printer.error(line));
 }
 
 /** What the repository itself demands, shown apart: for `-vv`, and for the benchmark. */
