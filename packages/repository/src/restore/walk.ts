@@ -3,6 +3,7 @@ import { CoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import type { TreeNode } from '../format/tree.ts';
 import { codeOf } from '../host/native.ts';
+import type { FileStat } from '../host/stat.ts';
 import { shortId, type BlobId } from '../ids.ts';
 import { locationOf, type RestoreJob, type Target } from './job.ts';
 import type { Metadata } from './metadata.ts';
@@ -216,7 +217,11 @@ export class RestoreWalk {
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
     }
-    if (handles.stat(parent, name).type === 'dir') return false;
+    const found = handles.stat(parent, name);
+    if (found.type === 'dir') {
+      openUp(target, folder.path, found);
+      return false;
+    }
     if (this.#job.overwrite === 'never') {
       throw new CoffreError('RESTORE_TARGET_REFUSED', 'something that is no folder lies where a folder belongs', {
         hint: 'Move it away, or allow overwriting.',
@@ -255,6 +260,12 @@ export class RestoreWalk {
       hint: 'Restore a part of it with --include, and do not trust where it came from.',
     });
   }
+}
+
+/** A folder of our own that we may not write to: until its own mode is set at the end. */
+function openUp({ handles, folders }: Target, path: ByteString, { stMode, uid }: FileStat): void {
+  if ((stMode & 0o700) === 0o700 || uid === 0 || uid !== process.geteuid?.()) return;
+  handles.setMode(folders.open(path), (stMode & 0o7777) | 0o700);
 }
 
 /** The tree at a path, or the one entry when it is no folder. @throws {CoffreError} PATH_NOT_IN_SNAPSHOT */
