@@ -24,7 +24,9 @@ import { createMemoryBackend } from '../backend/memory.ts';
 import { CoffreError, isCoffreError } from '../errors.ts';
 import { toByteString, type ByteString } from '../format/bytestring.ts';
 import { createHandles } from '../host/open-handles.ts';
-import { systemError } from '../host/native.ts';
+import { createFiles } from '../host/files.ts';
+import { codeOf, openNative, systemError } from '../host/native.ts';
+import { setXattr } from '../host/xattr.ts';
 import { parseId, type BlobId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { compilePatterns } from '../select/patterns.ts';
@@ -64,6 +66,7 @@ async function run(
   return { ...result, target, events };
 }
 
+const isRoot = process.getuid?.() === 0;
 const fails = (code: string) => (error: unknown) => isCoffreError(error) && error.code === code;
 
 /** Tests run as whoever they run: the owner of the sample nodes is nobody in particular. */
@@ -487,3 +490,56 @@ test('a restored file is never open to others before its own mode is set', async
   await run(saved, target, { handles: watching });
   assert.deepEqual(modes, [0o600]);
 });
+
+test('extended attributes are chosen by pattern, and those too many are removed', async (t) => {
+  const attribute = (name: string) => ({ name, value: Buffer.from(name) });
+  const extendedAttributes = [attribute('user.kept'), attribute('user.other')];
+  const saved = await sample({ file: { type: 'file', chunks: ['x'], extendedAttributes, ...mine } });
+  const files = createFiles();
+  const native = openNative();
+  const namesAfter = async (options: Partial<RestoreOptions>): Promise<string[]> => {
+    const target = newTarget();
+    mkdirSync(target);
+    const path = toByteString(join(target, 'file'));
+    writeFileSync(join(target, 'file'), 'x');
+    if (native !== undefined) setXattr(native, path, attribute('user.stray'));
+    await run(saved, target, options);
+    return files
+      .listXattrs(path)
+      .map(({ name }) => name)
+      .toSorted();
+  };
+  if (native === undefined) return t.skip('this Node cannot set attributes');
+  try {
+    assert.deepEqual(await namesAfter({}), ['user.kept', 'user.other']);
+  } catch (error) {
+    if (codeOf(error) === 'ENOTSUP') return t.skip('the temporary folder has no extended attributes');
+    throw error;
+  }
+  assert.deepEqual(await namesAfter({ xattrs: { include: ['*.kept'] } }), ['user.kept', 'user.stray']);
+  assert.deepEqual(await namesAfter({ xattrs: { exclude: ['user.other', 'user.stray'] } }), [
+    'user.kept',
+    'user.stray',
+  ]);
+  await assert.rejects(namesAfter({ xattrs: { include: ['a'], exclude: ['b'] } }), fails('USAGE'));
+});
+
+test(
+  'owners come back by name when asked, and by number where the name is unknown',
+  { skip: !isRoot && 'needs root' },
+  async () => {
+    const saved = await sample({
+      known: { type: 'file', chunks: ['x'], uid: 4242, gid: 4243, user: 'root', group: 'root' },
+      unknown: { type: 'file', chunks: ['x'], uid: 4242, gid: 4243, user: 'nobody-has-this', group: '' },
+    });
+    const byName = await run(saved, newTarget(), { ownershipByName: true });
+    const byNumber = await run(saved, newTarget());
+    const owner = (target: string, name: string): number[] => {
+      const { uid, gid } = statSync(join(target, name));
+      return [uid, gid];
+    };
+    assert.deepEqual(owner(byName.target, 'known'), [0, 0]);
+    assert.deepEqual(owner(byName.target, 'unknown'), [4242, 4243]);
+    assert.deepEqual(owner(byNumber.target, 'known'), [4242, 4243]);
+  },
+);
