@@ -28,9 +28,12 @@ describe('writing says and does what restic says and does', { skip: skipWithout(
     };
   }
 
-  function sameLines(argv: readonly string[], options: RunOptions = {}): void {
-    const run = both(argv, options);
-    const clean = (text: string): string => withoutChance(text).replaceAll(ours, '<repo>').replaceAll(theirs, '<repo>');
+  function sameLines(argv: readonly string[], options: RunOptions & { anyOrder?: boolean } = {}): void {
+    const { anyOrder = false, ...runOptions } = options;
+    const run = both(argv, runOptions);
+    const ordered = (text: string): string => (anyOrder ? text.split('\n').toSorted().join('\n') : text);
+    const clean = (text: string): string =>
+      ordered(withoutChance(text).replaceAll(ours, '<repo>').replaceAll(theirs, '<repo>'));
     assert.equal(clean(run.ours.stdout), clean(run.theirs.stdout));
     assert.equal(clean(firstWords(run.ours.stderr)), clean(run.theirs.stderr));
     assert.equal(run.ours.code, run.theirs.code);
@@ -195,7 +198,8 @@ describe('writing says and does what restic says and does', { skip: skipWithout(
     sameLines(['rewrite', '--forget', '--new-host', 'h2', '--new-time', '2020-01-02 03:04:05', 'latest']);
     sameLines(['forget', 'deadbeef']);
     sameLines(['forget', 'latest']);
-    sameLines(['forget', '--keep-last', '2', '--group-by', '', '--compact']);
+    // A rewritten snapshot keeps its time; which of two equal ones comes first is left to chance, in restic too.
+    sameLines(['forget', '--keep-last', '2', '--group-by', '', '--compact'], { anyOrder: true });
     sameLines(['forget', '--keep-last', '2', '--group-by', '', '--quiet']);
     sameShapes(['forget', '--keep-last', '1', '--group-by', '', '--json']);
   });
