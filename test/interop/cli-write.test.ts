@@ -175,9 +175,13 @@ describe('writing says and does what restic says and does', { skip: skipWithout(
         'sub',
       ]);
     const [mine, wanted] = [json(world.coffre, ours, 'json-ours'), json(world.restic, theirs, 'json-theirs')];
-    assert.deepEqual(shapes(mine.stdout), shapes(wanted.stdout));
+    // A status comes when some time has passed, so whether there is one is chance; what it holds is compared elsewhere.
+    const lasting = (text: string): string[] => text.split('\n').filter((line) => !line.includes('"status"'));
+    assert.deepEqual(shapes(lasting(mine.stdout).join('\n')), shapes(lasting(wanted.stdout).join('\n')));
     const actions = (text: string): string[] =>
-      messages(text).map(({ action, item, size }) => `${String(action)} ${String(item)} ${String(size)}`);
+      messages(lasting(text).join('\n')).map(
+        ({ action, item, size }) => `${String(action)} ${String(item)} ${String(size)}`,
+      );
     assert.deepEqual(actions(mine.stdout).sort(), actions(wanted.stdout).sort());
   });
 
