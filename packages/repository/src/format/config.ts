@@ -10,7 +10,7 @@ import { jsonText } from './gojson.ts';
 import { parseJson } from './parse-json.ts';
 import { flag, looseObject, oneOf, optional, text, u32, whole } from './shape.ts';
 
-/** What rustic may add. The chunker members and `append_only` are honoured; all are kept when the file is written again. */
+/** What rustic may add. Kept when the file is written again; nothing cuts or refuses by these members yet. */
 export type ForeignConfig = {
   readonly chunker?: 'Rabin' | 'FixedSize';
   readonly chunk_size?: number;
