@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { findNewRestic, findOldRestic, peersFolder } from '../test/peers/peers.ts';
+import { findService, type ServiceProgram, servicePrograms, type ServiceName } from '../test/services/programs.ts';
 
 export type ToolFinding = {
   readonly name: string;
@@ -11,7 +12,34 @@ export type ToolFinding = {
 };
 
 export function prepareTools(projectFolder: string, say: (line: string) => void): ToolFinding[] {
-  return [prepareOldRestic(say), prepareNewRestic(projectFolder, say)];
+  return [
+    prepareOldRestic(say),
+    prepareNewRestic(projectFolder, say),
+    ...servicePrograms.map((program) => prepareService(projectFolder, program, say)),
+  ];
+}
+
+function prepareService(
+  projectFolder: string,
+  program: ServiceProgram & { readonly name: ServiceName },
+  say: (line: string) => void,
+): ToolFinding {
+  const { name, debianPackage, buildsWithGo } = program;
+  const here = (): ToolFinding | undefined => {
+    const path = findService(name);
+    return path === undefined ? undefined : { name, here: true, text: path };
+  };
+  const found = here();
+  if (found !== undefined) return found;
+  if (debianPackage !== undefined && process.getuid?.() === 0 && commandExists('apt-get')) {
+    say(`${name} is not here: asking apt-get for ${debianPackage}`);
+    installFromDebian(debianPackage);
+  } else if (buildsWithGo === true && hasGo()) {
+    say(`${name} is not here: building it with Go (once)`);
+    run(join(projectFolder, 'test/peers/build.sh'), [peersFolder, name]);
+  }
+  const source = debianPackage === undefined ? 'install Go 1.26 or newer' : `run \`apt-get install ${debianPackage}\``;
+  return here() ?? { name, here: false, text: `not here: ${source}` };
 }
 
 function prepareOldRestic(say: (line: string) => void): ToolFinding {
@@ -19,15 +47,15 @@ function prepareOldRestic(say: (line: string) => void): ToolFinding {
   let peer = findOldRestic();
   if (peer === undefined && process.getuid?.() === 0 && commandExists('apt-get')) {
     say('restic 0.14 is not here: asking apt-get for it');
-    installDebianRestic();
+    installFromDebian('restic');
     peer = findOldRestic();
   }
   if (peer !== undefined) return { name, here: true, text: `${peer.version} at ${peer.path}` };
   return { name, here: false, text: 'not here: run `apt-get install restic` on Debian 12 as root' };
 }
 
-function installDebianRestic(): void {
-  const install = (): boolean => run('apt-get', ['install', '-y', '--no-install-recommends', 'restic']);
+function installFromDebian(name: string): void {
+  const install = (): boolean => run('apt-get', ['install', '-y', '--no-install-recommends', name]);
   if (install()) return;
   if (run('apt-get', ['update'])) install();
 }
@@ -36,11 +64,10 @@ function prepareNewRestic(projectFolder: string, say: (line: string) => void): T
   const name = 'restic 0.19';
   const found = findNewRestic();
   if (found !== undefined) return { name, here: true, text: `${found.version} at ${found.path}` };
-  const go = goVersion();
-  if (go === undefined || go[0] < 1 || (go[0] === 1 && go[1] < 26)) {
+  if (!hasGo()) {
     return { name, here: false, text: 'not here: install Go 1.26 or newer and the tests build it themselves' };
   }
-  say(`restic 0.19 is not here: building it with Go ${go[0]}.${go[1]} (about a minute, once)`);
+  say(`restic 0.19 is not here: building it with Go (about a minute, once)`);
   run(join(projectFolder, 'test/peers/build.sh'), [peersFolder, 'restic']);
   const built = findNewRestic();
   if (built !== undefined) return { name, here: true, text: `${built.version} at ${built.path}` };
@@ -49,6 +76,11 @@ function prepareNewRestic(projectFolder: string, say: (line: string) => void): T
     here: false,
     text: `not here: test/peers/build.sh could not build it (is the Go module proxy reachable?)`,
   };
+}
+
+function hasGo(): boolean {
+  const go = goVersion();
+  return go !== undefined && (go[0] > 1 || (go[0] === 1 && go[1] >= 26));
 }
 
 function goVersion(): [major: number, minor: number] | undefined {

@@ -36,12 +36,12 @@ const openStorage = () => openBackend(parseLocation(place), { random: host.rando
 
 // Once: make the repository. Without the password nobody will ever read it again.
 {
-  await using made = await initRepository({ backend: openStorage(), host, password });
+  await using made = await initRepository({ backend: await openStorage(), host, password });
   console.log(`made repository ${made.config.id.slice(0, 8)}`);
 }
 
 // Every other time: open it.
-await using repository = await openRepository({ backend: openStorage(), host, password });
+await using repository = await openRepository({ backend: await openStorage(), host, password });
 
 // Back up. The lock tells other programs, restic too, that somebody writes.
 {

@@ -11,6 +11,7 @@ export {
   type LoadOptions,
 } from './backend/backend.ts';
 export { openBackend } from './backend/open-backend.ts';
+export type { StorageOptions, TlsOptions } from './backend/storage-options.ts';
 export { createLocalBackend, type LocalBackend, type LocalBackendOptions } from './backend/local.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './backend/memory.ts';
 export { withDryRun, type DryRunOptions } from './backend/dry-run.ts';

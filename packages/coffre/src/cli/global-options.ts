@@ -1,5 +1,5 @@
 /** Options that every verb takes, before or after its name, and the environment variables behind them. */
-import type { CompressionLevel } from '@coffre/repository';
+import type { CompressionLevel, StorageOptions, TlsOptions } from '@coffre/repository';
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { PasswordSource } from './password.ts';
 import type { Verbosity } from './output/printer.ts';
@@ -29,8 +29,11 @@ export type GlobalOptions = {
   /** MiB; undefined for the usual size. */
   readonly packSizeMib: number | undefined;
   readonly noExtraVerify: boolean;
-  /** `key=value` texts of -o. */
-  readonly extended: readonly string[];
+  /** How to reach storages: -o, TLS, time limits. */
+  readonly storage: StorageOptions;
+  /** KiB per second; undefined for no limit. */
+  readonly limitUploadKib: number | undefined;
+  readonly limitDownloadKib: number | undefined;
 };
 
 /** Adds the options to the program. `[no-]lock` and its like read as absence, as commander does it. */
@@ -53,8 +56,8 @@ export function addGlobalOptions(program: CommandUnknownOpts): void {
     .option('--compression <level>', 'auto, off, fastest, better or max (default: $RESTIC_COMPRESSION, else auto)')
     .option('--pack-size <MiB>', 'size of new pack files (default: $RESTIC_PACK_SIZE, else 16)')
     .option('--no-extra-verify', 'accepted for restic scripts; everything is verified before it is stored all the same')
-    .option('--limit-upload <KiB/s>', 'accepted; a local repository is not slowed down')
-    .option('--limit-download <KiB/s>', 'accepted; a local repository is not slowed down')
+    .option('--limit-upload <KiB/s>', 'at most so much, in KiB per second')
+    .option('--limit-download <KiB/s>', 'at most so much, in KiB per second')
     .option('-o, --option <key=value>', 'extended option (repeatable)', collect)
     .option('--cacert <file>', 'root certificates (default: $RESTIC_CACERT); for repositories over HTTP', collect)
     .option(
@@ -85,13 +88,6 @@ export function readGlobalOptions(options: Readonly<Record<string, unknown>>, en
   const retryLock = text('retryLock');
   const packSize = text('packSize') ?? variable('PACK_SIZE');
   const compression = text('compression') ?? variable('COMPRESSION') ?? 'auto';
-  for (const [name, option] of [
-    ['limitUpload', '--limit-upload'],
-    ['limitDownload', '--limit-download'],
-  ] as const) {
-    const value = text(name);
-    if (value !== undefined) parseWholeNumber(value, option);
-  }
   return {
     repo: text('repo') ?? variable('REPOSITORY'),
     repositoryFile: text('repositoryFile') ?? variable('REPOSITORY_FILE'),
@@ -119,8 +115,53 @@ export function readGlobalOptions(options: Readonly<Record<string, unknown>>, en
     packSizeMib:
       packSize === undefined ? undefined : packSizeOf(packSize, origin('--pack-size', text('packSize'), 'PACK_SIZE')),
     noExtraVerify: options['extraVerify'] === false,
-    extended: Array.isArray(options['option']) ? options['option'].map(String) : [],
+    storage: storageOptions(options, text, variable),
+    limitUploadKib: limitOf(text('limitUpload'), '--limit-upload'),
+    limitDownloadKib: limitOf(text('limitDownload'), '--limit-download'),
   };
+}
+
+type TextOf = (name: string) => string | undefined;
+
+function storageOptions(options: Readonly<Record<string, unknown>>, text: TextOf, variable: TextOf): StorageOptions {
+  const extended = new Map(listOf(options['option']).map(parseExtended));
+  const connections = extended.get('connections');
+  const stuck = text('stuckRequestTimeout') ?? variable('STUCK_REQUEST_TIMEOUT');
+  const userAgent = text('httpUserAgent') ?? variable('HTTP_USER_AGENT');
+  return {
+    tls: tlsOptions(options, text, variable),
+    ...(extended.size === 0 ? {} : { extended }),
+    ...(connections === undefined ? {} : { connectionsMax: parseWholeNumber(connections, '-o connections') }),
+    ...(stuck === undefined ? {} : { stuckRequestTimeoutMs: parseDurationMs(stuck, '--stuck-request-timeout') }),
+    ...(userAgent === undefined ? {} : { userAgent }),
+  };
+}
+
+function tlsOptions(options: Readonly<Record<string, unknown>>, text: TextOf, variable: TextOf): TlsOptions {
+  const named = listOf(options['cacert']);
+  const caFiles = named.length > 0 ? named : (variable('CACERT')?.split(',') ?? []);
+  const clientCertFile = text('tlsClientCert') ?? variable('TLS_CLIENT_CERT');
+  return {
+    ...(caFiles.length === 0 ? {} : { caFiles }),
+    ...(clientCertFile === undefined ? {} : { clientCertFile }),
+    ...(options['insecureTls'] === true ? { insecure: true } : {}),
+  };
+}
+
+function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function parseExtended(option: string): [string, string] {
+  const equals = option.indexOf('=');
+  // As restic reads it: a name alone is a setting with an empty value.
+  return equals < 0 ? [option.toLowerCase(), ''] : [option.slice(0, equals).toLowerCase(), option.slice(equals + 1)];
+}
+
+/** As restic has it: 0 is no limit. */
+function limitOf(value: string | undefined, option: string): number | undefined {
+  if (value === undefined) return undefined;
+  return parseWholeNumber(value, option) || undefined;
 }
 
 function origin(option: string, given: string | undefined, variable: string): string {

@@ -22,9 +22,9 @@ export function defineInit(command: Command, cli: Cli): void {
       const password =
         givenPassword(globals.password) ?? (await askNewPassword(cli, 'enter password for new repository: '));
       const host = createHost(printer);
-      await using repository = await create(location, () =>
+      await using repository = await create(location, async () =>
         initRepository({
-          backend: openStorage(location, host, printer),
+          backend: await openStorage(cli, location, host, printer),
           host,
           password,
           version,

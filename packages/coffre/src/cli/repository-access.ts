@@ -42,8 +42,14 @@ export function createHost(printer: Printer): Host {
 }
 
 /** The storage behind an address; nothing is read yet. @throws {CoffreError} BACKEND_URL, NOT_BUILT_YET */
-export function openStorage(location: string, host: Host, printer: Printer): Backend {
-  const backend = openBackend(parseLocation(location), { random: host.random });
+export async function openStorage(cli: Cli, location: string, host: Host, printer: Printer): Promise<Backend> {
+  const backend = await openBackend(parseLocation(location), {
+    random: host.random,
+    clock: host.clock,
+    environment: cli.environment,
+    warn: (sentence) => printer.error(`Warning: ${sentence}`),
+    ...cli.globals().storage,
+  });
   return withRetry(backend, {
     clock: host.clock,
     random: host.random,
@@ -56,7 +62,7 @@ export function openStorage(location: string, host: Host, printer: Printer): Bac
 export async function openAccess(cli: Cli, access: Access, printer: Printer): Promise<Opened> {
   const given = givenPassword(access.password);
   const host = createHost(printer);
-  const storage = openStorage(access.location, host, printer);
+  const storage = await openStorage(cli, access.location, host, printer);
   const backend = access.dryRun === true ? (await import('@coffre/repository')).withDryRun(storage) : storage;
   try {
     await requireConfig(backend, access.location);

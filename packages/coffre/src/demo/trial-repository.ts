@@ -57,7 +57,7 @@ export class TrialRepository {
   /** Makes the repository on the first run. */
   static async open(folder: TrialFolder, access: Access): Promise<TrialRepository> {
     const isNew = !existsSync(join(folder.repository, 'config'));
-    const backend = openBackend(parseLocation(folder.repository), { random: access.host.random });
+    const backend = await openBackend(parseLocation(folder.repository), { random: access.host.random });
     const make = isNew ? initRepository : openRepository;
     return new TrialRepository(folder, access, await make({ backend, host: access.host, password: access.password }));
   }
@@ -123,7 +123,7 @@ export class TrialRepository {
     const { durationMs } = await narration.step(
       'Restored',
       async () => {
-        const backend = openBackend(parseLocation(this.#folder.repository), { random: host.random });
+        const backend = await openBackend(parseLocation(this.#folder.repository), { random: host.random });
         await using repository = await openRepository({ backend, host, password });
         await restore(await repository.loadIndex(), {
           tree: saved.tree,

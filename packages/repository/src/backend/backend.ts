@@ -11,7 +11,12 @@ export const fileKinds: readonly FileKind[] = ['data', 'index', 'snapshots', 'lo
 /** Where a file is. `name` is 64 lower-case hex digits; `config` has none. */
 export type FileHandle = { readonly kind: FileKind; readonly name: string } | { readonly kind: 'config' };
 
-export type ListedFile = { readonly name: string; readonly sizeBytes: number };
+export type ListedFile = {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** When the storage itself took the file in, ms since 1970 by its clock; absent where it does not tell. */
+  readonly storedMs?: number;
+};
 
 export type LoadOptions = {
   /** First byte wanted; 0 when absent. */

@@ -1,0 +1,54 @@
+/** Real servers for tests. Looked for as the peers are: `.cache/peers`, then the folder in COFFRE_PEERS, then PATH. */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { peersFolder } from '../peers/peers.ts';
+
+export type ServiceProgram = {
+  readonly name: string;
+  /** Debian 12's package of it. */
+  readonly debianPackage?: string;
+  /** `test/peers/build.sh` knows it: Go builds it. */
+  readonly buildsWithGo?: boolean;
+};
+
+/** Every program that a test under `test/services` starts; the test runner brings them where it may. */
+export const servicePrograms = [
+  { name: 'sshd', debianPackage: 'openssh-server' },
+  { name: 'sftp', debianPackage: 'openssh-client' },
+  { name: 'rclone', debianPackage: 'rclone' },
+  { name: 'rest-server', buildsWithGo: true },
+  { name: 'versitygw', buildsWithGo: true },
+] as const satisfies readonly ServiceProgram[];
+
+export type ServiceName = (typeof servicePrograms)[number]['name'];
+
+/** Path of the program; undefined when it is not installed. */
+export function findService(name: ServiceName): string | undefined {
+  const named = process.env['COFFRE_PEERS'];
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const folders = [
+    peersFolder,
+    ...(named === undefined ? [] : [named]),
+    ...onPath,
+    '/usr/sbin',
+    '/usr/bin',
+    '/opt/peers',
+  ];
+  return folders.map((folder) => join(folder, name)).find(isProgram);
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** For `test(name, { skip: skipWithoutService('sshd') }, …)`: where CI is set, a missing one fails instead. */
+export function skipWithoutService(name: ServiceName): string | false {
+  if (findService(name) !== undefined) return false;
+  if (process.env['CI'] === 'true') throw new Error(`${name} is not installed, and in CI this test must run`);
+  return `${name} is not installed`;
+}
