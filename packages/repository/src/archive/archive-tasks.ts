@@ -7,7 +7,6 @@ import type { ChunkProfile } from '../chunker/profile.ts';
 import { ZstdCodec } from '../compress/zstd-codec.ts';
 import { ChunkDigests } from '../crypto/chunk-digests.ts';
 import { NonceSource } from '../crypto/nonce-source.ts';
-import { createSealer } from '../crypto/seal.ts';
 import { CoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import { encodeNode, type TreeNode } from '../format/tree.ts';
@@ -17,6 +16,7 @@ import { systemRandom } from '../host/system.ts';
 import type { Random } from '../host/host.ts';
 import type { SegmentMemory } from '../index/blob-table.ts';
 import type { BlobId } from '../ids.ts';
+import { BulkSealer } from '../pack/bulk-sealer.ts';
 import type { FinishedPack } from '../pack/pack-buffer.ts';
 import { errorToWire, type WireError } from '../workers/pool.ts';
 import { reviveKey, type ArchiveSetup, type AskOwner, type TaskHandler } from '../workers/tasks.ts';
@@ -111,6 +111,7 @@ export class ArchiveReader {
   readonly #ask: AskOwner;
   readonly #files: Files;
   readonly #store: ChunkStore;
+  readonly #sealer: BulkSealer;
   readonly #cuttings = new Map<string, Cutting>();
   readonly #tails = new Map<number, Buffer>();
   #spare: Buffer[] = [];
@@ -119,8 +120,9 @@ export class ArchiveReader {
     this.#setup = setup;
     this.#ask = ask;
     this.#files = host.files;
+    this.#sealer = new BulkSealer(reviveKey(setup.key));
     const options = {
-      sealer: createSealer(reviveKey(setup.key)),
+      sealer: this.#sealer,
       nonces: new NonceSource(host.random),
       codec: new ZstdCodec(),
       version: setup.version,
@@ -139,6 +141,7 @@ export class ArchiveReader {
 
   async flush(): Promise<void> {
     await this.#store.flush();
+    this.#sealer[Symbol.dispose]();
     this.#spare = [];
   }
 

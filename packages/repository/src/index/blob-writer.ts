@@ -4,6 +4,7 @@ import { ZstdCodec } from '../compress/zstd-codec.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import { NonceSource } from '../crypto/nonce-source.ts';
 import { idToBytes, type BlobId, type IndexId } from '../ids.ts';
+import { BulkSealer } from '../pack/bulk-sealer.ts';
 import { blobIdOf, PackBuffer, type FinishedPack, type PackOptions } from '../pack/pack-buffer.ts';
 import type { Repository } from '../repository.ts';
 import type { BlobSegment, BlobTable, BlobType, SegmentMemory } from './blob-table.ts';
@@ -43,6 +44,7 @@ export class BlobWriter {
   readonly #table: BlobTable;
   readonly #options: WriterOptions;
   readonly #packOptions: PackOptions;
+  readonly #sealer: BulkSealer;
   readonly #open: Record<BlobType, PackBuffer>;
   readonly #saving = new Set<Promise<void>>();
   #segment: BlobSegment;
@@ -58,8 +60,9 @@ export class BlobWriter {
     this.#table = table;
     this.#options = options;
     this.#segment = table.segments.length > 1 ? (table.segments.at(-1) as BlobSegment) : table.addSegment();
+    this.#sealer = new BulkSealer(repository.masterKey);
     this.#packOptions = {
-      sealer: repository.sealer,
+      sealer: this.#sealer,
       nonces: new NonceSource(repository.host.random),
       codec: new ZstdCodec(),
       version: repository.config.version,
@@ -205,6 +208,7 @@ export class BlobWriter {
     }
     while (this.#saving.size > 0) await Promise.race(this.#saving);
     this.#failIfBroken();
+    this.#sealer[Symbol.dispose]();
     await this.#options.mayWrite;
     await this.#saveIndex();
   }

@@ -33,6 +33,14 @@ type Calls = FfiModule.WrappedFunctionsFromDefinitions<typeof signatures>;
 /** For one thread. */
 export type NativeOpener = Disposable & {
   /**
+   * AES-256-CTR alone, the same both ways. The run that `nonce` began goes on with each `cryptNext`, so that long messages
+   * pass through a small piece of memory.
+   */
+  cryptFrom(nonce: Uint8Array): void;
+  cryptNext(bytes: Uint8Array, out: Uint8Array): void;
+  /** Writes the 16 bytes of the tag to the beginning of `out`. */
+  tagInto(nonce: Uint8Array, ciphertext: Uint8Array, out: Uint8Array): void;
+  /**
    * Writes the plaintext to the beginning of `out`, which has room for it.
    * @throws {CoffreError} SEAL_BROKEN, before anything is decrypted
    */
@@ -115,22 +123,37 @@ class OpenSslOpener implements NativeOpener {
     const sizeBytes = message.length - sealOverheadBytes;
     if (sizeBytes < 0) throw new CoffreError('SEAL_BROKEN', `${message.length} bytes are too few for a sealed message`);
     if (out.length < sizeBytes) throw new CoffreError('INTERNAL', 'a message is opened into too little memory');
-    const calls = this.#calls;
     const nonce = message.subarray(0, nonceBytes);
     const ciphertext = message.subarray(nonceBytes, nonceBytes + sizeBytes);
+    this.tagInto(nonce, ciphertext, this.#tag);
+    if (!timingSafeEqual(this.#tag, message.subarray(nonceBytes + sizeBytes))) {
+      throw new CoffreError('SEAL_BROKEN', 'the message authentication code does not match');
+    }
+    this.cryptFrom(nonce);
+    this.cryptNext(ciphertext, out);
+  }
+
+  tagInto(nonce: Uint8Array, ciphertext: Uint8Array, out: Uint8Array): void {
+    const calls = this.#calls;
+    const sizeBytes = ciphertext.length;
     const isTagged =
       calls.EVP_EncryptUpdate(this.#blocks, this.#secondHalf, this.#length, nonce, nonceBytes) === 1 &&
       calls.EVP_MAC_init(this.#macRun, this.#oneTimeKey, oneTimeKeyBytes, none) === 1 &&
       (sizeBytes === 0 || calls.EVP_MAC_update(this.#macRun, ciphertext, BigInt(sizeBytes)) === 1) &&
-      calls.EVP_MAC_final(this.#macRun, this.#tag, this.#length, BigInt(tagBytes)) === 1;
-    if (!isTagged || !timingSafeEqual(this.#tag, message.subarray(nonceBytes + sizeBytes))) {
-      throw new CoffreError('SEAL_BROKEN', 'the message authentication code does not match');
-    }
-    if (sizeBytes === 0) return;
-    const isOpen =
-      calls.EVP_DecryptInit_ex(this.#stream, none, none, none, nonce) === 1 &&
-      calls.EVP_DecryptUpdate(this.#stream, out, this.#length, ciphertext, sizeBytes) === 1;
-    if (!isOpen) throw new CoffreError('SEAL_BROKEN', 'the message cannot be decrypted');
+      calls.EVP_MAC_final(this.#macRun, out, this.#length, BigInt(tagBytes)) === 1;
+    if (!isTagged) throw new CoffreError('INTERNAL', 'OpenSSL cannot compute a message authentication code');
+  }
+
+  cryptFrom(nonce: Uint8Array): void {
+    if (this.#calls.EVP_DecryptInit_ex(this.#stream, none, none, none, nonce) === 1) return;
+    throw new CoffreError('INTERNAL', 'OpenSSL cannot begin a message');
+  }
+
+  cryptNext(bytes: Uint8Array, out: Uint8Array): void {
+    if (out.length < bytes.length) throw new CoffreError('INTERNAL', 'a message is crypted into too little memory');
+    if (bytes.length === 0) return;
+    if (this.#calls.EVP_DecryptUpdate(this.#stream, out, this.#length, bytes, bytes.length) === 1) return;
+    throw new CoffreError('INTERNAL', 'OpenSSL cannot crypt a message');
   }
 
   [Symbol.dispose](): void {

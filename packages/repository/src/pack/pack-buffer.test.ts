@@ -4,16 +4,22 @@ import * as fc from 'fast-check';
 import { createMemoryBackend } from '../backend/memory.ts';
 import { ZstdCodec } from '../compress/zstd-codec.ts';
 import { NonceSource } from '../crypto/nonce-source.ts';
-import { createSealer, randomMasterKey } from '../crypto/seal.ts';
+import { createSealer, randomMasterKey, type MasterKey } from '../crypto/seal.ts';
 import { createSeededRandom } from '../testing/seeded-random.ts';
+import { BulkSealer } from './bulk-sealer.ts';
 import { blobIdOf, PackBuffer, type PackOptions } from './pack-buffer.ts';
 import { openBlob, readPackHeader } from './pack-read.ts';
 import { addBlocks } from './small-blobs.ts';
 
+function masterKey(seed: number): MasterKey {
+  return randomMasterKey(createSeededRandom(seed));
+}
+
 function optionsFor(seed: number, more: Partial<PackOptions> = {}): PackOptions {
   const random = createSeededRandom(seed);
   return {
-    sealer: createSealer(randomMasterKey(random)),
+    // Odd seeds seal without the calls of OpenSSL, as on a machine that lacks them.
+    sealer: new BulkSealer(masterKey(seed), { native: seed % 2 === 0 }),
     nonces: new NonceSource(random),
     codec: new ZstdCodec(),
     version: 2,
@@ -52,13 +58,14 @@ test('blobs of any size, mixed in any order, open from the pack as they went in'
       const backend = createMemoryBackend();
       const file = Buffer.from(finished.buffer, 0, finished.sizeBytes);
       await backend.save({ kind: 'data', name: finished.id }, [file]);
-      const header = await readPackHeader(backend, options.sealer, finished.id, finished.sizeBytes);
+      const sealer = createSealer(masterKey(seed));
+      const header = await readPackHeader(backend, sealer, finished.id, finished.sizeBytes);
       assert.equal(header.length, plains.length);
       const nonces = new Set<string>();
       for (const [i, entry] of header.entries()) {
         const sealed = file.subarray(entry.offset, entry.offset + entry.length);
         nonces.add(sealed.toString('hex', 0, 16));
-        assert.ok(openBlob(options.sealer, entry, sealed).equals(plains[i] as Buffer));
+        assert.ok(openBlob(sealer, entry, sealed).equals(plains[i] as Buffer));
       }
       assert.equal(nonces.size, plains.length);
     }),

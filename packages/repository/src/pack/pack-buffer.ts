@@ -1,12 +1,12 @@
 import type { NonceSource } from '../crypto/nonce-source.ts';
-import { sealOverheadBytes, type Sealer } from '../crypto/seal.ts';
+import { sealOverheadBytes } from '../crypto/seal.ts';
 import { sha256, sha256Hex } from '../crypto/hash.ts';
-import { release } from '../crypto/release.ts';
 import type { ZstdCodec } from '../compress/zstd-codec.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import { encodeHeader, headerEntryBytes, type HeaderEntry } from '../format/pack-header.ts';
 import { assert } from '../errors.ts';
 import type { BlobId, PackId } from '../ids.ts';
+import type { BulkSealer } from './bulk-sealer.ts';
 import { SmallBlobs } from './small-blobs.ts';
 import type { BlobType } from '../index/blob-table.ts';
 
@@ -31,7 +31,7 @@ const stageBytes = 1024 * 1024;
 
 /** Of one thread; its packs are filled one after the other. */
 export type PackOptions = {
-  readonly sealer: Sealer;
+  readonly sealer: BulkSealer;
   readonly nonces: NonceSource;
   readonly codec: ZstdCodec;
   readonly version: 1 | 2;
@@ -112,10 +112,11 @@ export class PackBuffer {
 
   /** Opens what was just sealed: zstd encoders have corrupted blobs twice in the history of this format. */
   #distrust(plain: Uint8Array, compressed: boolean, offset: number, length: number): void {
-    const opened = this.#options.sealer.open(this.#buffer.subarray(offset, offset + length));
-    const back = compressed ? this.#options.codec.decompress(opened, plain.byteLength) : opened;
-    const same = Buffer.compare(back, plain) === 0;
-    release(opened);
+    const { sealer, codec } = this.#options;
+    const sealed = this.#buffer.subarray(offset, offset + length);
+    const same = compressed
+      ? codec.decompress(sealer.open(sealed), plain.byteLength).equals(plain)
+      : sealer.opensTo(sealed, plain);
     assert(same, 'a sealed blob does not open to what went in; the memory may be faulty');
   }
 

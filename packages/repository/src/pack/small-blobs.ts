@@ -1,8 +1,8 @@
 import type { ZstdCodec } from '../compress/zstd-codec.ts';
 import type { NonceSource } from '../crypto/nonce-source.ts';
-import { release } from '../crypto/release.ts';
-import { nonceBytes, tagBytes, type Sealer } from '../crypto/seal.ts';
+import { nonceBytes, tagBytes } from '../crypto/seal.ts';
 import { assert } from '../errors.ts';
+import type { BulkSealer } from './bulk-sealer.ts';
 
 const blockBytes = 16;
 
@@ -23,20 +23,22 @@ type Staged = {
  * and each blob opens by itself like any other.
  */
 export class SmallBlobs {
-  readonly #sealer: Sealer;
+  readonly #sealer: BulkSealer;
   readonly #nonces: NonceSource;
   readonly #codec: ZstdCodec;
   readonly #stage: Buffer;
   readonly #back: Buffer;
+  readonly #crypted: Buffer;
   #staged: Staged[] = [];
   #used = 0;
 
-  constructor(parts: { sealer: Sealer; nonces: NonceSource; codec: ZstdCodec }, stageBytes: number) {
+  constructor(parts: { sealer: BulkSealer; nonces: NonceSource; codec: ZstdCodec }, stageBytes: number) {
     this.#sealer = parts.sealer;
     this.#nonces = parts.nonces;
     this.#codec = parts.codec;
-    this.#stage = Buffer.alloc(stageBytes);
-    this.#back = Buffer.alloc(stageBytes);
+    this.#stage = Buffer.allocUnsafeSlow(stageBytes);
+    this.#back = Buffer.allocUnsafeSlow(stageBytes);
+    this.#crypted = Buffer.allocUnsafeSlow(stageBytes);
   }
 
   hasRoomFor(bodyBytes: number): boolean {
@@ -55,7 +57,8 @@ export class SmallBlobs {
   sealInto(pack: Buffer): void {
     if (this.#staged.length === 0) return;
     const start = Buffer.from(this.#nonces.next());
-    const sealed = this.#sealer.crypt(start, this.#stage.subarray(0, this.#used));
+    const sealed = this.#crypted;
+    this.#sealer.cryptInto(start, this.#stage.subarray(0, this.#used), sealed);
     for (const { at, bodyBytes, offset } of this.#staged) {
       const nonce = pack.subarray(offset, offset + nonceBytes);
       addBlocks(start, at / blockBytes, nonce);
@@ -63,7 +66,6 @@ export class SmallBlobs {
       sealed.copy(pack, body, at, at + bodyBytes);
       this.#sealer.tagOf(nonce, pack.subarray(body, body + bodyBytes)).copy(pack, body + bodyBytes);
     }
-    release(sealed);
     this.#distrust(pack, start);
     this.#staged = [];
     this.#used = 0;
@@ -77,13 +79,13 @@ export class SmallBlobs {
       const tag = this.#sealer.tagOf(nonce, this.#back.subarray(at, at + bodyBytes));
       assert(pack.compare(tag, 0, tagBytes, body + bodyBytes, body + bodyBytes + tagBytes) === 0, broken);
     }
-    const opened = this.#sealer.crypt(start, this.#back.subarray(0, this.#used));
+    const opened = this.#crypted;
+    this.#sealer.cryptInto(start, this.#back.subarray(0, this.#used), opened);
     for (const { plain, at, bodyBytes, compressed } of this.#staged) {
       const body = opened.subarray(at, at + bodyBytes);
       const back = compressed ? this.#codec.decompress(body, plain.byteLength) : body;
       assert(Buffer.compare(back, plain) === 0, broken);
     }
-    release(opened);
   }
 }
 
