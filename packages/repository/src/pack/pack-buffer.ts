@@ -15,8 +15,11 @@ export type PackedBlob = HeaderEntry & { readonly offset: number };
 
 export type FinishedPack = {
   readonly id: PackId;
-  /** The file is the first `sizeBytes` of this buffer. */
-  readonly buffer: ArrayBuffer;
+  /**
+   * The file is the first `sizeBytes` of this buffer. Shared, so that it goes to another thread without moving: each
+   * arrival of a moved one is a reason for the engine to collect all garbage.
+   */
+  readonly buffer: SharedArrayBuffer;
   readonly sizeBytes: number;
   readonly type: BlobType;
   readonly blobs: readonly PackedBlob[];
@@ -54,7 +57,7 @@ export class PackBuffer {
   #headerBytes = sealOverheadBytes + 4;
   #blobs: PackedBlob[] = [];
 
-  constructor(type: BlobType, options: PackOptions, recycled?: ArrayBuffer) {
+  constructor(type: BlobType, options: PackOptions, recycled?: SharedArrayBuffer) {
     this.type = type;
     this.#options = options;
     this.#buffer = recycled === undefined ? Buffer.alloc(0) : Buffer.from(recycled);
@@ -74,20 +77,26 @@ export class PackBuffer {
     // Trees stay compressed even with `off`: that is what restic does and it only concerns file data.
     const level = this.type === 'tree' && compression === 'off' ? 'auto' : compression;
     const packed = version === 1 ? undefined : this.#options.codec.compress(plain, level);
-    const body = packed ?? plain;
+    if (packed === undefined) return this.#add(id, plain, plain, 0);
+    return this.#add(id, plain, packed, plain.byteLength);
+  }
+
+  /** A blob that comes compressed and goes in as it is; that it opens to `uncompressedLength` bytes is the caller's word. */
+  appendPacked(id: BlobId, body: Uint8Array, uncompressedLength: number): PackedBlob {
+    assert(this.#options.version === 2 && uncompressedLength > 0, 'a compressed blob needs a repository of version 2');
+    return this.#add(id, body, body, uncompressedLength);
+  }
+
+  /** What is opened again to be compared is `plain`; where it is the body itself, nothing is decompressed for that. */
+  #add(id: BlobId, plain: Uint8Array, body: Uint8Array, uncompressedLength: number): PackedBlob {
     const length = body.byteLength + sealOverheadBytes;
     const offset = this.#used;
     this.#used += length;
-    this.#seal(plain, body, packed !== undefined, offset);
-    const blob: PackedBlob = {
-      type: this.type,
-      id,
-      length,
-      offset,
-      ...(packed === undefined ? {} : { uncompressedLength: plain.byteLength }),
-    };
+    this.#seal(plain, body, body !== plain, offset);
+    const isCompressed = uncompressedLength > 0;
+    const blob: PackedBlob = { type: this.type, id, length, offset, ...(isCompressed && { uncompressedLength }) };
     this.#blobs.push(blob);
-    this.#headerBytes += headerEntryBytes(packed !== undefined);
+    this.#headerBytes += headerEntryBytes(isCompressed);
     return blob;
   }
 
@@ -134,7 +143,7 @@ export class PackBuffer {
     const file = this.#buffer.subarray(0, sizeBytes);
     const result: FinishedPack = {
       id: sha256Hex(file) as PackId,
-      buffer: this.#buffer.buffer as ArrayBuffer,
+      buffer: this.#buffer.buffer as SharedArrayBuffer,
       sizeBytes,
       type: this.type,
       blobs: this.#blobs,
@@ -150,7 +159,7 @@ export class PackBuffer {
   #reserve(needed: number, kept: number): void {
     if (needed <= this.#buffer.byteLength) return;
     const grown = growth(this.#buffer.byteLength, needed, this.#options.targetBytes);
-    const next = Buffer.from(new ArrayBuffer(grown));
+    const next = Buffer.from(new SharedArrayBuffer(grown));
     this.#buffer.copy(next, 0, 0, Math.min(kept, this.#buffer.byteLength));
     this.#buffer = next;
   }
