@@ -1,6 +1,6 @@
 import { filesProfile, type ChunkProfile } from '../chunker/profile.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
-import { CoffreError, isCoffreError } from '../errors.ts';
+import { CoffreError } from '../errors.ts';
 import { toText, type ByteString } from '../format/bytestring.ts';
 import { encodeSnapshot, type Snapshot, type SnapshotSummary } from '../format/snapshot.ts';
 import { formatLocal, timestampNs, timestampOfNs } from '../format/time.ts';
@@ -9,8 +9,8 @@ import type { Files } from '../host/files.ts';
 import type { BlobId, SnapshotId } from '../ids.ts';
 import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
-import { readPackHeader } from '../pack/pack-read.ts';
 import type { StoredSnapshot } from '../repository.ts';
+import { adoptPacks } from './adopt-packs.ts';
 import { ArchiveCrew } from './crew.ts';
 import { ResumeJournal } from './journal.ts';
 import type { ChangeRules } from './node.ts';
@@ -100,7 +100,7 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
     segmentAdded: (memory) => crew?.extend(memory),
   });
   try {
-    if (journal !== undefined) await adoptPacks(indexed, writer, journal);
+    if (journal !== undefined) await adoptPacks(indexed, writer, journal.packs);
     await using threads = new ArchiveCrew(
       indexed.repository,
       writer,
@@ -165,23 +165,6 @@ async function chooseParent(
     paths,
     nowNs: timestampNs(time),
   });
-}
-
-/** Packs that an interrupted run stored but did not index: their own headers say what is in them. */
-async function adoptPacks(indexed: IndexedRepository, writer: BlobWriter, journal: ResumeJournal): Promise<void> {
-  const { backend, sealer } = indexed.repository;
-  for (const id of journal.packs) {
-    if (indexed.table.knownPackNumber(id) !== undefined) continue;
-    try {
-      const { sizeBytes } = await backend.stat({ kind: 'data', name: id });
-      const blobs = await readPackHeader(backend, sealer, id, sizeBytes);
-      const type = blobs[0]?.type;
-      if (type !== undefined) writer.addStored({ id, blobs, type });
-    } catch (error) {
-      // Pruned or damaged since: what was in it is read again.
-      if (!isCoffreError(error, 'BACKEND_NOT_FOUND') && !isCoffreError(error, 'REPO_PACK_DAMAGED')) throw error;
-    }
-  }
 }
 
 /** Half-written files of writers that were killed; never a reason to call a good backup failed. */
