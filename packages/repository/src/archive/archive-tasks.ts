@@ -27,6 +27,8 @@ import { describeEntry, type NodeOptions } from './node.ts';
 /** A file up to this size is one task; a longer one is cut in parallel segments of this size. */
 export const segmentBytes = 16 * 1024 * 1024;
 
+const sparesMax = 2;
+
 export type FileJob = { readonly path: ByteString; readonly name: ByteString };
 export type FilesPayload = {
   readonly files: readonly FileJob[];
@@ -130,8 +132,7 @@ export class ArchiveReader {
       targetBytes: setup.packTargetBytes,
     };
     this.#store = new ChunkStore(setup.segments, options, new ChunkDigests(setup.lanes), async (pack) => {
-      const recycled = await ask({ kind: 'pack', pack } satisfies ArchiveEvent, [pack.buffer]);
-      return recycled instanceof ArrayBuffer ? recycled : undefined;
+      await ask({ kind: 'pack', pack } satisfies ArchiveEvent);
     });
   }
 
@@ -290,15 +291,22 @@ export class ArchiveReader {
     return got;
   }
 
-  /** Tasks of one thread overlap while they wait, so each takes a buffer of its own. */
+  /**
+   * Tasks of one thread overlap while they wait, so each takes a buffer of its own. Shared memory, because the engine
+   * does not count it: the size of ordinary buffers makes it collect all garbage again and again.
+   */
   #takeBuffer(sizeBytes: number): Buffer {
+    this.#spare.sort((a, b) => a.byteLength - b.byteLength);
     const at = this.#spare.findIndex((buffer) => buffer.byteLength >= sizeBytes);
-    const [spare] = at < 0 ? [] : this.#spare.splice(at, 1);
-    return spare ?? Buffer.allocUnsafeSlow(Math.max(sizeBytes, 1024 * 1024));
+    // Where none fits, the smallest makes room.
+    const [spare] = this.#spare.splice(Math.max(at, 0), 1);
+    return at >= 0 && spare !== undefined
+      ? spare
+      : Buffer.from(new SharedArrayBuffer(Math.max(sizeBytes, 1024 * 1024)));
   }
 
   #giveBack(buffer: Buffer): void {
-    if (this.#spare.length < 1) this.#spare.push(buffer);
+    if (this.#spare.length < sparesMax) this.#spare.push(buffer);
   }
 }
 

@@ -13,8 +13,8 @@ export function nothingAdded(): AddedData {
   return { blobs: 0, bytes: 0, packedBytes: 0 };
 }
 
-/** Takes a finished pack away; resolves with the buffer to fill next, if it comes back. */
-export type HandOver = (pack: FinishedPack) => Promise<ArrayBuffer | undefined>;
+/** Takes a finished pack; when it resolves, the buffer may be filled again. */
+export type HandOver = (pack: FinishedPack) => Promise<void>;
 
 /**
  * One thread's way from plain chunks to packs: hash, ask the shared table, seal what is new.
@@ -28,7 +28,7 @@ export class ChunkStore {
   #pack: PackBuffer;
   #handing: Promise<void> | undefined;
   /** Buffers that came back: allocating 16 MiB for every pack is slow and leaves them to the garbage collector. */
-  readonly #spare: ArrayBuffer[] = [];
+  readonly #spare: SharedArrayBuffer[] = [];
 
   constructor(segments: readonly SegmentMemory[], options: PackOptions, digests: ChunkDigests, handOver: HandOver) {
     this.#segments = segments.map((memory) => new Segment(memory));
@@ -70,20 +70,19 @@ export class ChunkStore {
   }
 
   async #sendPack(): Promise<void> {
-    const full = this.#pack;
+    const finished = this.#pack.finish();
+    // Two buffers a thread: one that fills, one that is stored.
+    await this.#handing;
     this.#pack = new PackBuffer('data', this.#options, this.#spare.pop());
-    const finished = full.finish();
-    const before = this.#handing;
     const handing = this.#handAway(finished);
     // The next send awaits it and sees the failure; until then nobody listens.
     handing.catch(() => undefined);
     this.#handing = handing;
-    await before;
   }
 
   async #handAway(pack: FinishedPack): Promise<void> {
-    const buffer = await this.#handOver(pack);
-    if (buffer !== undefined) this.#spare.push(buffer);
+    await this.#handOver(pack);
+    this.#spare.push(pack.buffer);
   }
 
   /** Hands over what is left; resolves when the owner has everything. */

@@ -100,8 +100,7 @@ export class ArchiveCrew implements AsyncDisposable {
   async #answer(event: ArchiveEvent): Promise<unknown> {
     switch (event.kind) {
       case 'pack':
-        await this.#writer.storePack(event.pack);
-        return event.pack.buffer;
+        return await this.#writer.storePack(event.pack);
       case 'chunkStart':
         return await this.#start(event.file, event.index).promise;
       case 'chunkEnd':

@@ -7,7 +7,9 @@ import { sha256 } from '../crypto/hash.ts';
 import { createSealer, randomMasterKey, sealOverheadBytes } from '../crypto/seal.ts';
 import { isCoffreError } from '../errors.ts';
 import { idFromBytes, type BlobId } from '../ids.ts';
-import { BlobOpener, type SealedPlace } from './blob-opener.ts';
+import { BlobOpener } from './blob-opener.ts';
+import { createPlaces, idBytes, placeWords } from './sealed-places.ts';
+import type { SealedBlob } from './pack-read.ts';
 import { createNativeOpener } from './native-opener.ts';
 
 const random = { bytes: (size: number) => randomBytes(size) };
@@ -39,6 +41,7 @@ test('the native opener opens what node:crypto sealed, and refuses every changed
   assert.throws(() => opener.openInto(message.subarray(0, sealOverheadBytes - 1), Buffer.alloc(3)));
 });
 
+type SealedPlace = SealedBlob & { readonly offset: number; readonly length: number };
 type Blob = { readonly plain: Buffer; readonly sealed: Buffer; readonly place: SealedPlace };
 
 function packOf(plains: readonly Buffer[]): { bytes: Buffer; blobs: Blob[] } {
@@ -55,10 +58,22 @@ function packOf(plains: readonly Buffer[]): { bytes: Buffer; blobs: Blob[] } {
   return { bytes: Buffer.concat([Buffer.alloc(5), ...blobs.map(({ sealed }) => sealed)]), blobs };
 }
 
-function openAll(bytes: Buffer, places: readonly SealedPlace[]): Map<number, Buffer | undefined> {
-  using opener = new BlobOpener(key, new ChunkDigests(undefined));
+const module = compileLanes();
+const engines = [undefined, { module, gain: 8 }];
+
+function openAll(
+  bytes: Buffer,
+  places: readonly SealedPlace[],
+  engine: LaneEngine | undefined,
+): Map<number, Buffer | undefined> {
+  using opener = new BlobOpener(key, new ChunkDigests(engine));
   const opened = new Map<number, Buffer | undefined>();
-  opener.openEach(bytes, places, (number, plain) => {
+  const sealed = createPlaces(places.length);
+  for (const [i, { id, offset, length, uncompressedLength = 0 }] of places.entries()) {
+    sealed.ids.write(id, i * idBytes, 'hex');
+    sealed.places.set([offset, length, uncompressedLength], i * placeWords);
+  }
+  opener.openEach(bytes, sealed, (number, plain) => {
     assert.ok(!opened.has(number));
     opened.set(number, plain === undefined ? undefined : Buffer.from(plain));
   });

@@ -1,13 +1,11 @@
 import { ZstdCodec } from '../compress/zstd-codec.ts';
 import type { ChunkDigests } from '../crypto/chunk-digests.ts';
+import { sha256Hex } from '../crypto/hash.ts';
 import { release } from '../crypto/release.ts';
 import { createSealer, sealOverheadBytes, type MasterKey, type Sealer } from '../crypto/seal.ts';
 import { isCoffreError } from '../errors.ts';
 import { createNativeOpener, type NativeOpener } from './native-opener.ts';
-import type { SealedBlob } from './pack-read.ts';
-
-/** Where a sealed blob lies in the bytes at hand. */
-export type SealedPlace = SealedBlob & { readonly offset: number; readonly length: number };
+import { asBuffer, hexAt, placeWords, type SealedPlaces } from './sealed-places.ts';
 
 /** Plaintext held at a time: enough to fill the lanes of the hash, which many small blobs do with less. */
 const batchBytes = 16 * 1024 * 1024;
@@ -15,31 +13,22 @@ const manyBlobs = 64;
 const manyBlobsBytes = 4 * 1024 * 1024;
 /** What does not fit any more gets memory of its own. */
 const arenaBytes = 24 * 1024 * 1024;
+const arenaBytesMin = 2 * 1024 * 1024;
 
-type Opened = { readonly number: number; readonly plain: Buffer; readonly body: Buffer | undefined };
+type TakeBlob = (number: number, plain: Buffer | undefined) => void;
 
-export type OpenerOptions = {
-  /** `take` gets what was compressed as well, for whoever stores it again as it is. */
-  readonly keepsBodies?: boolean;
-};
-
-/** `body` is the compressed form, where it was asked for and the blob has one. */
-export type TakeOpened = (number: number, plain: Buffer | undefined, body: Buffer | undefined) => void;
-
-/** Opens many blobs of one pack in one thread: memory is used again, and they are hashed side by side. */
+/** Opens many blobs of one pack in one thread: memory is used again, and they are hashed side by side where that is faster. */
 export class BlobOpener implements Disposable {
   readonly #sealer: Sealer;
   readonly #native: NativeOpener | undefined;
   readonly #digests: ChunkDigests;
   readonly #codec = new ZstdCodec();
-  readonly #keepsBodies: boolean;
   #arena: Buffer = Buffer.alloc(0);
   #used = 0;
   /** Compressed bodies. */
   #body: Buffer = Buffer.alloc(0);
 
-  constructor(key: MasterKey, digests: ChunkDigests, options: OpenerOptions = {}) {
-    this.#keepsBodies = options.keepsBodies === true;
+  constructor(key: MasterKey, digests: ChunkDigests) {
     this.#sealer = createSealer(key);
     this.#native = createNativeOpener(key);
     this.#digests = digests;
@@ -47,52 +36,78 @@ export class BlobOpener implements Disposable {
 
   /**
    * `take` gets each blob's plaintext when it matches the id, and undefined when the blob is damaged, in no order.
-   * The plaintext is good until `batchEnded` returns, which comes after every few of them.
+   * The plaintext is good during the call only.
    */
-  openEach(
-    bytes: Uint8Array,
-    blobs: readonly SealedPlace[],
-    take: TakeOpened,
-    batchEnded: () => void = () => undefined,
-  ): void {
-    let opened: Opened[] = [];
+  openEach(bytes: Uint8Array, sealed: SealedPlaces, take: TakeBlob): void {
+    const ids = asBuffer(sealed.ids);
+    if (this.#digests.inLanes) this.#openTogether(bytes, ids, sealed.places, take);
+    else this.#openSingly(bytes, ids, sealed.places, take);
+  }
+
+  /** What was just decrypted is hashed and used while the processor still holds it. */
+  #openSingly(bytes: Uint8Array, ids: Buffer, places: Uint32Array, take: TakeBlob): void {
+    for (let number = 0; number * placeWords < places.length; number++) {
+      const plain = this.#open(bytes, places, number);
+      take(number, plain !== undefined && sha256Hex(plain) === hexAt(ids, number) ? plain : undefined);
+      this.#giveBack(plain);
+      this.#used = 0;
+    }
+  }
+
+  #openTogether(bytes: Uint8Array, ids: Buffer, places: Uint32Array, take: TakeBlob): void {
+    let numbers: number[] = [];
+    let plains: Buffer[] = [];
     let held = 0;
     const pass = (): void => {
-      this.#verify(opened, blobs, take);
-      batchEnded();
-      for (const { plain, body } of opened) this.#giveBack(plain, body);
-      opened = [];
+      const digests = this.#digests.of(plains);
+      for (const [i, plain] of plains.entries()) {
+        const number = numbers[i] as number;
+        take(number, digests[i]?.toString('hex') === hexAt(ids, number) ? plain : undefined);
+        this.#giveBack(plain);
+      }
+      numbers = [];
+      plains = [];
       held = 0;
       this.#used = 0;
     };
-    for (const [number, blob] of blobs.entries()) {
-      try {
-        const { plain, body } = this.#open(bytes.subarray(blob.offset, blob.offset + blob.length), blob);
-        opened.push({ number, plain, body });
-        held += plain.byteLength + (body?.byteLength ?? 0);
-      } catch (error) {
-        if (!isCoffreError(error, 'REPO_BLOB_DAMAGED') && !isCoffreError(error, 'SEAL_BROKEN')) throw error;
-        take(number, undefined, undefined);
+    for (let number = 0; number * placeWords < places.length; number++) {
+      const plain = this.#open(bytes, places, number);
+      if (plain === undefined) {
+        take(number, undefined);
+        continue;
       }
-      if (held >= batchBytes || (opened.length >= manyBlobs && held >= manyBlobsBytes)) pass();
+      numbers.push(number);
+      plains.push(plain);
+      held += plain.byteLength;
+      if (held >= batchBytes || (plains.length >= manyBlobs && held >= manyBlobsBytes)) pass();
     }
     pass();
   }
 
-  #open(sealed: Uint8Array, { uncompressedLength = 0 }: SealedBlob): Omit<Opened, 'number'> {
-    if (uncompressedLength === 0) {
-      return { plain: this.#unseal(sealed, (sizeBytes) => this.#room(sizeBytes)), body: undefined };
+  #giveBack(plain: Buffer | undefined): void {
+    if (plain !== undefined && plain.buffer !== this.#arena.buffer) release(plain);
+  }
+
+  #open(bytes: Uint8Array, places: Uint32Array, number: number): Buffer | undefined {
+    const at = number * placeWords;
+    const offset = places[at] as number;
+    const sealed = bytes.subarray(offset, offset + (places[at + 1] as number));
+    try {
+      return this.#openSealed(sealed, places[at + 2] as number);
+    } catch (error) {
+      if (isCoffreError(error, 'REPO_BLOB_DAMAGED') || isCoffreError(error, 'SEAL_BROKEN')) return undefined;
+      throw error;
     }
-    const body = this.#unseal(sealed, (sizeBytes) =>
-      this.#keepsBodies ? this.#room(sizeBytes) : this.#bodyRoom(sizeBytes),
-    );
+  }
+
+  #openSealed(sealed: Uint8Array, plainBytes: number): Buffer {
+    if (plainBytes === 0) return this.#unseal(sealed, (sizeBytes) => this.#room(sizeBytes));
+    const body = this.#unseal(sealed, (sizeBytes) => this.#bodyRoom(sizeBytes));
     // One byte more, so that a frame that holds more is noticed.
-    const out = this.#room(uncompressedLength + 1);
+    const out = this.#room(plainBytes + 1);
     this.#codec.decompressInto(body, out);
-    const plain = out.subarray(0, uncompressedLength);
-    if (this.#keepsBodies) return { plain, body };
     if (this.#native === undefined) release(body);
-    return { plain, body: undefined };
+    return out.subarray(0, plainBytes);
   }
 
   #unseal(sealed: Uint8Array, room: (sizeBytes: number) => Buffer): Buffer {
@@ -107,24 +122,17 @@ export class BlobOpener implements Disposable {
     return this.#body.subarray(0, sizeBytes);
   }
 
+  /** One blob at a time needs little, and little stays in the processor's cache. */
   #room(sizeBytes: number): Buffer {
-    if (this.#arena.length === 0) this.#arena = Buffer.allocUnsafeSlow(arenaBytes);
-    if (this.#used + sizeBytes > arenaBytes) return Buffer.allocUnsafeSlow(sizeBytes);
+    const wantedBytes = this.#digests.inLanes ? arenaBytes : Math.min(arenaBytes, Math.max(sizeBytes, arenaBytesMin));
+    if (this.#used === 0 && this.#arena.length < wantedBytes) {
+      release(this.#arena);
+      this.#arena = Buffer.allocUnsafeSlow(wantedBytes);
+    }
+    if (this.#used + sizeBytes > this.#arena.length) return Buffer.allocUnsafeSlow(sizeBytes);
     const room = this.#arena.subarray(this.#used, this.#used + sizeBytes);
     this.#used += sizeBytes;
     return room;
-  }
-
-  #verify(opened: readonly Opened[], blobs: readonly SealedPlace[], take: TakeOpened): void {
-    const digests = this.#digests.of(opened.map(({ plain }) => plain));
-    for (const [i, { number, plain, body }] of opened.entries()) {
-      const isTrue = digests[i]?.toString('hex') === blobs[number]?.id;
-      take(number, isTrue ? plain : undefined, isTrue ? body : undefined);
-    }
-  }
-
-  #giveBack(...buffers: readonly (Buffer | undefined)[]): void {
-    for (const bytes of buffers) if (bytes !== undefined && bytes.buffer !== this.#arena.buffer) release(bytes);
   }
 
   [Symbol.dispose](): void {

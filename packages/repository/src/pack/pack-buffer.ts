@@ -158,18 +158,20 @@ export class PackBuffer {
   /** Room for `needed` bytes, of which `kept` are there already. */
   #reserve(needed: number, kept: number): void {
     if (needed <= this.#buffer.byteLength) return;
-    const grown = growth(this.#buffer.byteLength, needed, this.#options.targetBytes);
+    const grown = roomFor(needed, this.#options.targetBytes);
     const next = Buffer.from(new SharedArrayBuffer(grown));
     this.#buffer.copy(next, 0, 0, Math.min(kept, this.#buffer.byteLength));
     this.#buffer = next;
   }
 }
 
-/** Small sessions stay small; a pack that fills gets its full size, with room for the last blob, in a few steps. */
-function growth(current: number, needed: number, targetBytes: number): number {
-  const roomy = targetBytes + 2 * 1024 * 1024;
-  if (needed > roomy) return needed + 512 * 1024;
-  return Math.min(roomy, Math.max(needed, current * 4, 1024 * 1024));
+/**
+ * The full size at once, with room for the largest last blob and the header: what is left untouched takes no memory, and
+ * a buffer that had to grow would leave its old self behind.
+ */
+function roomFor(needed: number, targetBytes: number): number {
+  const roomy = targetBytes + 9 * 1024 * 1024;
+  return needed > roomy ? needed + 512 * 1024 : roomy;
 }
 
 export function blobIdOf(plain: Uint8Array): { id: BlobId; bytes: Buffer } {
