@@ -7,9 +7,12 @@ import type { PackId } from '../ids.ts';
 import { inParallel } from '../parallel.ts';
 import type { Repository } from '../repository.ts';
 import { WorkerPool } from '../workers/pool.ts';
-import { checkPackBytes, type ExpectedBlob } from './check-pack.ts';
-import { packPayload, packTools } from './check-tasks.ts';
+import { PackMemory } from '../pack/pack-memory.ts';
+import { PackChecker } from './check-pack.ts';
+import { packPayload, type ExpectedBlob } from './check-payload.ts';
+import type { CheckAnswer } from './check-tasks.ts';
 import type { ReadDataSubset } from './read-data-subset.ts';
+import { longestUnread, type Readings } from './reading-plan.ts';
 
 export type PackToRead = {
   readonly id: PackId;
@@ -18,10 +21,12 @@ export type PackToRead = {
   readonly blobs: readonly ExpectedBlob[];
 };
 
+/** A share of them is what was longest not read; chance alone where nobody knows. */
 export function choosePacks<T extends { readonly id: PackId; readonly sizeBytes: number }>(
   packs: readonly T[],
   subset: ReadDataSubset,
   random: Random,
+  readings: Readings = { reading: () => undefined },
 ): T[] {
   switch (subset.kind) {
     case 'all':
@@ -29,24 +34,25 @@ export function choosePacks<T extends { readonly id: PackId; readonly sizeBytes:
     case 'part':
       return packs.filter(({ id }) => Number.parseInt(id.slice(0, 2), 16) % subset.parts === subset.part - 1);
     case 'percent':
-      return randomShare(packs, subset.percent / 100, random);
-    case 'bytes': {
-      const totalBytes = packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      return randomShare(packs, totalBytes === 0 ? 1 : Math.min(1, subset.bytes / totalBytes), random);
-    }
+    case 'bytes':
+      return longestUnread(packs, readings, random).slice(0, shareCount(packs, subset));
     default:
       return subset satisfies never;
   }
 }
 
-function randomShare<T>(packs: readonly T[], share: number, random: Random): T[] {
-  const count = Math.max(1, Math.floor(packs.length * share));
-  const drawn = random.bytes(packs.length * 4);
-  return packs
-    .map((pack, index) => ({ pack, order: drawn.readUInt32LE(index * 4) }))
-    .sort((a, b) => a.order - b.order)
-    .slice(0, count)
-    .map(({ pack }) => pack);
+/** As restic counts: a share of the packs, also where a size was given. */
+export function shareCount(
+  packs: readonly { readonly sizeBytes: number }[],
+  subset: Extract<ReadDataSubset, { kind: 'percent' | 'bytes' }>,
+): number {
+  const share = subset.kind === 'percent' ? subset.percent / 100 : shareOfBytes(packs, subset.bytes);
+  return Math.min(packs.length, Math.max(1, Math.floor(packs.length * share)));
+}
+
+function shareOfBytes(packs: readonly { readonly sizeBytes: number }[], bytes: number): number {
+  const totalBytes = packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return totalBytes === 0 ? 1 : Math.min(1, bytes / totalBytes);
 }
 
 export type PackVerdict = {
@@ -69,52 +75,53 @@ export async function readPacks(
 ): Promise<void> {
   const isSmall = options.totalBytes <= inlineBytesMax;
   const threads = options.threads ?? (isSmall ? 0 : Math.min(8, availableParallelism()));
-  await using checker = createChecker(repository, threads);
+  await using seat = createSeat(repository, threads);
   // One pack per thread at work, and some on their way; a slow storage needs more of them to be kept busy.
   const onTheirWay = Math.min(threads, Math.ceil(repository.backend.connectionsMax / 4));
   const atOnce = Math.max(1, threads + onTheirWay);
-  await inParallel(packs, atOnce, async (pack) => report(await checkTwice(repository, checker, pack)));
+  const reader = { repository, memory: new PackMemory(atOnce), seat };
+  await inParallel(packs, atOnce, async (pack) => report(await checkTwice(reader, pack)));
 }
 
-type PackChecker = AsyncDisposable & {
-  /** Takes the bytes over. */
-  check(id: PackId, bytes: Buffer, expected: readonly ExpectedBlob[]): Promise<string[]>;
+type CheckSeat = AsyncDisposable & {
+  /** Takes the bytes over; their memory comes back. */
+  check(id: PackId, bytes: Buffer<ArrayBuffer>, expected: readonly ExpectedBlob[]): Promise<CheckAnswer>;
 };
 
-function createChecker({ masterKey, host }: Repository, threads: number): PackChecker {
-  const setup = { work: 'check', key: masterKey } as const;
+function createSeat({ masterKey, host }: Repository, threads: number): CheckSeat {
   if (threads === 0) {
-    const tools = packTools({ ...setup, lanes: undefined });
+    const checker = new PackChecker(masterKey, undefined);
     return {
-      check: (id, bytes, expected) => Promise.resolve(checkPackBytes(tools, { id, bytes }, expected)),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
+      check: (id, bytes, expected) =>
+        Promise.resolve({ problems: checker.check(packPayload(id, bytes, expected)), memory: bytes.buffer }),
+      [Symbol.asyncDispose]: () => Promise.resolve(checker[Symbol.dispose]()),
     };
   }
   const lanes = createLaneEngine(() => host.clock.monotonicMs());
-  const pool = new WorkerPool(threads, { ...setup, lanes });
+  const pool = new WorkerPool(threads, { work: 'check', key: masterKey, lanes });
   return {
     check(id, bytes, expected) {
-      const buffer = wholeBuffer(bytes);
-      const payload = packPayload(id, buffer, expected);
-      return pool.run<string[]>('check-pack', payload, [buffer, payload.ids, payload.numbers.buffer]);
+      const payload = packPayload(id, bytes, expected);
+      return pool.run<CheckAnswer>('check-pack', payload, [
+        bytes.buffer,
+        payload.ids.buffer,
+        payload.places.buffer,
+      ]);
     },
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   };
 }
 
-/** A small buffer may share its memory with others, and memory moves as a whole. */
-function wholeBuffer(bytes: Buffer): ArrayBuffer {
-  const { buffer, byteLength } = bytes;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) return buffer;
-  return new Uint8Array(bytes).buffer;
-}
+type PackReader = { readonly repository: Repository; readonly memory: PackMemory; readonly seat: CheckSeat };
 
 /** Storage and memory sometimes lie once: a pack is damaged when it is wrong twice. */
-async function checkTwice(repository: Repository, checker: PackChecker, pack: PackToRead): Promise<PackVerdict> {
+async function checkTwice({ repository, memory, seat }: PackReader, pack: PackToRead): Promise<PackVerdict> {
   const { id, sizeBytes, blobs } = pack;
-  const once = async (): Promise<string[]> => {
-    const bytes = await repository.backend.load({ kind: 'data', name: id });
-    return checker.check(id, bytes, blobs);
+  const once = async (): Promise<readonly string[]> => {
+    const bytes = await memory.load(repository.backend, { kind: 'data', name: id }, sizeBytes);
+    const answer = await seat.check(id, bytes, blobs);
+    memory.give(answer.memory);
+    return answer.problems;
   };
   try {
     const first = await once();

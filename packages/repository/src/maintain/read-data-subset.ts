@@ -5,7 +5,7 @@ export type ReadDataSubset =
   | { readonly kind: 'all' }
   /** The part-th of `parts` groups: all groups together are all packs. */
   | { readonly kind: 'part'; readonly part: number; readonly parts: number }
-  /** Chosen at random, at least one. */
+  /** What was longest not read, at least one. */
   | { readonly kind: 'percent'; readonly percent: number }
   | { readonly kind: 'bytes'; readonly bytes: number };
 
@@ -42,4 +42,17 @@ export function parseReadDataSubset(text: string): ReadDataSubset {
 
 function subsetRefused(text: string, hint: string): CoffreError {
   return new CoffreError('USAGE', `${JSON.stringify(text)} is not a subset of the data to read`, { hint });
+}
+
+const spanUnitsMs: { readonly [letter: string]: number } = { h: 3_600_000, d: 24 * 3_600_000, w: 7 * 24 * 3_600_000 };
+const spanMsMax = 3650 * 24 * 3_600_000;
+
+/** `90d`, `12w`, `36h`, in milliseconds. @throws {CoffreError} USAGE */
+export function parseFullWithin(text: string): number {
+  const found = /^(\d{1,6})([hdw])$/.exec(text);
+  const spanMs = Number(found?.[1] ?? 0) * (spanUnitsMs[found?.[2] ?? ''] ?? 0);
+  if (spanMs > 0 && spanMs <= spanMsMax) return spanMs;
+  throw new CoffreError('USAGE', `--full-within needs a time of at most ten years, not ${JSON.stringify(text)}`, {
+    hint: 'Write it as 90d, 12w or 36h.',
+  });
 }
