@@ -16,6 +16,8 @@ export const errorCodes = {
   POLICY_EMPTY: 'a retention policy without any rule was given',
   POLICY_REMOVES_ALL: 'the policy would remove every snapshot of a group',
   POLICY_FLOOR: 'removing these snapshots would go below the floor of the group',
+  COPY_INCOMPLETE: 'one or more snapshots could not be copied whole; the others are',
+  MIGRATION_FAILED: 'a migration could not be applied',
   REWRITE_REFUSED: 'a tree holds more than this version can write back',
   RESTORE_TARGET_REFUSED: 'the restore target cannot be used safely',
   RESTORE_INCOMPLETE: 'some files could not be restored',
@@ -51,6 +53,8 @@ export const errorCodes = {
   BACKEND_FULL: 'the storage is full',
   BACKEND_IO: 'reading or writing the storage failed',
   BACKEND_SHORT_READ: 'the storage gave fewer bytes than asked',
+  BACKEND_NOT_MOUNTED: 'the disk or share that holds the repository is not mounted',
+  BACKEND_LIST_SHRANK: 'the storage lists far less than before',
   BACKEND_URL: 'the repository address cannot be understood',
   // surroundings
   HOST_UNSUPPORTED: 'this machine lacks something that is needed',

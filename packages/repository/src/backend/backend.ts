@@ -9,7 +9,14 @@ export type FileKind = 'data' | 'index' | 'snapshots' | 'locks' | 'keys';
 export const fileKinds: readonly FileKind[] = ['data', 'index', 'snapshots', 'locks', 'keys'];
 
 /** Where a file is. `name` is 64 lower-case hex digits; `config` has none. */
-export type FileHandle = { readonly kind: FileKind; readonly name: string } | { readonly kind: 'config' };
+export type FileHandle =
+  | {
+      readonly kind: FileKind;
+      readonly name: string;
+      /** Of a pack: it holds folder listings, and a cache keeps what is read of it. */
+      readonly holdsTrees?: boolean;
+    }
+  | { readonly kind: 'config' };
 
 export type ListedFile = {
   readonly name: string;
@@ -24,6 +31,8 @@ export type LoadOptions = {
   /** Bytes wanted; to the end of the file when absent. */
   length?: number;
   signal?: AbortSignal;
+  /** Memory that a storage may put the bytes into, where they fit; the returned buffer is then a view of it. */
+  into?: SharedArrayBuffer;
 };
 
 /**
@@ -42,6 +51,8 @@ export type Backend = {
   readonly connectionsMax: number;
   /** A file of the same name is replaced by `save` atomically (then a retry needs no remove before). */
   readonly replacesAtomically: boolean;
+  /** It asks `StorageOptions.throttle` before every piece that it moves; `withLimits` slows the others down from outside. */
+  readonly isThrottled?: boolean;
 
   /** Makes the folders of an empty repository. Existing ones are not an error. */
   create(): Promise<void>;
@@ -59,6 +70,15 @@ export type Backend = {
   remove(file: FileHandle): Promise<void>;
   /** Takes away what killed writers left half-written, once it is old enough to belong to nobody; how many files. */
   removeLeftovers?(clock: Clock): Promise<number>;
+  /** The packs that the whole index knows: what a cache kept of others may go. */
+  retainPacks?(known: ReadonlySet<string>): Promise<void>;
+  /**
+   * From now on a listing that shows suspiciously little is BACKEND_LIST_SHRANK, no longer a warning: said before work
+   * that removes what no list names.
+   */
+  refuseShrunkenLists?(): void;
+  /** From now on everything is read from the storage itself: a check of it must not be told by a cache. */
+  bypassCaches?(): void;
   close(): Promise<void>;
 };
 

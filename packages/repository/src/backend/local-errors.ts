@@ -38,6 +38,12 @@ export function localError(error: unknown, what: string, location: string): unkn
         cause: error,
         hint: 'Free some space, or point to a larger place; what was saved before stays valid.',
       });
+    case 'ESTALE':
+      return new CoffreError('BACKEND_IO', sentence, {
+        cause: error,
+        retryable: true,
+        hint: 'The server of the share has restarted or lost the folder; mount it again if this stays.',
+      });
     default:
       return new CoffreError('BACKEND_IO', sentence, { cause: error, retryable: !permanentCodes.has(code) });
   }

@@ -1,6 +1,6 @@
-import { constants, stat } from 'node:fs';
-import { chmod, open, readdir, rename, unlink } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { close, constants, fdatasync, fstat, fsync, open, read, stat, writev } from 'node:fs';
+import { chmod, readdir, rename, statfs, unlink } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { makeFolders } from '../host/make-folders.ts';
 
 /** An open file. Calls may move fewer bytes than asked, as the kernel's do. */
@@ -15,7 +15,10 @@ export type LocalFile = {
   close(): Promise<void>;
 };
 
-export type LocalStat = { isFile: boolean; sizeBytes: number; mode: number; modifiedMs: number };
+export type LocalStat = { isFile: boolean; sizeBytes: number; mode: number; modifiedMs: number; device: number };
+
+/** Both 0 where the file system does not tell. */
+export type LocalSpace = { freeBytes: number; totalBytes: number };
 
 /** The file system calls of the local backend, and nothing else: a test hands in one whose Nth call fails. */
 export type LocalFiles = {
@@ -23,6 +26,8 @@ export type LocalFiles = {
   createFile(path: string, mode: number): Promise<LocalFile>;
   openFile(path: string): Promise<LocalFile>;
   stat(path: string): Promise<LocalStat>;
+  /** Of the file system that holds the path; what everybody may use of it. */
+  space(path: string): Promise<LocalSpace>;
   /** With missing parents. An existing folder is no error. */
   makeFolder(path: string, mode: number): Promise<void>;
   readFolder(path: string): Promise<string[]>;
@@ -35,12 +40,16 @@ export type LocalFiles = {
 
 export const nodeLocalFiles: LocalFiles = {
   async createFile(path, mode) {
-    return localFile(await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode));
+    return localFile(await calls.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode));
   },
   async openFile(path) {
-    return localFile(await open(path, constants.O_RDONLY));
+    return localFile(await calls.open(path, constants.O_RDONLY));
   },
   stat: statQuickly,
+  async space(path) {
+    const { bavail, blocks, bsize } = await statfs(path);
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  },
   async makeFolder(path, mode) {
     makeFolders(path, mode);
   },
@@ -48,11 +57,11 @@ export const nodeLocalFiles: LocalFiles = {
   async syncFolder(path) {
     // Windows has no handle of a folder that could be flushed.
     if (process.platform === 'win32') return;
-    const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    const folder = await calls.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      await folder.sync();
+      await calls.fsync(folder);
     } finally {
-      await folder.close();
+      await calls.close(folder);
     }
   },
   rename,
@@ -60,19 +69,30 @@ export const nodeLocalFiles: LocalFiles = {
   unlink,
 };
 
-function localFile(handle: FileHandle): LocalFile {
+const calls = {
+  open: promisify(open),
+  close: promisify(close),
+  fsync: promisify(fsync),
+  fdatasync: promisify(fdatasync),
+  fstat: promisify(fstat),
+  read: promisify(read),
+  writev: promisify(writev),
+};
+
+/** Plain descriptors: Node closes a forgotten FileHandle when it finds it, and ends the process with an error. */
+function localFile(descriptor: number): LocalFile {
   return {
     async write(parts) {
-      return (await handle.writev(parts)).bytesWritten;
+      return (await calls.writev(descriptor, parts)).bytesWritten;
     },
     async read(into, offset, length, position) {
-      return (await handle.read(into, offset, length, position)).bytesRead;
+      return (await calls.read(descriptor, into, offset, length, position)).bytesRead;
     },
     async sizeBytes() {
-      return (await handle.stat()).size;
+      return (await calls.fstat(descriptor)).size;
     },
-    sync: () => handle.datasync(),
-    close: () => handle.close(),
+    sync: () => calls.fdatasync(descriptor),
+    close: () => calls.close(descriptor),
   };
 }
 
@@ -81,7 +101,13 @@ function statQuickly(path: string): Promise<LocalStat> {
   return new Promise((resolve, reject) => {
     stat(path, (error, stats) => {
       if (error !== null) return reject(error);
-      resolve({ isFile: stats.isFile(), sizeBytes: stats.size, mode: stats.mode, modifiedMs: stats.mtimeMs });
+      resolve({
+        isFile: stats.isFile(),
+        sizeBytes: stats.size,
+        mode: stats.mode,
+        modifiedMs: stats.mtimeMs,
+        device: stats.dev,
+      });
     });
   });
 }

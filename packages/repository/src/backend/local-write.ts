@@ -2,11 +2,22 @@ import { dirname } from 'node:path';
 import { CoffreError } from '../errors.ts';
 import { isSyncUnsupported, systemCode } from './local-errors.ts';
 import type { LocalFile, LocalFiles } from './local-files.ts';
+import type { Gate } from './limits/throttle.ts';
+import { inPieces } from './limits/pieces.ts';
 
 /** Linux takes 1024 parts in one call. */
 const partsAtOnceMax = 1024;
 
-export type WriteOptions = { temporary: string; place: string; folderMode: number; fileMode: number };
+export type WriteOptions = {
+  temporary: string;
+  place: string;
+  folderMode: number;
+  fileMode: number;
+  /** Before a folder is made on demand: is this still the repository? */
+  mayMakeFolder: () => Promise<void>;
+  /** Bandwidth limit. */
+  gate?: Gate | undefined;
+};
 
 /**
  * Writes under the temporary name, flushes, renames, and flushes the folder: at every moment the final name is absent,
@@ -14,14 +25,16 @@ export type WriteOptions = { temporary: string; place: string; folderMode: numbe
  */
 export async function writeWhole(
   files: LocalFiles,
-  { temporary, place, folderMode, fileMode }: WriteOptions,
+  options: WriteOptions,
   parts: readonly Uint8Array[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const open = await createInFolder(files, temporary, folderMode);
+  const { temporary, place, fileMode, gate } = options;
+  const open = await createInFolder(files, options);
   try {
     try {
-      await writeAll(open, parts, signal);
+      if (gate === undefined) await writeAll(open, parts, signal);
+      else for await (const piece of inPieces(parts, gate, signal)) await writeAll(open, [piece], signal);
       await open.sync().catch(ignoreUnsupportedSync);
     } finally {
       await open.close();
@@ -42,16 +55,18 @@ export async function syncFolder(files: LocalFiles, folder: string): Promise<voi
 }
 
 /** A missing folder is made once; that it exists is made durable too. */
-async function createInFolder(files: LocalFiles, place: string, folderMode: number): Promise<LocalFile> {
+async function createInFolder(files: LocalFiles, options: WriteOptions): Promise<LocalFile> {
+  const { temporary, folderMode, mayMakeFolder } = options;
   try {
-    return await files.createFile(place, 0o600);
+    return await files.createFile(temporary, 0o600);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
   }
-  const folder = dirname(place);
+  await mayMakeFolder();
+  const folder = dirname(temporary);
   await files.makeFolder(folder, folderMode);
   await syncFolder(files, dirname(folder));
-  return files.createFile(place, 0o600);
+  return files.createFile(temporary, 0o600);
 }
 
 async function writeAll(open: LocalFile, parts: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {

@@ -10,6 +10,10 @@ import type { LocalFiles } from './local-files.ts';
 import { foldersToMake, listFiles, placeOf, sweepLeftovers } from './local-layout.ts';
 import { createOpenFiles, openOnce } from './local-open-files.ts';
 import { readRange } from './local-read.ts';
+import { createLocalVolume } from './local-volume.ts';
+import type { MountNote } from './local-volume.ts';
+import { sizeOf } from './counting.ts';
+import type { Throttle } from './limits/throttle.ts';
 import { syncFolder, writeWhole } from './local-write.ts';
 
 export type LocalBackendOptions = {
@@ -19,6 +23,10 @@ export type LocalBackendOptions = {
   /** For the names of temporary files. */
   random?: Random;
   connectionsMax?: number;
+  clock?: Clock;
+  throttle?: Throttle;
+  /** Remembers on which mount the repository was seen; absent where that must not matter. */
+  mountNote?: MountNote;
 };
 
 export type LocalBackend = Backend & {
@@ -39,7 +47,15 @@ const groupModes: Modes = { folder: 0o770, file: 0o440 };
  */
 export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
   const { path: location, files = nodeLocalFiles, random = { bytes: randomBytes }, connectionsMax = 4 } = options;
+  const { clock, throttle, mountNote } = options;
   const path = resolve(location);
+  const volume = createLocalVolume({
+    files,
+    path,
+    location,
+    ...(clock === undefined ? {} : { clock }),
+    ...(mountNote === undefined ? {} : { note: mountNote }),
+  });
   const openFiles = createOpenFiles(files);
   let modes: Promise<Modes> | undefined;
   let seen = false;
@@ -71,9 +87,18 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
     const place = placeOf(path, file);
     modes ??= readModes();
     const { folder: folderMode, file: fileMode } = await modes;
+    await volume.expectRoom(file, sizeOf(parts));
     const temporary = `${place}-tmp-${random.bytes(8).toString('hex')}`;
     try {
-      await writeWhole(files, { temporary, place, folderMode, fileMode }, parts, signal);
+      const how = {
+        temporary,
+        place,
+        folderMode,
+        fileMode,
+        mayMakeFolder: () => volume.expectSame(),
+        gate: throttle?.up,
+      };
+      await writeWhole(files, how, parts, signal);
     } finally {
       await openFiles.forget(place);
     }
@@ -83,9 +108,11 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
     location,
     connectionsMax,
     replacesAtomically: true,
+    isThrottled: throttle !== undefined,
 
     create: () =>
       guarded('making the folders of a repository', async () => {
+        await volume.expectMount();
         const { folder } = await readModes();
         await files.makeFolder(path, folder);
         await Promise.all(foldersToMake(path).map((name) => files.makeFolder(name, folder)));
@@ -102,12 +129,18 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
         await using open = await (file.kind === 'data' && loadOptions.length !== undefined
           ? openFiles.borrow(place)
           : openOnce(files, place));
-        return await readRange(open.file, file, loadOptions);
+        return await readRange(open.file, file, loadOptions, throttle?.down).catch(async (error: unknown) => {
+          // What was opened before a server restarted stays stale for ever; the next try opens it anew.
+          await openFiles.forget(place);
+          throw error;
+        });
       }),
 
     stat: async (file) =>
       guarded(`looking at ${fileName(file)}`, async () => {
+        if (file.kind === 'config') await volume.expectMount();
         const { sizeBytes } = await files.stat(placeOf(path, file));
+        if (file.kind === 'config') await volume.learn();
         return { sizeBytes };
       }),
 

@@ -14,6 +14,9 @@ export async function openBackend(location: Location, options: StorageOptions = 
         path: location.path,
         ...(options.random === undefined ? {} : { random: options.random }),
         ...(options.connectionsMax === undefined ? {} : { connectionsMax: options.connectionsMax }),
+        ...(options.clock === undefined ? {} : { clock: options.clock }),
+        ...(options.throttle === undefined ? {} : { throttle: options.throttle }),
+        ...(options.mountNote === undefined ? {} : { mountNote: options.mountNote }),
       });
     case 's3':
       return (await import('./s3/s3.ts')).createS3Backend(location, options);

@@ -1,4 +1,6 @@
 import type { Clock, Random } from '../host/host.ts';
+import type { Throttle } from './limits/throttle.ts';
+import type { MountNote } from './local-volume.ts';
 
 /** How to reach a storage, beyond its address. Each kind takes what concerns it; what is absent has the usual value. */
 export type StorageOptions = {
@@ -10,6 +12,13 @@ export type StorageOptions = {
   /** restic's `-o s3.region=eu-west-1`: names to texts. */
   readonly extended?: ReadonlyMap<string, string>;
   readonly connectionsMax?: number;
+  /**
+   * Bandwidth limits. A storage that sets `isThrottled` takes leave here before each piece it moves (`inPieces` does it
+   * for what is sent), and so keeps an even pace; one that does not is slowed down call by call.
+   */
+  readonly throttle?: Throttle;
+  /** For a folder: on which mount it was last seen. */
+  readonly mountNote?: MountNote;
   readonly tls?: TlsOptions;
   readonly userAgent?: string;
   /** A request without an answer or progress for so long counts as failed. */

@@ -82,6 +82,10 @@ export function withLocalFaults(files: LocalFiles, plan: LocalFaultPlan): Faulty
       meet('stat', path);
       return files.stat(path);
     },
+    async space(path) {
+      meet('space', path);
+      return files.space(path);
+    },
     async makeFolder(path, mode) {
       meet('makeFolder', path);
       return files.makeFolder(path, mode);
