@@ -96,8 +96,10 @@ export { everythingSelected, excluding, including, type Choice, type RestoreSele
 // Keep in order: check, retention, changed snapshots, recovery, passwords.
 export { check, recover, rewriteSnapshots } from './operations.ts';
 export type { CheckEvent, CheckOptions, CheckPhase } from './maintain/check.ts';
-export type { CheckFinding, CheckResult, FindingKind } from './maintain/check-findings.ts';
-export { parseReadDataSubset, type ReadDataSubset } from './maintain/read-data-subset.ts';
+export type { CheckFinding, CheckResult, FindingKind, RepairStep } from './maintain/check-findings.ts';
+export { parseFullWithin, parseReadDataSubset, type ReadDataSubset } from './maintain/read-data-subset.ts';
+export type { ChosenReading } from './maintain/reading-record.ts';
+export type { Amount, Coverage } from './maintain/reading-plan.ts';
 export {
   planForget,
   planRemoval,
@@ -118,6 +120,8 @@ export {
 export { tagSnapshots, type TagChange, type TagEvent } from './maintain/tag.ts';
 export type { RewriteEvent, RewriteOptions } from './maintain/rewrite.ts';
 export type { RecoverEvent, RecoverResult } from './maintain/recover.ts';
+export { copySnapshots } from './operations.ts';
+export type { CopyAmount, CopyOptions, CopyReport, CopyResult } from './maintain/copy/copy.ts';
 export { addKey, changePassword, listKeys, removeKey } from './operations.ts';
 export type { KeyInfo, NewKey } from './maintain/keys.ts';
 export { loadKeyFile } from './key.ts';

@@ -40,6 +40,17 @@ export function finding(
   return { kind, severity: severities[kind], message, details, ...(packId !== undefined && { packId }) };
 }
 
+/** What to do about the damage, in this order. */
+export type RepairStep =
+  /** The index lacks packs, names what is gone, or cannot be read. */
+  | 'repair-index'
+  | 'repair-packs'
+  /** Pieces are lost, here or once their packs are out of the index: another repository, or a new backup, may have them. */
+  | 'refill'
+  | 'repair-snapshots'
+  /** A key or snapshot file is damaged: only a copy of it helps. */
+  | 'replace-file';
+
 export type CheckResult = {
   readonly errors: number;
   readonly hints: number;
@@ -47,6 +58,7 @@ export type CheckResult = {
   readonly brokenPacks: readonly PackId[];
   readonly suggestsRepairIndex: boolean;
   readonly suggestsPrune: boolean;
+  readonly steps: readonly RepairStep[];
   readonly packsRead: number;
   readonly bytesRead: number;
 };
@@ -54,6 +66,21 @@ export type CheckResult = {
 const needsRepairIndex: ReadonlySet<FindingKind> = new Set(['index-unreadable', 'pack-repeated']);
 const needsPrune: ReadonlySet<FindingKind> = new Set(['pack-mixed', 'pack-unindexed']);
 const isBroken: ReadonlySet<FindingKind> = new Set(['pack-differs', 'pack-size', 'pack-damaged']);
+
+const stepsFor: readonly (readonly [RepairStep, ReadonlySet<FindingKind>])[] = [
+  ['repair-index', new Set(['index-unreadable', 'pack-differs', 'pack-missing'])],
+  ['repair-packs', new Set(['pack-size', 'pack-damaged'])],
+  ['refill', new Set(['pack-missing', 'pack-size', 'pack-damaged', 'tree-damaged'])],
+  ['repair-snapshots', new Set(['pack-missing', 'pack-size', 'pack-damaged', 'tree-damaged'])],
+  ['replace-file', new Set(['key-unreadable', 'snapshot-unreadable'])],
+];
+
+function stepsOf(kinds: ReadonlySet<FindingKind>): RepairStep[] {
+  const steps = stepsFor.flatMap(([step, about]) => (kinds.isDisjointFrom(about) ? [] : [step]));
+  // What a tree lacks may lie in a pack that only the index has lost.
+  const isLostByIndex = kinds.has('tree-damaged') && kinds.has('pack-unindexed');
+  return isLostByIndex && steps[0] !== 'repair-index' ? ['repair-index', ...steps] : steps;
+}
 
 export type Tally = { add(finding: CheckFinding): void; read(sizeBytes: number): void; result(): CheckResult };
 
@@ -76,6 +103,7 @@ export function createTally(): Tally {
       ...counts,
       brokenPacks: [...brokenPacks].sort(),
       suggestsRepairIndex: !kinds.isDisjointFrom(needsRepairIndex),
+      steps: stepsOf(kinds),
       suggestsPrune: !kinds.isDisjointFrom(needsPrune),
     }),
   };

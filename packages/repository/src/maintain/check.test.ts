@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { createMemoryBackend, type MemoryBackend } from '../backend/memory.ts';
 import { sha256Hex } from '../crypto/hash.ts';
@@ -80,6 +83,7 @@ test('a sound repository has no findings, and all of it is read', async () => {
     brokenPacks: [],
     suggestsRepairIndex: false,
     suggestsPrune: false,
+    steps: [],
     packsRead: packs.length,
     bytesRead: sizeBytes,
   });
@@ -267,4 +271,55 @@ test('the parts together are all packs, each once; a share has the right size an
   assert.equal(choosePacks(packs, { kind: 'bytes', bytes: 2500 }, random).length, 250);
   assert.equal(choosePacks(packs, { kind: 'bytes', bytes: 1e9 }, random).length, 500);
   assert.deepEqual(choosePacks([], { kind: 'percent', percent: 10 }, random), []);
+});
+
+test('with a promise, checks read on where the last one stopped, and a damaged pack stays first in the queue', async (t) => {
+  const stateFolder = mkdtempSync(join(tmpdir(), 'coffre-check-'));
+  t.after(() => rmSync(stateFolder, { recursive: true, force: true }));
+  const world = await makeWorld();
+  const packs = fileNames(world, 'data').length;
+  const options: CheckOptions = {
+    readData: { kind: 'percent', percent: 1 },
+    fullWithinMs: 90 * 86_400_000,
+    stateFolder,
+  };
+  const run = async (): Promise<[number, number]> => {
+    const coverages: number[] = [];
+    const fresh = createMemoryBackend({ files: world.backend.files });
+    const again = await openRepository({ backend: fresh, host: createSampleHost(), password: samplePassword });
+    const result = await check(again, options, (event) => {
+      if (event.kind === 'coverage') coverages.push(event.coverage.verified.packs);
+    });
+    return [result.packsRead, coverages[0] ?? 0];
+  };
+  let covered = 0;
+  while (covered < packs) {
+    const [read, coveredNow] = await run();
+    assert.ok(read > 0);
+    assert.equal(coveredNow, covered + read);
+    covered = coveredNow;
+  }
+  assert.equal((await run())[1], packs);
+  const bad = await packOf(world, 'tree');
+  const file = world.backend.files.get(`data/${bad}`)!;
+  file[file.byteLength - 1]! ^= 1;
+  await checked(world, { readData: { kind: 'all' }, stateFolder });
+  assert.deepEqual(await run(), [1, packs - 1]);
+});
+
+test('a promise without local state is refused', async () => {
+  const world = await makeWorld();
+  await assert.rejects(
+    checked(world, { fullWithinMs: 86_400_000 }),
+    (error) => isCoffreError(error, 'USAGE') && error.message.includes('local cache'),
+  );
+});
+
+test('after damage the steps lead from the index to the packs to the snapshots', async () => {
+  const world = await makeWorld();
+  const pack = await packOf(world, 'data');
+  world.backend.files.get(`data/${pack}`)![5]! ^= 1;
+  assert.deepEqual((await checked(world)).result.steps, ['repair-packs', 'refill', 'repair-snapshots']);
+  for (const name of fileNames(world, 'index')) world.backend.files.delete(name);
+  assert.deepEqual((await checked(world)).result.steps, ['repair-index', 'refill', 'repair-snapshots']);
 });

@@ -8,13 +8,20 @@ import { inParallel } from '../parallel.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import { createTally, finding, type CheckFinding, type CheckResult, type Tally } from './check-findings.ts';
 import { readIndexes, type CheckedIndex } from './check-index.ts';
-import { choosePacks, readPacks, type PackToRead } from './check-read.ts';
+import { readPacks, type PackToRead } from './check-read.ts';
 import { checkTrees } from './check-trees.ts';
 import type { ReadDataSubset } from './read-data-subset.ts';
+import { chooseReading, openReadingRecord, type ChosenReading } from './reading-record.ts';
+import { measureCoverage, type Coverage, type SizedPack } from './reading-plan.ts';
+import type { VerificationLedger } from './verification-ledger.ts';
 
 export type CheckOptions = {
   /** Read packs back too. */
   readonly readData?: ReadDataSubset;
+  /** Read at least so much that every pack is read again within this time; needs `stateFolder`. */
+  readonly fullWithinMs?: number;
+  /** Local state of this repository: which pack was read when is noted here. */
+  readonly stateFolder?: string;
   /** Only what these need, when given. */
   readonly snapshots?: readonly StoredSnapshot[];
   /** For reading packs. */
@@ -26,8 +33,12 @@ export type CheckPhase = 'index' | 'packs' | 'snapshots' | 'read-data';
 export type CheckEvent =
   /** `total` of snapshots or packs to read, where the phase counts. */
   | { readonly kind: 'phase'; readonly phase: CheckPhase; readonly total?: number; readonly totalBytes?: number }
+  /** What is about to be read, where a promise has a part in the choice. */
+  | { readonly kind: 'reading'; readonly reading: ChosenReading }
   | { readonly kind: 'progress'; readonly phase: CheckPhase; readonly done: number; readonly doneBytes?: number }
-  | { readonly kind: 'finding'; readonly finding: CheckFinding };
+  | { readonly kind: 'finding'; readonly finding: CheckFinding }
+  /** How the promise stands after the reading. */
+  | { readonly kind: 'coverage'; readonly coverage: Coverage; readonly fullWithinMs: number };
 
 /**
  * Every finding is reported and the check goes on: one bad file must not hide the state of the rest. The caller holds an
@@ -46,9 +57,11 @@ export async function check(
   // Packs needed are asked for only where they narrow down what to read.
   const needed = options.snapshots === undefined ? undefined : new Set<PackId>();
   await run.checkSnapshots(index.indexed, options.snapshots, needed);
-  if (options.readData !== undefined) {
-    const packs = sizedPacks(index.indexed, (id) => stored.has(id) && (needed === undefined || needed.has(id)));
-    await run.checkData(index.indexed, choosePacks(packs, options.readData, repository.host.random), options.threads);
+  if (options.readData !== undefined || options.fullWithinMs !== undefined) {
+    const all = sizedPacks(index.indexed, (id) => stored.has(id));
+    const packs = needed === undefined ? all : all.filter(({ id }) => needed.has(id));
+    const ledger = openReadingRecord(repository, options.stateFolder, all);
+    await run.checkData(index.indexed, packs, ledger, options);
   }
   return tally.result();
 }
@@ -180,26 +193,46 @@ class CheckRun {
     return found;
   }
 
-  async checkData(indexed: IndexedRepository, packs: readonly SizedPack[], threads: number | undefined): Promise<void> {
-    const totalBytes = packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    this.#report({ kind: 'phase', phase: 'read-data', total: packs.length, totalBytes });
+  async checkData(
+    indexed: IndexedRepository,
+    packs: readonly SizedPack[],
+    ledger: VerificationLedger | undefined,
+    { readData, fullWithinMs, threads }: CheckOptions,
+  ): Promise<void> {
+    const { clock, random } = this.#repository.host;
+    const nowMs = (): number => Number(clock.nowNs() / 1_000_000n);
+    const reading = chooseReading(packs, { readData, fullWithinMs, ledger, random, nowMs: nowMs() });
+    if (fullWithinMs !== undefined) this.#report({ kind: 'reading', reading });
+    const { chosen, bytes: totalBytes } = reading;
+    this.#report({ kind: 'phase', phase: 'read-data', total: chosen.length, totalBytes });
     let [done, doneBytes] = [0, 0];
     const options = { totalBytes, ...(threads !== undefined && { threads }) };
-    await readPacks(this.#repository, withBlobs(indexed, packs), options, (verdict) => {
-      const { id: packId, sizeBytes, problems, isDamaged } = verdict;
-      if (problems.length > 0) {
-        const message = `pack ${packId} contains ${problems.length} errors: [${problems.join(' ')}]`;
-        this.#found(isDamaged ? 'pack-damaged' : 'pack-doubtful', message, { packId });
-      }
-      done += 1;
-      doneBytes += sizeBytes;
-      this.#tally.read(sizeBytes);
-      this.#report({ kind: 'progress', phase: 'read-data', done, doneBytes });
+    try {
+      await readPacks(this.#repository, withBlobs(indexed, chosen), options, (verdict) => {
+        const { id: packId, sizeBytes, problems, isDamaged } = verdict;
+        if (problems.length > 0) {
+          const message = `pack ${packId} contains ${problems.length} errors: [${problems.join(' ')}]`;
+          this.#found(isDamaged ? 'pack-damaged' : 'pack-doubtful', message, { packId });
+        }
+        if (problems.length === 0) ledger?.noteRight(packId, nowMs());
+        else if (isDamaged) ledger?.noteWrong(packId, nowMs());
+        done += 1;
+        doneBytes += sizeBytes;
+        this.#tally.read(sizeBytes);
+        this.#report({ kind: 'progress', phase: 'read-data', done, doneBytes });
+      });
+      ledger?.noteChecked(nowMs());
+    } finally {
+      ledger?.flush();
+    }
+    if (fullWithinMs === undefined || ledger === undefined) return;
+    this.#report({
+      kind: 'coverage',
+      coverage: measureCoverage(packs, ledger, { nowMs: nowMs(), withinMs: fullWithinMs }),
+      fullWithinMs,
     });
   }
 }
-
-type SizedPack = { readonly id: PackId; readonly sizeBytes: number };
 
 function sizedPacks(indexed: IndexedRepository, isWanted: (id: PackId) => boolean): SizedPack[] {
   const sized: SizedPack[] = [];

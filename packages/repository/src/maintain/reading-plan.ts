@@ -111,6 +111,7 @@ export type ReadingPlan<T> = {
 };
 
 const dayMs = 24 * 3_600_000;
+const hourMs = 3_600_000;
 
 /**
  * Packs whose time ends before the next check are read now. The rest is spread over the checks to come: with `n` of them
@@ -123,7 +124,7 @@ export function planReading<T extends SizedPack>(
   promise: ReadingPromise,
 ): ReadingPlan<T> {
   const { nowMs, withinMs, checkedMs, wishedPacks } = promise;
-  const intervalMs = Math.min(Math.max(dayMs, nowMs - (checkedMs ?? nowMs)), Math.max(dayMs, withinMs));
+  const intervalMs = Math.min(Math.max(hourMs, checkedMs === undefined ? dayMs : nowMs - checkedMs), withinMs);
   const waiting = inOrder(packs, readings, random, promise);
   const checksLeft = ({ deadlineMs }: Waiting<T>): number =>
     Math.max(1, Math.floor((deadlineMs - nowMs) / intervalMs) + 1);
