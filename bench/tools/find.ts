@@ -22,10 +22,11 @@ const makers: Readonly<Record<string, Maker>> = {
   borg: { program: 'borg', make: borgTool },
 };
 
+/** The release that `npm run bench` builds first: what people install, not what we edit. */
 export function findCoffre(given: string | undefined, cacheHome: string): Tool {
-  const program = given ?? join(projectFolder, 'packages/coffre/bin/coffre');
+  const program = given ?? join(projectFolder, '.cache/release/bin/coffre');
   const version = versionOf(program, cacheHome);
-  if (version === undefined) throw new Error(`${program} does not start; run npm ci first`);
+  if (version === undefined) throw new Error(`${program} does not start; run npm ci and npm run bench`);
   return coffreTool(program, version, cacheHome);
 }
 

@@ -1,0 +1,72 @@
+/**
+ * `npm run build`: what is published. The library becomes JavaScript with its types, one file for each source file; the
+ * program becomes few files, because a start loads them all: it is twice as quick as from the sources.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const projectFolder = fileURLToPath(new URL('..', import.meta.url));
+const library = join(projectFolder, 'packages/repository');
+const program = join(projectFolder, 'packages/coffre');
+
+/** Installed beside the program, and loaded when they are used. */
+const installedPackages = /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator)/;
+
+/** Few files, without what most starts do not need: clients of network storages and servers bring much along. */
+const parts = [
+  { name: 'commander', test: /node_modules\/(commander|@commander-js)\// },
+  { name: 'repository', test: /repository\/src\/(?!backend\/(s3|sftp|rest|rclone)\/|testing\/)/ },
+  { name: 'terminal', test: /coffre\/src\/cli\/(output\/|(?!.*(serve|completion|start))[^/]+\.ts$)/ },
+];
+
+buildLibrary();
+await buildProgram(join(program, 'dist'));
+const [trial] = process.argv.slice(2);
+if (trial !== undefined) layOut(trial);
+
+function buildLibrary(): void {
+  const dist = join(library, 'dist');
+  rmSync(dist, { recursive: true, force: true });
+  const compiler = join(projectFolder, 'node_modules/typescript/bin/tsc');
+  const options = ['-p', join(library, 'tsconfig.build.json'), '--outDir', dist];
+  const { status } = spawnSync(process.execPath, [compiler, ...options], { stdio: 'inherit', cwd: projectFolder });
+  if (status !== 0) process.exitCode = 1;
+}
+
+async function buildProgram(dist: string): Promise<void> {
+  rmSync(dist, { recursive: true, force: true });
+  const bundle = await rolldown({
+    input: {
+      main: join(program, 'src/main.ts'),
+      // Started by their names beside the file that starts them.
+      worker: join(library, 'src/workers/worker.ts'),
+      'shop-writer': join(program, 'src/demo/shop-writer.ts'),
+    },
+    platform: 'node',
+    external: (id) => id.startsWith('node:') || installedPackages.test(id),
+    resolve: { conditionNames: ['@coffre/source', 'node', 'import', 'default'] },
+  });
+  await bundle.write({
+    dir: dist,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    codeSplitting: { groups: parts },
+    // Names stay: they are what a stack trace in a bug report tells.
+    minify: { compress: false, mangle: false },
+  });
+  await bundle.close();
+}
+
+/** The program as an installation has it, without its sources: for the benchmark and for trying a release. */
+function layOut(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const part of ['bin', 'dist', 'package.json'])
+    cpSync(join(program, part), join(folder, part), { recursive: true });
+  chmodSync(join(folder, 'bin/coffre'), 0o755);
+  symlinkSync(join(projectFolder, 'node_modules'), join(folder, 'node_modules'));
+}
