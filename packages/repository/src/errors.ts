@@ -70,6 +70,8 @@ export type ErrorDetail = {
   readonly hint?: string;
   /** A later try of the same call may succeed. */
   readonly retryable?: boolean;
+  /** The storage asked not to be tried again before. */
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 };
 
@@ -78,6 +80,7 @@ export class CoffreError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
@@ -85,6 +88,7 @@ export class CoffreError extends Error {
     this.code = code;
     this.hint = detail.hint;
     this.retryable = detail.retryable ?? false;
+    this.retryAfterMs = detail.retryAfterMs;
   }
 }
 

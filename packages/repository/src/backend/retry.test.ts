@@ -70,6 +70,21 @@ test('no try begins later than a quarter of an hour after the first', async () =
   assert.ok(totalMs <= 15 * 60_000 && totalMs > 12 * 60_000, String(totalMs));
 });
 
+test('a storage that says when to come again is not asked before, within reason', async () => {
+  for (const [askedMs, expectedMs] of [
+    [90_000, 90_000],
+    [86_400_000, 300_000],
+  ] as const) {
+    const error = new CoffreError('BACKEND_IO', 'busy', { retryable: true, retryAfterMs: askedMs });
+    const { backend, events } = retrying(withFaults(createMemoryBackend(), atCall(0, { kind: 'fail', error })));
+    await backend.save(file, [bytes]);
+    assert.deepEqual(
+      events.map(({ delayMs }) => delayMs),
+      [expectedMs],
+    );
+  }
+});
+
 for (const code of ['BACKEND_NOT_FOUND', 'BACKEND_EXISTS', 'BACKEND_DENIED', 'BACKEND_FULL'] satisfies ErrorCode[]) {
   test(`${code} is never tried again, however it is marked`, async () => {
     const error = new CoffreError(code, 'injected', { retryable: true });

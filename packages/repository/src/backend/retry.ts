@@ -25,6 +25,9 @@ export type RetryOptions = {
   report?: (event: RetryEvent) => void;
 };
 
+/** A storage that asks for a longer pause is asked again all the same. */
+const retryAfterMaxMs = 5 * 60_000;
+
 /** However a storage marks them, asking again cannot help. */
 const permanentCodes: ReadonlySet<ErrorCode> = new Set([
   'BACKEND_NOT_FOUND',
@@ -105,7 +108,8 @@ function createRetrier(options: RetryOptions): Retrier {
       } catch (error) {
         if (!isCoffreError(error) || !error.retryable || permanentCodes.has(error.code)) throw error;
         if (attempt >= attemptsMax) throw error;
-        const delayMs = jittered(Math.min(delayFirstMs * 2 ** (attempt - 1), delayMaxMs), random);
+        const pauseMs = jittered(Math.min(delayFirstMs * 2 ** (attempt - 1), delayMaxMs), random);
+        const delayMs = Math.max(pauseMs, Math.min(error.retryAfterMs ?? 0, retryAfterMaxMs));
         if (clock.monotonicMs() - startedMs + delayMs > giveUpAfterMs) throw error;
         report?.({ about, attempt, delayMs, error });
         await clock.sleep(delayMs, signal);
