@@ -14,6 +14,11 @@ export class ChunkDigests {
     this.#lanes = engine === undefined ? undefined : new Sha256Lanes(engine);
   }
 
+  /** Whether many chunks at once are faster than one after the other. */
+  get inLanes(): boolean {
+    return this.#lanes !== undefined;
+  }
+
   of(chunks: readonly Uint8Array[]): Buffer[] {
     if (this.#lanes === undefined || chunks.length < 2) return chunks.map((chunk) => sha256(chunk));
     const { digests } = this.#lanes.digestMany(chunks);

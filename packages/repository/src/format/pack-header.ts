@@ -50,14 +50,21 @@ export function encodeHeader(entries: readonly HeaderEntry[]): Buffer {
   const out = Buffer.allocUnsafe(size);
   let at = 0;
   for (const { type, id, length, uncompressedLength } of entries) {
-    const isCompressed = uncompressedLength !== undefined;
-    at = out.writeUInt8((type === 'tree' ? 1 : 0) + (isCompressed ? 2 : 0), at);
-    at = out.writeUInt32LE(length, at);
-    if (isCompressed) at = out.writeUInt32LE(uncompressedLength, at);
+    at = writeEntry(out, at, { isTree: type === 'tree', length, uncompressedLength });
     at += out.write(id, at, 'hex');
   }
   assert(at === size, 'a pack header holds an id that is not 32 bytes');
   return out;
+}
+
+type EntryNumbers = { isTree: boolean; length: number; uncompressedLength: number | undefined };
+
+/** An entry up to its id. @returns where the id goes */
+export function writeEntry(out: Buffer, at: number, { isTree, length, uncompressedLength }: EntryNumbers): number {
+  const isCompressed = uncompressedLength !== undefined;
+  out[at] = (isTree ? 1 : 0) + (isCompressed ? 2 : 0);
+  const next = out.writeUInt32LE(length, at + 1);
+  return isCompressed ? out.writeUInt32LE(uncompressedLength, next) : next;
 }
 
 /** @throws {CoffreError} REPO_PACK_DAMAGED */

@@ -7,10 +7,9 @@ import type { PackId } from '../ids.ts';
 import { inParallel } from '../parallel.ts';
 import type { Repository } from '../repository.ts';
 import { WorkerPool } from '../workers/pool.ts';
-import { PackMemory } from '../pack/pack-memory.ts';
+import { handedOver, PackMemory } from '../pack/pack-memory.ts';
 import { PackChecker } from './check-pack.ts';
 import { packPayload, type ExpectedBlob } from './check-payload.ts';
-import type { CheckAnswer } from './check-tasks.ts';
 import type { ReadDataSubset } from './read-data-subset.ts';
 import { longestUnread, type Readings } from './reading-plan.ts';
 
@@ -84,29 +83,24 @@ export async function readPacks(
 }
 
 type CheckSeat = AsyncDisposable & {
-  /** Takes the bytes over; their memory comes back. */
-  check(id: PackId, bytes: Buffer<ArrayBuffer>, expected: readonly ExpectedBlob[]): Promise<CheckAnswer>;
+  check(id: PackId, bytes: Buffer, expected: readonly ExpectedBlob[]): Promise<string[]>;
 };
 
 function createSeat({ masterKey, host }: Repository, threads: number): CheckSeat {
   if (threads === 0) {
     const checker = new PackChecker(masterKey, undefined);
     return {
-      check: (id, bytes, expected) =>
-        Promise.resolve({ problems: checker.check(packPayload(id, bytes, expected)), memory: bytes.buffer }),
+      check: (id, bytes, expected) => Promise.resolve(checker.check(packPayload(id, bytes, expected))),
       [Symbol.asyncDispose]: () => Promise.resolve(checker[Symbol.dispose]()),
     };
   }
   const lanes = createLaneEngine(() => host.clock.monotonicMs());
   const pool = new WorkerPool(threads, { work: 'check', key: masterKey, lanes });
   return {
-    check(id, bytes, expected) {
+    check(id, pack, expected) {
+      const { bytes, transfer } = handedOver(pack);
       const payload = packPayload(id, bytes, expected);
-      return pool.run<CheckAnswer>('check-pack', payload, [
-        bytes.buffer,
-        payload.ids.buffer,
-        payload.places.buffer,
-      ]);
+      return pool.run<string[]>('check-pack', payload, transfer);
     },
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   };
@@ -117,11 +111,11 @@ type PackReader = { readonly repository: Repository; readonly memory: PackMemory
 /** Storage and memory sometimes lie once: a pack is damaged when it is wrong twice. */
 async function checkTwice({ repository, memory, seat }: PackReader, pack: PackToRead): Promise<PackVerdict> {
   const { id, sizeBytes, blobs } = pack;
-  const once = async (): Promise<readonly string[]> => {
+  const once = async (): Promise<string[]> => {
     const bytes = await memory.load(repository.backend, { kind: 'data', name: id }, sizeBytes);
-    const answer = await seat.check(id, bytes, blobs);
-    memory.give(answer.memory);
-    return answer.problems;
+    const problems = await seat.check(id, bytes, blobs);
+    memory.give(bytes);
+    return problems;
   };
   try {
     const first = await once();

@@ -4,12 +4,13 @@ import { test } from 'node:test';
 import { compressBlob } from '../compress/zstd.ts';
 import { ChunkDigests } from '../crypto/chunk-digests.ts';
 import { sha256 } from '../crypto/hash.ts';
+import { compileLanes } from '../crypto/sha256-lanes/engine.ts';
+import type { LaneEngine } from '../crypto/sha256-lanes/lanes.ts';
 import { createSealer, randomMasterKey, sealOverheadBytes } from '../crypto/seal.ts';
 import { isCoffreError } from '../errors.ts';
 import { idFromBytes, type BlobId } from '../ids.ts';
 import { BlobOpener } from './blob-opener.ts';
-import { createPlaces, idBytes, placeWords } from './sealed-places.ts';
-import type { SealedBlob } from './pack-read.ts';
+import { placesOf, type SealedPlace } from './sealed-places.ts';
 import { createNativeOpener } from './native-opener.ts';
 
 const random = { bytes: (size: number) => randomBytes(size) };
@@ -41,7 +42,6 @@ test('the native opener opens what node:crypto sealed, and refuses every changed
   assert.throws(() => opener.openInto(message.subarray(0, sealOverheadBytes - 1), Buffer.alloc(3)));
 });
 
-type SealedPlace = SealedBlob & { readonly offset: number; readonly length: number };
 type Blob = { readonly plain: Buffer; readonly sealed: Buffer; readonly place: SealedPlace };
 
 function packOf(plains: readonly Buffer[]): { bytes: Buffer; blobs: Blob[] } {
@@ -58,8 +58,8 @@ function packOf(plains: readonly Buffer[]): { bytes: Buffer; blobs: Blob[] } {
   return { bytes: Buffer.concat([Buffer.alloc(5), ...blobs.map(({ sealed }) => sealed)]), blobs };
 }
 
-const module = compileLanes();
-const engines = [undefined, { module, gain: 8 }];
+/** One after the other, and side by side. */
+const engines = [undefined, { module: compileLanes(), gain: 8 }];
 
 function openAll(
   bytes: Buffer,
@@ -68,12 +68,7 @@ function openAll(
 ): Map<number, Buffer | undefined> {
   using opener = new BlobOpener(key, new ChunkDigests(engine));
   const opened = new Map<number, Buffer | undefined>();
-  const sealed = createPlaces(places.length);
-  for (const [i, { id, offset, length, uncompressedLength = 0 }] of places.entries()) {
-    sealed.ids.write(id, i * idBytes, 'hex');
-    sealed.places.set([offset, length, uncompressedLength], i * placeWords);
-  }
-  opener.openEach(bytes, sealed, (number, plain) => {
+  opener.openEach(bytes, placesOf(places), (number, plain) => {
     assert.ok(!opened.has(number));
     opened.set(number, plain === undefined ? undefined : Buffer.from(plain));
   });
@@ -86,12 +81,12 @@ test('blobs of every size come out whole, more of them than fit into memory at o
   );
   plains.push(Buffer.alloc(30_000_000, 'larger than all the room there is '));
   const { bytes, blobs } = packOf(plains);
-  const opened = openAll(
-    bytes,
-    blobs.map(({ place }) => place),
-  );
-  assert.equal(opened.size, plains.length);
-  for (const [i, plain] of plains.entries()) assert.ok(opened.get(i)?.equals(plain), `blob ${i}`);
+  const places = blobs.map(({ place }) => place);
+  for (const engine of engines) {
+    const opened = openAll(bytes, places, engine);
+    assert.equal(opened.size, plains.length);
+    for (const [i, plain] of plains.entries()) assert.ok(opened.get(i)?.equals(plain), `blob ${i}`);
+  }
 });
 
 test('a damaged, mislabelled or wrongly sized blob is reported, and its neighbours open', () => {
@@ -111,7 +106,7 @@ test('a damaged, mislabelled or wrongly sized blob is reported, and its neighbou
     SealedPlace,
   ];
   bytes[second.offset + 20] = (bytes[second.offset + 20] as number) ^ 1;
-  const opened = openAll(bytes, [
+  const asked = [
     first,
     second,
     { ...third, uncompressedLength: 4999 },
@@ -119,17 +114,20 @@ test('a damaged, mislabelled or wrongly sized blob is reported, and its neighbou
     { ...fifth, uncompressedLength: 0 },
     { ...first, offset: bytes.length - 10 },
     third,
-  ]);
-  assert.deepEqual(
-    new Map([...opened].map(([number, plain]) => [number, plain !== undefined])),
-    new Map([
-      [0, true],
-      [1, false],
-      [2, false],
-      [3, false],
-      [4, false],
-      [5, false],
-      [6, true],
-    ]),
-  );
+  ];
+  for (const engine of engines) {
+    const opened = openAll(bytes, asked, engine);
+    assert.deepEqual(
+      new Map([...opened].map(([number, plain]) => [number, plain !== undefined])),
+      new Map([
+        [0, true],
+        [1, false],
+        [2, false],
+        [3, false],
+        [4, false],
+        [5, false],
+        [6, true],
+      ]),
+    );
+  }
 });

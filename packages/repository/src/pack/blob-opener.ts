@@ -15,20 +15,35 @@ const manyBlobsBytes = 4 * 1024 * 1024;
 const arenaBytes = 24 * 1024 * 1024;
 const arenaBytesMin = 2 * 1024 * 1024;
 
-type TakeBlob = (number: number, plain: Buffer | undefined) => void;
+type Opened = { readonly plain: Buffer; readonly body: Buffer | undefined };
 
-/** Opens many blobs of one pack in one thread: memory is used again, and they are hashed side by side where that is faster. */
+export type OpenerOptions = {
+  /** `take` gets what was compressed as well, for whoever stores it again as it is. */
+  readonly keepsBodies?: boolean;
+};
+
+/** `body` is the compressed form, where it was asked for and the blob has one. */
+export type TakeOpened = (number: number, plain: Buffer | undefined, body: Buffer | undefined) => void;
+
+/**
+ * Opens many blobs of one pack in one thread. Memory is used again; they are hashed side by side where that is faster, and
+ * else each while the processor still holds it.
+ */
 export class BlobOpener implements Disposable {
   readonly #sealer: Sealer;
   readonly #native: NativeOpener | undefined;
   readonly #digests: ChunkDigests;
   readonly #codec = new ZstdCodec();
+  readonly #keepsBodies: boolean;
+  readonly #inBatches: boolean;
   #arena: Buffer = Buffer.alloc(0);
   #used = 0;
   /** Compressed bodies. */
   #body: Buffer = Buffer.alloc(0);
 
-  constructor(key: MasterKey, digests: ChunkDigests) {
+  constructor(key: MasterKey, digests: ChunkDigests, options: OpenerOptions = {}) {
+    this.#keepsBodies = options.keepsBodies === true;
+    this.#inBatches = this.#keepsBodies || digests.inLanes;
     this.#sealer = createSealer(key);
     this.#native = createNativeOpener(key);
     this.#digests = digests;
@@ -36,59 +51,64 @@ export class BlobOpener implements Disposable {
 
   /**
    * `take` gets each blob's plaintext when it matches the id, and undefined when the blob is damaged, in no order.
-   * The plaintext is good during the call only.
+   * The plaintext is good until `batchEnded` returns, which comes after every few of them.
    */
-  openEach(bytes: Uint8Array, sealed: SealedPlaces, take: TakeBlob): void {
-    const ids = asBuffer(sealed.ids);
-    if (this.#digests.inLanes) this.#openTogether(bytes, ids, sealed.places, take);
-    else this.#openSingly(bytes, ids, sealed.places, take);
+  openEach(bytes: Uint8Array, sealed: SealedPlaces, take: TakeOpened, batchEnded: () => void = () => undefined): void {
+    if (this.#inBatches) this.#openTogether(bytes, sealed, take, batchEnded);
+    else this.#openSingly(bytes, sealed, take, batchEnded);
   }
 
-  /** What was just decrypted is hashed and used while the processor still holds it. */
-  #openSingly(bytes: Uint8Array, ids: Buffer, places: Uint32Array, take: TakeBlob): void {
-    for (let number = 0; number * placeWords < places.length; number++) {
-      const plain = this.#open(bytes, places, number);
-      take(number, plain !== undefined && sha256Hex(plain) === hexAt(ids, number) ? plain : undefined);
+  #openSingly(bytes: Uint8Array, sealed: SealedPlaces, take: TakeOpened, batchEnded: () => void): void {
+    const ids = asBuffer(sealed.ids);
+    for (let number = 0; number * placeWords < sealed.places.length; number++) {
+      const plain = this.#open(bytes, sealed.places, number)?.plain;
+      const isTrue = plain !== undefined && sha256Hex(plain) === hexAt(ids, number);
+      take(number, isTrue ? plain : undefined, undefined);
+      batchEnded();
       this.#giveBack(plain);
       this.#used = 0;
     }
   }
 
-  #openTogether(bytes: Uint8Array, ids: Buffer, places: Uint32Array, take: TakeBlob): void {
+  #openTogether(bytes: Uint8Array, sealed: SealedPlaces, take: TakeOpened, batchEnded: () => void): void {
+    const ids = asBuffer(sealed.ids);
     let numbers: number[] = [];
-    let plains: Buffer[] = [];
+    let opened: Opened[] = [];
     let held = 0;
     const pass = (): void => {
-      const digests = this.#digests.of(plains);
-      for (const [i, plain] of plains.entries()) {
+      const digests = this.#digests.of(opened.map(({ plain }) => plain));
+      for (const [i, { plain, body }] of opened.entries()) {
         const number = numbers[i] as number;
-        take(number, digests[i]?.toString('hex') === hexAt(ids, number) ? plain : undefined);
-        this.#giveBack(plain);
+        const isTrue = digests[i]?.toString('hex') === hexAt(ids, number);
+        take(number, isTrue ? plain : undefined, isTrue ? body : undefined);
       }
+      batchEnded();
+      for (const { plain, body } of opened) this.#giveBack(plain, body);
       numbers = [];
-      plains = [];
+      opened = [];
       held = 0;
       this.#used = 0;
     };
-    for (let number = 0; number * placeWords < places.length; number++) {
-      const plain = this.#open(bytes, places, number);
-      if (plain === undefined) {
-        take(number, undefined);
+    for (let number = 0; number * placeWords < sealed.places.length; number++) {
+      const blob = this.#open(bytes, sealed.places, number);
+      if (blob === undefined) {
+        take(number, undefined, undefined);
         continue;
       }
       numbers.push(number);
-      plains.push(plain);
-      held += plain.byteLength;
-      if (held >= batchBytes || (plains.length >= manyBlobs && held >= manyBlobsBytes)) pass();
+      opened.push(blob);
+      held += blob.plain.byteLength + (blob.body?.byteLength ?? 0);
+      if (held >= batchBytes || (opened.length >= manyBlobs && held >= manyBlobsBytes)) pass();
     }
     pass();
   }
 
-  #giveBack(plain: Buffer | undefined): void {
-    if (plain !== undefined && plain.buffer !== this.#arena.buffer) release(plain);
+  #giveBack(...buffers: readonly (Buffer | undefined)[]): void {
+    for (const bytes of buffers) if (bytes !== undefined && bytes.buffer !== this.#arena.buffer) release(bytes);
   }
 
-  #open(bytes: Uint8Array, places: Uint32Array, number: number): Buffer | undefined {
+  /** Undefined when the blob is damaged. */
+  #open(bytes: Uint8Array, places: Uint32Array, number: number): Opened | undefined {
     const at = number * placeWords;
     const offset = places[at] as number;
     const sealed = bytes.subarray(offset, offset + (places[at + 1] as number));
@@ -100,19 +120,22 @@ export class BlobOpener implements Disposable {
     }
   }
 
-  #openSealed(sealed: Uint8Array, plainBytes: number): Buffer {
-    if (plainBytes === 0) return this.#unseal(sealed, (sizeBytes) => this.#room(sizeBytes));
-    const body = this.#unseal(sealed, (sizeBytes) => this.#bodyRoom(sizeBytes));
+  #openSealed(sealed: Uint8Array, plainBytes: number): Opened {
+    const bodyBytes = Math.max(0, sealed.length - sealOverheadBytes);
+    if (plainBytes === 0) return { plain: this.#unseal(sealed, () => this.#room(bodyBytes)), body: undefined };
+    const body = this.#unseal(sealed, () => (this.#keepsBodies ? this.#room(bodyBytes) : this.#bodyRoom(bodyBytes)));
     // One byte more, so that a frame that holds more is noticed.
     const out = this.#room(plainBytes + 1);
     this.#codec.decompressInto(body, out);
+    const plain = out.subarray(0, plainBytes);
+    if (this.#keepsBodies) return { plain, body };
     if (this.#native === undefined) release(body);
-    return out.subarray(0, plainBytes);
+    return { plain, body: undefined };
   }
 
-  #unseal(sealed: Uint8Array, room: (sizeBytes: number) => Buffer): Buffer {
+  #unseal(sealed: Uint8Array, room: () => Buffer): Buffer {
     if (this.#native === undefined) return this.#sealer.open(sealed);
-    const out = room(Math.max(0, sealed.length - sealOverheadBytes));
+    const out = room();
     this.#native.openInto(sealed, out);
     return out;
   }
@@ -124,7 +147,7 @@ export class BlobOpener implements Disposable {
 
   /** One blob at a time needs little, and little stays in the processor's cache. */
   #room(sizeBytes: number): Buffer {
-    const wantedBytes = this.#digests.inLanes ? arenaBytes : Math.min(arenaBytes, Math.max(sizeBytes, arenaBytesMin));
+    const wantedBytes = this.#inBatches ? arenaBytes : Math.min(arenaBytes, Math.max(sizeBytes, arenaBytesMin));
     if (this.#used === 0 && this.#arena.length < wantedBytes) {
       release(this.#arena);
       this.#arena = Buffer.allocUnsafeSlow(wantedBytes);

@@ -1,6 +1,7 @@
 /** Fetches the blobs of one window of files and has them written. */
 import { assert, CoffreError, isCoffreError } from '../errors.ts';
 import { shortId, type BlobId } from '../ids.ts';
+import { createPlaces, idBytes, placeWords } from '../pack/sealed-places.ts';
 import { errorFromWire } from '../workers/pool.ts';
 import type { RestoreCrew } from './crew.ts';
 import type { FileIdentity, FileTask, FileWriter } from './file-writer.ts';
@@ -9,7 +10,7 @@ import { planRestore, type PackPart, type PlannedBlob, type RestorePlan } from '
 import { addDropped } from './report.ts';
 import type { WriteResult } from './restore-tasks.ts';
 import type { FileToWrite } from './window.ts';
-import { idBytes, packFiles, pieceWords, type WritePayload } from './write-payload.ts';
+import { packFiles, type WritePayload } from './write-payload.ts';
 
 type Broken = { readonly id: BlobId; readonly position: number };
 
@@ -163,8 +164,7 @@ export class FileFetch {
   #pack(ready: readonly number[], part: PackPart | undefined): Omit<WritePayload, 'bytes'> {
     for (const [i, number] of ready.entries()) this.#local[number] = i;
     const blobs = part?.blobs ?? [];
-    const ids = Buffer.from(new ArrayBuffer(blobs.length * idBytes));
-    const pieces = new Uint32Array(blobs.length * pieceWords);
+    const { ids, places: pieces } = createPlaces(blobs.length);
     const writes: number[] = [];
     const counts = new Uint32Array(ready.length);
     for (const [i, blob] of blobs.entries()) {
@@ -176,7 +176,7 @@ export class FileFetch {
         writes.push(local, position);
         counts[local] = (counts[local] as number) + 1;
       });
-      const at = i * pieceWords;
+      const at = i * placeWords;
       pieces[at] = blob.offset - (part as PackPart).offset;
       pieces[at + 1] = blob.length;
       pieces[at + 2] = blob.uncompressedLength ?? 0;

@@ -15,7 +15,7 @@ import { FileWriter, type FileIdentity, type FileTask, type WriteRules } from '.
 import { createMetadataWriter, type MetadataRules } from './metadata.ts';
 import { addDropped, noneDropped, type Dropped } from './report.ts';
 import { TargetFolders } from './target-folders.ts';
-import { unpackFiles, unpackPieces, writeWords, type Piece, type WritePayload } from './write-payload.ts';
+import { firstWrites, unpackFiles, writeWords, type WritePayload } from './write-payload.ts';
 
 /** Plain data, handed to a thread at its start. */
 export type WritingSetup = {
@@ -69,14 +69,14 @@ export class RestoreWriter {
   }
 
   write(payload: WritePayload): WriteResult {
-    const { bytes, writes } = payload;
+    const { bytes, ids, pieces, writes } = payload;
     const batch = new WriteBatch(this.#files, unpackFiles(payload));
-    const pieces = unpackPieces(payload);
+    const starts = firstWrites(pieces);
     const brokenPieces: number[] = [];
-    this.#opener.openEach(bytes, pieces, (number, plain) => {
+    this.#opener.openEach(bytes, { ids, places: pieces }, (number, plain) => {
       if (plain === undefined) brokenPieces.push(number);
-      const { firstWrite, writeCount } = pieces[number] as Piece;
-      for (let write = firstWrite; write < firstWrite + writeCount; write++) {
+      const end = starts[number + 1] as number;
+      for (let write = starts[number] as number; write < end; write++) {
         const file = writes[write * writeWords] as number;
         if (plain === undefined) batch.miss(file);
         else batch.write(file, plain, writes[write * writeWords + 1] as number);

@@ -3,15 +3,15 @@
  * collect than the files cost to write.
  *
  *   ids      32 bytes for each piece
- *   pieces   offset in `bytes`, sealed length, plaintext length (0: stored raw), number of writes
+ *   pieces   places in `bytes`; the word that is free in each holds its number of writes
  *   writes   number of the file, byte position; the writes of the first piece, then of the second …
  *   paths    joined by NUL
  *   files    size, writes, flags, permissions (-1: none), uid, gid, atime s, ns, mtime s, ns
  *   rare     what few files have
  */
-import { idFromBytes, type BlobId } from '../ids.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import type { ExtendedAttribute } from '../format/tree.ts';
+import { placeWords } from '../pack/sealed-places.ts';
 import type { FileIdentity, FileTask } from './file-writer.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -31,8 +31,6 @@ type RareFile = {
   readonly xattrs?: readonly ExtendedAttribute[];
 };
 
-export const idBytes = 32;
-export const pieceWords = 4;
 export const writeWords = 2;
 const fileWords = 10;
 const isFresh = 1;
@@ -96,30 +94,12 @@ function unpackMetadata(files: Float64Array, at: number, xattrs: readonly Extend
   };
 }
 
-export type Piece = {
-  readonly id: BlobId;
-  readonly offset: number;
-  readonly length: number;
-  readonly uncompressedLength: number;
-  readonly firstWrite: number;
-  readonly writeCount: number;
-};
-
-export function unpackPieces({ ids, pieces }: WritePayload): Piece[] {
-  const unpacked: Piece[] = [];
-  let firstWrite = 0;
-  for (let i = 0; i * pieceWords < pieces.length; i++) {
-    const at = i * pieceWords;
-    const writeCount = pieces[at + 3] as number;
-    unpacked.push({
-      id: idFromBytes<BlobId>(ids.subarray(i * idBytes, (i + 1) * idBytes)),
-      offset: pieces[at] as number,
-      length: pieces[at + 1] as number,
-      uncompressedLength: pieces[at + 2] as number,
-      firstWrite,
-      writeCount,
-    });
-    firstWrite += writeCount;
+/** By piece: where its writes begin; one more number is their end. */
+export function firstWrites(pieces: Uint32Array): Uint32Array {
+  const count = pieces.length / placeWords;
+  const starts = new Uint32Array(count + 1);
+  for (let i = 0; i < count; i++) {
+    starts[i + 1] = (starts[i] as number) + (pieces[i * placeWords + placeWords - 1] as number);
   }
-  return unpacked;
+  return starts;
 }
