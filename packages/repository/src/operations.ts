@@ -38,6 +38,9 @@ export const backup: typeof import('./archive/backup.ts').backup = async (...arg
 export const check: typeof import('./maintain/check.ts').check = async (...args) =>
   (await import('./maintain/check.ts')).check(...args);
 
+export const copySnapshots: typeof import('./maintain/copy/copy.ts').copySnapshots = async (...args) =>
+  (await import('./maintain/copy/copy.ts')).copySnapshots(...args);
+
 export const diffTrees: typeof import('./browse/diff.ts').diffTrees = async (...args) =>
   (await import('./browse/diff.ts')).diffTrees(...args);
 

@@ -3,7 +3,6 @@ import type { Command } from '@commander-js/extra-typings';
 
 const hints: Readonly<Record<string, string>> = {
   prune: 'Until then `restic prune` works on the same repository.',
-  copy: 'Until then `restic copy` works on the same repositories.',
   mount: 'Use `coffre restore` or `coffre dump` for single files; `restic mount` works on the same repository.',
 };
 

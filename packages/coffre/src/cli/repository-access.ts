@@ -23,6 +23,8 @@ export type Access = {
   readonly location: string;
   readonly password: PasswordSource;
   readonly keyHint: string | undefined;
+  /** Asked where no password was given. */
+  readonly question?: string;
   /** What is written is forgotten. */
   readonly dryRun?: boolean;
   /** Called when the key is being derived: half a second for other work. */
@@ -82,18 +84,24 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
       });
       return { repository, keyMs: host.clock.monotonicMs() - derivingMs };
     };
-    return given === undefined ? await openAsking(cli, open, printer) : await open(given);
+    const { question = 'enter password for repository: ' } = access;
+    return given === undefined ? await openAsking(cli, question, open, printer) : await open(given);
   } catch (error) {
     await backend.close();
     throw error;
   }
 }
 
-async function openAsking(cli: Cli, open: (password: string) => Promise<Opened>, printer: Printer): Promise<Opened> {
+async function openAsking(
+  cli: Cli,
+  question: string,
+  open: (password: string) => Promise<Opened>,
+  printer: Printer,
+): Promise<Opened> {
   const tries = cli.terminal.inputIsTerminal ? passwordTriesMax : 1;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await open(await askPassword(cli, 'enter password for repository: '));
+      return await open(await askPassword(cli, question));
     } catch (error) {
       const canRepeat = isCoffreError(error, 'REPO_PASSWORD_WRONG') || isCoffreError(error, 'REPO_PASSWORD_MISSING');
       if (!canRepeat || attempt >= tries) throw error;

@@ -36,6 +36,7 @@ export function readSecondaryRepository(options: SecondaryOptions, environment: 
   if (repo === undefined && repositoryFile === undefined) return undefined;
   return {
     location: repositoryLocation({ repo, repositoryFile }),
+    question: 'enter password for source repository: ',
     password: {
       file: options.fromPasswordFile ?? variable('PASSWORD_FILE'),
       command: options.fromPasswordCommand ?? variable('PASSWORD_COMMAND'),

@@ -8,6 +8,7 @@ import type { GlobalOptions } from './global-options.ts';
 import { formatFixed, formatGoDuration } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
 import { openAccess } from './repository-access.ts';
+import type { Access } from './repository-access.ts';
 
 /** `read` goes on with a warning where no lock can be written, except beside somebody's exclusive lock. */
 export type LockWish = 'none' | 'read' | 'shared' | 'exclusive';
@@ -64,16 +65,17 @@ export type SessionOptions = {
   readonly printer?: Printer;
   /** The storage pretends: what is written is forgotten. */
   readonly dryRun?: boolean;
+  /** Another repository than that of `--repo`. */
+  readonly access?: Access;
 };
 
 /** Opens and locks. `--no-lock` is honoured for reading only; a verb that writes refuses or ignores it itself. */
 export async function openSession(cli: Cli, wish: LockWish, options: SessionOptions = {}): Promise<Session> {
   const { printer = cli.printer(), besideLock = false, dryRun = false } = options;
   const globals = cli.globals();
-  const { password, keyHint } = globals;
-  const early = dryRun ? undefined : cli.takeOpening();
+  const early = dryRun || options.access !== undefined ? undefined : cli.takeOpening();
   const { repository, keyMs } = await (early ??
-    openAccess(cli, { location: repositoryLocation(globals), password, keyHint, dryRun }, printer));
+    openAccess(cli, { ...(options.access ?? primaryAccess(globals)), dryRun }, printer));
   const openedMs = performance.now();
   sayOpened(repository, globals, printer);
   if (globals.cleanupCache && !globals.noCache) cleanUpCache(cli, printer);
@@ -97,6 +99,11 @@ export async function openSession(cli: Cli, wish: LockWish, options: SessionOpti
     await session[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function primaryAccess(globals: GlobalOptions): Access {
+  const { password, keyHint } = globals;
+  return { location: repositoryLocation(globals), password, keyHint };
 }
 
 /** What `--cleanup-cache` asks of any verb. */

@@ -82,6 +82,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./check.ts')).defineCheck,
   },
   {
+    name: 'copy',
+    summary: 'Copy snapshots to another repository',
+    opens: true,
+    load: async () => (await import('./copy.ts')).defineCopy,
+  },
+  {
     name: 'tag',
     summary: 'Change the tags of snapshots',
     opens: true,
@@ -141,7 +147,6 @@ export const verbs: readonly Verb[] = [
   },
   { name: 'version', summary: 'Print the version', load: async () => (await import('./version.ts')).defineVersion },
   ...later('prune', 'Remove data that no snapshot needs'),
-  ...later('copy', 'Copy snapshots to another repository'),
   ...later('mount', 'Mount the snapshots as a folder'),
   ...later('repair', 'Repair a damaged repository'),
   ...later('migrate', 'Change the format of a repository'),

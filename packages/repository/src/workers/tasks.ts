@@ -11,7 +11,7 @@ export type TaskHandler = (payload: unknown) => Promise<{ result: unknown; trans
 export type AskOwner = (event: unknown, transfer?: readonly ArrayBuffer[]) => Promise<unknown>;
 
 /** Handed to a thread once, at its start. The master key crosses as plain bytes. */
-export type WorkerSetup = ArchiveSetup | CheckSetup | RestoreSetup;
+export type WorkerSetup = ArchiveSetup | CheckSetup | CopySetup | RestoreSetup;
 
 export type ArchiveSetup = {
   readonly work: 'archive';
@@ -25,6 +25,18 @@ export type ArchiveSetup = {
   readonly lanes: LaneEngine | undefined;
 };
 export type CheckSetup = { readonly work: 'check'; readonly key: MasterKey; readonly lanes: LaneEngine | undefined };
+export type CopySetup = {
+  readonly work: 'copy';
+  /** Of the source and of the target. */
+  readonly from: MasterKey;
+  readonly to: MasterKey;
+  readonly version: 1 | 2;
+  readonly compression: CompressionLevel;
+  readonly packTargetBytes: number;
+  /** Of each type and thread, finished and not stored yet. */
+  readonly packsUnderWay: number;
+  readonly lanes: LaneEngine | undefined;
+};
 export type RestoreSetup = {
   readonly work: 'restore';
   readonly key: MasterKey;

@@ -55,6 +55,8 @@ async function loadHandlers(setup: WorkerSetup, ask: Ask): Promise<Record<string
       return (await import('../archive/archive-tasks.ts')).archiveTasks(setup, ask);
     case 'check':
       return (await import('../maintain/check-tasks.ts')).checkTasks(setup, ask);
+    case 'copy':
+      return (await import('../maintain/copy/copy-tasks.ts')).copyTasks(setup, ask);
     case 'restore':
       return (await import('../restore/restore-tasks.ts')).restoreTasks(setup, ask);
     default:
