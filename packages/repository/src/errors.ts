@@ -20,6 +20,7 @@ export const errorCodes = {
   MIGRATION_FAILED: 'a migration could not be applied',
   PRUNE_REFUSED: 'removing data in this way would not be safe',
   REWRITE_REFUSED: 'a tree holds more than this version can write back',
+  REPAIR_REFUSED: 'a repair would take out what may still be found, or something stands in its way',
   RESTORE_TARGET_REFUSED: 'the restore target cannot be used safely',
   RESTORE_INCOMPLETE: 'some files could not be restored',
   CONFIRMATION_NEEDED: 'the step must be confirmed and nobody is there to ask',
@@ -57,6 +58,8 @@ export const errorCodes = {
   BACKEND_SHORT_READ: 'the storage gave fewer bytes than asked',
   BACKEND_NOT_MOUNTED: 'the disk or share that holds the repository is not mounted',
   BACKEND_LIST_SHRANK: 'the storage lists far less than before',
+  BACKEND_HOST_UNKNOWN: 'the server is not known, so nobody can tell whether it is the right one',
+  BACKEND_HOST_CHANGED: 'the server shows another key than the one that is known',
   BACKEND_URL: 'the repository address cannot be understood',
   // surroundings
   HOST_UNSUPPORTED: 'this machine lacks something that is needed',
