@@ -60,6 +60,8 @@ export const errorCodes = {
   BACKEND_LIST_SHRANK: 'the storage lists far less than before',
   BACKEND_HOST_UNKNOWN: 'the server is not known, so nobody can tell whether it is the right one',
   BACKEND_HOST_CHANGED: 'the server shows another key than the one that is known',
+  BACKEND_READ_ONLY: 'the storage is opened for reading only',
+  BACKEND_UNPROTECTED: 'the storage cannot protect what is written, as was asked for',
   BACKEND_URL: 'the repository address cannot be understood',
   // surroundings
   HOST_UNSUPPORTED: 'this machine lacks something that is needed',

@@ -1,10 +1,10 @@
 import type { LocalFile, LocalFiles } from './local-files.ts';
 
 /** An open file to read from; disposing of it gives it back. */
-export type BorrowedFile = AsyncDisposable & { readonly file: LocalFile };
+export type BorrowedFile<File = LocalFile> = AsyncDisposable & { readonly file: File };
 
-export type OpenFiles = {
-  borrow(place: string): Promise<BorrowedFile>;
+export type OpenFiles<File = LocalFile> = {
+  borrow(place: string): Promise<BorrowedFile<File>>;
   /** The next borrower opens the place anew: what it holds was removed or replaced. */
   forget(place: string): Promise<void>;
   close(): Promise<void>;
@@ -12,13 +12,16 @@ export type OpenFiles = {
 
 const openFilesMax = 32;
 
-type Entry = { readonly opening: Promise<LocalFile>; users: number; forgotten: boolean };
+type Closable = { close(): Promise<void> };
+type Entry<File> = { readonly opening: Promise<File>; users: number; forgotten: boolean };
 
 /** Keeps the files open that were read last: opening and closing costs twice as much as reading a small range. */
-export function createOpenFiles(files: LocalFiles): OpenFiles {
-  const entries = new Map<string, Entry>();
+export function createOpenFiles<File extends Closable>(files: {
+  openFile(place: string): Promise<File>;
+}): OpenFiles<File> {
+  const entries = new Map<string, Entry<File>>();
 
-  async function leave(entry: Entry): Promise<void> {
+  async function leave(entry: Entry<File>): Promise<void> {
     if (!entry.forgotten || entry.users > 0) return;
     // Nothing was written through it, so a failing close loses nothing.
     await entry.opening.then((file) => file.close()).catch(() => undefined);
