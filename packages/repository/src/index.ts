@@ -14,6 +14,7 @@ export { openBackend } from './backend/open-backend.ts';
 export type { StorageOptions, TlsOptions } from './backend/storage-options.ts';
 export { createLocalBackend, type LocalBackend, type LocalBackendOptions } from './backend/local.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './backend/memory.ts';
+export { extendRetention, type RetentionExtended } from './backend/retention.ts';
 export { withDryRun, type DryRunOptions } from './backend/dry-run.ts';
 export { withRetry, type RetryEvent, type RetryOptions } from './backend/retry.ts';
 export { initRepository, openRepository } from './operations.ts';
@@ -120,6 +121,16 @@ export {
 export { tagSnapshots, type TagChange, type TagEvent } from './maintain/tag.ts';
 export type { RewriteEvent, RewriteOptions } from './maintain/rewrite.ts';
 export type { RecoverEvent, RecoverResult } from './maintain/recover.ts';
+export { healFrom, repairIndex, repairPacks, repairSnapshots } from './operations.ts';
+export type { IndexRepairEvent, IndexRepairOptions, IndexRepairResult } from './maintain/repair/repair-index.ts';
+export type { LostBlob, Outlook, PackRepairEvent, PackRepairResult } from './maintain/repair/repair-packs.ts';
+export type {
+  SnapshotRepairEvent,
+  SnapshotRepairOptions,
+  SnapshotRepairResult,
+} from './maintain/repair/repair-snapshots.ts';
+export type { Mend } from './maintain/repair/mend-tree.ts';
+export type { HealEvent, HealResult } from './maintain/repair/heal.ts';
 export { copySnapshots } from './operations.ts';
 export type { CopyAmount, CopyOptions, CopyReport, CopyResult } from './maintain/copy/copy.ts';
 export { addKey, changePassword, listKeys, removeKey } from './operations.ts';

@@ -61,3 +61,16 @@ export const restore: typeof import('./restore/restore.ts').restore = async (...
 
 export const rewriteSnapshots: typeof import('./maintain/rewrite.ts').rewriteSnapshots = async (...args) =>
   (await import('./maintain/rewrite.ts')).rewriteSnapshots(...args);
+
+export const repairIndex: typeof import('./maintain/repair/repair-index.ts').repairIndex = async (...args) =>
+  (await import('./maintain/repair/repair-index.ts')).repairIndex(...args);
+
+export const repairPacks: typeof import('./maintain/repair/repair-packs.ts').repairPacks = async (...args) =>
+  (await import('./maintain/repair/repair-packs.ts')).repairPacks(...args);
+
+export const repairSnapshots: typeof import('./maintain/repair/repair-snapshots.ts').repairSnapshots = async (
+  ...args
+) => (await import('./maintain/repair/repair-snapshots.ts')).repairSnapshots(...args);
+
+export const healFrom: typeof import('./maintain/repair/heal.ts').healFrom = async (...args) =>
+  (await import('./maintain/repair/heal.ts')).healFrom(...args);

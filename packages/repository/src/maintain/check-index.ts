@@ -1,6 +1,7 @@
 /** Reading all index files the way a check does: into the common table, but remembering what each of them says. */
 import { isCoffreError, isDamage } from '../errors.ts';
 import { decodeHexId } from '../format/hex.ts';
+import { parseIndexFile, type IndexedPack } from '../format/index-file.ts';
 import { scanIndexFile, type IndexVisitor } from '../format/index-scan.ts';
 import { idFromBytes, type IndexId, type PackId } from '../ids.ts';
 import { BlobTable } from '../index/blob-table.ts';
@@ -22,6 +23,8 @@ export type CheckedIndex = {
   readonly indexed: IndexedRepository;
   readonly packs: ReadonlyMap<PackId, PackEntries>;
   readonly unreadable: readonly { readonly id: IndexId; readonly error: unknown }[];
+  /** Stored, and marked to be deleted later: what index files say beside their packs. */
+  readonly marked: ReadonlyMap<IndexId, readonly IndexedPack[]>;
 };
 
 type Known = PackEntries & { readonly mark: Mark };
@@ -30,11 +33,13 @@ export async function readIndexes(repository: Repository): Promise<CheckedIndex>
   const table = new BlobTable();
   const packs = new Map<PackId, Known>();
   const unreadable: { id: IndexId; error: unknown }[] = [];
+  const marked = new Map<IndexId, readonly IndexedPack[]>();
   await inParallel(await repository.listIds('index'), repository.backend.connectionsMax, async ({ id }) => {
     try {
       const bytes = await repository.loadUnpacked('index', id);
       const marks = createMarks(table);
       scanIndexFile(bytes, marks.visitor);
+      if (bytes.includes('"packs_to_delete"')) marked.set(id, parseIndexFile(bytes).packsToDelete ?? []);
       for (const [packId, mark] of marks.finish()) addMark(packs, id, packId, mark);
     } catch (error) {
       if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
@@ -42,7 +47,7 @@ export async function readIndexes(repository: Repository): Promise<CheckedIndex>
       unreadable.push({ id, error });
     }
   });
-  return { indexed: new IndexedRepository(repository, table), packs, unreadable };
+  return { indexed: new IndexedRepository(repository, table), packs, unreadable, marked };
 }
 
 /** What one file says of one pack: sums over its blobs that do not depend on their order. */
