@@ -139,7 +139,6 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
   test('what is not built yet says so before it does anything', () => {
     for (const argv of [
       ['prune'],
-      ['copy', '--from-repo', 'x'],
       ['mount', '/mnt'],
       ['repair', 'index'],
       ['forget', '--keep-last', '1', '--prune'],

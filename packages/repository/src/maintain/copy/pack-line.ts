@@ -1,3 +1,4 @@
+import { asError } from '../../errors.ts';
 import type { BlobId } from '../../ids.ts';
 import type { BlobType } from '../../index/blob-table.ts';
 import { PackBuffer, type FinishedPack, type PackOptions } from '../../pack/pack-buffer.ts';
@@ -17,7 +18,7 @@ export class PackLine {
   #pack: PackBuffer;
   readonly #full: FinishedPack[] = [];
   readonly #handing = new Set<Promise<void>>();
-  #failure: unknown;
+  #failure: Error | undefined;
   readonly #spare: SharedArrayBuffer[] = [];
 
   constructor(type: BlobType, options: PackOptions, doors: PackLineDoors) {
@@ -66,7 +67,7 @@ export class PackLine {
       .then(
         () => void this.#spare.push(pack.buffer),
         (error: unknown) => {
-          this.#failure ??= error;
+          this.#failure ??= asError(error);
         },
       )
       .finally(() => this.#handing.delete(handing));
