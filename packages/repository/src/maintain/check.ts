@@ -134,7 +134,7 @@ class CheckRun {
   }
 
   /** The packs that are in the storage. */
-  async checkPacks({ indexed }: CheckedIndex): Promise<Set<PackId>> {
+  async checkPacks({ indexed, marked }: CheckedIndex): Promise<Set<PackId>> {
     this.#report({ kind: 'phase', phase: 'packs' });
     const sizes = new Map<PackId, number>();
     for await (const { name, sizeBytes } of this.#repository.backend.list('data')) {
@@ -149,8 +149,9 @@ class CheckRun {
         this.#found('pack-size', message, { packId });
       }
     }
+    const waiting = new Set(Array.from(marked.values(), (packs) => packs.map(({ id }) => id)).flat());
     for (const packId of sizes.keys()) {
-      if (indexed.table.knownPackNumber(packId) !== undefined) continue;
+      if (indexed.table.knownPackNumber(packId) !== undefined || waiting.has(packId)) continue;
       this.#found('pack-unindexed', `pack ${packId}: not referenced in any index`, { packId });
     }
     return new Set(sizes.keys());

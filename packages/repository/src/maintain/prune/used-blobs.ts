@@ -1,0 +1,121 @@
+/** Which blobs snapshots lead to: one bit for each, however many there are. */
+import { asError, CoffreError } from '../../errors.ts';
+import { toText } from '../../format/bytestring.ts';
+import type { TreeNode } from '../../format/tree.ts';
+import { idToBytes, shortId, type BlobId } from '../../ids.ts';
+import type { BlobSegment, BlobTable, BlobType } from '../../index/blob-table.ts';
+import type { IndexedRepository } from '../../index/indexed-repository.ts';
+import { Bits } from './bits.ts';
+
+/** Blobs are known by the number of their first entry in the table: it stays, also when the table grows. */
+export class UsedBlobs {
+  readonly #table: BlobTable;
+  readonly #bits = new Bits();
+
+  constructor(table: BlobTable) {
+    this.#table = table;
+  }
+
+  get segment(): BlobSegment {
+    return this.#table.segments[0] as BlobSegment;
+  }
+
+  has(first: number): boolean {
+    return this.#bits.has(first);
+  }
+
+  /** Whether it is used for the first time. @throws {CoffreError} REPO_BLOB_MISSING */
+  add(type: BlobType, id: BlobId): boolean {
+    const first = this.segment.find(type, idToBytes(id));
+    if (first < 0) throw missing(type, id);
+    return this.#bits.add(first);
+  }
+}
+
+export type WalkOptions = {
+  readonly signal: AbortSignal;
+  readonly rootDone?: () => void;
+};
+
+/** Trees asked for at once; the storage's own bound counts too. */
+const treesAtOnce = 32;
+
+/**
+ * Adds everything that these trees lead to. Anything unreadable or missing ends it: what is below would look unused.
+ * @throws {CoffreError} REPO_BLOB_MISSING, REPO_BLOB_DAMAGED, REPO_TREE_DAMAGED
+ */
+export async function addUsed(
+  used: UsedBlobs,
+  indexed: IndexedRepository,
+  roots: readonly BlobId[],
+  { signal, rootDone }: WalkOptions,
+): Promise<void> {
+  const atOnce = Math.min(treesAtOnce, Math.max(2, indexed.repository.backend.connectionsMax * 4));
+  for (const root of roots) {
+    if (used.add('tree', root)) await addBelow(used, indexed, root, { atOnce, signal });
+    rootDone?.();
+  }
+}
+
+/** The last found goes first, so what waits stays small. */
+async function addBelow(
+  used: UsedBlobs,
+  indexed: IndexedRepository,
+  root: BlobId,
+  { atOnce, signal }: { readonly atOnce: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const waiting = [root];
+  const running = new Set<Promise<void>>();
+  let failure: Error | undefined;
+  const follow = async (treeId: BlobId): Promise<void> => {
+    for (const node of await indexed.loadTree(treeId)) addNode(used, treeId, node, waiting);
+  };
+  while (waiting.length + running.size > 0) {
+    signal.throwIfAborted();
+    if (failure !== undefined) throw failure;
+    const next = running.size < atOnce ? waiting.pop() : undefined;
+    if (next === undefined) {
+      await Promise.race(running);
+      continue;
+    }
+    const work: Promise<void> = follow(next)
+      .catch((error: unknown) => {
+        failure ??= asError(error);
+      })
+      .finally(() => running.delete(work));
+    running.add(work);
+  }
+  if (failure !== undefined) throw failure;
+}
+
+function addNode(used: UsedBlobs, treeId: BlobId, node: TreeNode, waiting: BlobId[]): void {
+  const damaged = (why: string): CoffreError =>
+    new CoffreError('REPO_TREE_DAMAGED', `tree ${shortId(treeId)}: ${JSON.stringify(toText(node.name))} ${why}`, {
+      hint: 'Nothing was removed. Run `coffre check` to see what is damaged.',
+    });
+  switch (node.type) {
+    case 'file':
+      if (node.content === null) throw damaged('has no list of blobs');
+      for (const id of node.content) used.add('data', id);
+      return;
+    case 'dir':
+      if (node.subtree === undefined) throw damaged('has no subtree');
+      if (used.add('tree', node.subtree)) waiting.push(node.subtree);
+      return;
+    case 'symlink':
+    case 'dev':
+    case 'chardev':
+    case 'fifo':
+    case 'socket':
+    case 'irregular':
+      return;
+    default:
+      return node.type satisfies never;
+  }
+}
+
+function missing(type: BlobType, id: BlobId): CoffreError {
+  return new CoffreError('REPO_BLOB_MISSING', `${type} blob ${shortId(id)} is needed and in no index`, {
+    hint: 'Nothing was removed. Run `coffre check` to see which snapshots need it.',
+  });
+}
