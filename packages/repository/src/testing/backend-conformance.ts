@@ -322,8 +322,10 @@ function nameOf(file: Sample['file']): string {
   return file.name;
 }
 
+/** In the order of names, without the times, which not every storage tells. */
 export async function listed(backend: Backend, kind: FileKind): Promise<ListedFile[]> {
-  return (await Array.fromAsync(backend.list(kind))).toSorted(byName);
+  const files = await Array.fromAsync(backend.list(kind), ({ name, sizeBytes }) => ({ name, sizeBytes }));
+  return files.toSorted(byName);
 }
 
 function byName(a: ListedFile, b: ListedFile): number {
