@@ -68,10 +68,15 @@ export type Backend = {
   list(kind: FileKind): AsyncIterable<ListedFile>;
   /** BACKEND_NOT_FOUND when it is not there. */
   remove(file: FileHandle): Promise<void>;
+  /**
+   * Keeps the file from being deleted or replaced until `untilMs` (since 1970) at least; never shortens. False when it is
+   * kept so long already. Absent where the storage cannot.
+   */
+  extendRetention?(file: FileHandle, untilMs: number, signal?: AbortSignal): Promise<boolean>;
   /** Takes away what killed writers left half-written, once it is old enough to belong to nobody; how many files. */
   removeLeftovers?(clock: Clock): Promise<number>;
   /** The packs that the whole index knows: what a cache kept of others may go. */
-  retainPacks?(known: ReadonlySet<string>): Promise<void>;
+  retainPacks?(known: readonly string[]): Promise<void>;
   /**
    * From now on a listing that shows suspiciously little is BACKEND_LIST_SHRANK, no longer a warning: said before work
    * that removes what no list names.

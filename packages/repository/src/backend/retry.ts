@@ -89,6 +89,16 @@ export function withRetry(backend: Backend, options: RetryOptions): Backend {
         }
       }),
 
+    ...(backend.extendRetention === undefined
+      ? {}
+      : {
+          extendRetention: async (file, untilMs, signal) =>
+            again(`extending the retention of ${fileName(file)}`, signal, async () => {
+              if (backend.extendRetention === undefined) return false;
+              return backend.extendRetention(file, untilMs, signal);
+            }),
+        }),
+
     removeLeftovers: async (clock) => (await backend.removeLeftovers?.(clock)) ?? 0,
     close: () => backend.close(),
   };

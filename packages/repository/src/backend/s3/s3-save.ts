@@ -1,0 +1,169 @@
+/** One file into the bucket: whole or not at all, its content vouched for by its SHA-256 in the signature. */
+import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
+import { CoffreError, isCoffreError } from '../../errors.ts';
+import { inParallel } from '../../parallel.ts';
+import { fileName } from '../backend.ts';
+import type { FileHandle } from '../backend.ts';
+import { sizeOf } from '../counting.ts';
+import { bodyOf, md5Base64Of, sha256Of, sliceParts } from './s3-body.ts';
+import type { S3Caller } from './s3-client.ts';
+import { failureOf } from './s3-errors.ts';
+import { keyOf } from './s3-location.ts';
+import type { Retention } from './s3-object-lock.ts';
+
+export type SaveSizes = {
+  /** Larger files go up in pieces. */
+  readonly wholeMaxBytes: number;
+  /** At least 5 MiB on most servers. */
+  readonly pieceBytes: number;
+};
+export const usualSizes: SaveSizes = { wholeMaxBytes: 192 * 2 ** 20, pieceBytes: 64 * 2 ** 20 };
+const piecesAtOnce = 3;
+const payloadHashStep = { step: 'build', name: 'payloadHash' } as const;
+
+/** The body is not what the signature or the checksum says: damaged on the way, or the hash was wrong. */
+const mismatchCodes = new Set(['XAmzContentSHA256Mismatch', 'BadDigest', 'XAmzContentChecksumMismatch']);
+
+export type Upload = {
+  readonly file: FileHandle;
+  readonly parts: readonly Uint8Array[];
+  readonly retention: Retention | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export async function saveObject(s3: S3Caller, upload: Upload, sizes: SaveSizes): Promise<void> {
+  if (sizeOf(upload.parts) > sizes.wholeMaxBytes) return saveInPieces(s3, upload, sizes.pieceBytes);
+  const { file, parts } = upload;
+  const named = file.kind === 'config' ? sha256Of(parts) : file.name;
+  try {
+    await putWhole(s3, upload, named);
+  } catch (error) {
+    if (!mismatchCodes.has(failureOf(error).code)) throw error;
+    const actual = sha256Of(parts);
+    if (actual === named) throw damagedOnTheWay(s3, upload, error);
+    await putWhole(s3, upload, actual);
+  }
+}
+
+function damagedOnTheWay({ location }: S3Caller, { file }: Upload, cause: unknown): CoffreError {
+  const message = `saving ${fileName(file)}: the bytes were damaged on the way to ${location.host}`;
+  return new CoffreError('BACKEND_IO', message, { hint: 'Check the network.', retryable: true, cause });
+}
+
+async function putWhole(s3: S3Caller, upload: Upload, sha256: string): Promise<void> {
+  const { file, parts, signal } = upload;
+  const isConfig = file.kind === 'config';
+  const put = (onlyIfNew: boolean): Promise<unknown> =>
+    s3.call(`saving ${fileName(file)}`, signal, ({ client, signal: abortSignal, progress }) => {
+      const command = new s3.sdk.PutObjectCommand({
+        ...objectInput(s3, upload),
+        Body: bodyOf(parts, progress),
+        ContentLength: sizeOf(parts),
+        // Amazon wants a checksum of its own beside a retention.
+        ...(upload.retention === undefined ? {} : { ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') }),
+        ...(onlyIfNew ? { IfNoneMatch: '*' } : {}),
+      });
+      command.middlewareStack.add((next) => (args) => next(withPayloadHash(args, sha256)), payloadHashStep);
+      return client.send(command, { abortSignal });
+    });
+  try {
+    await put(isConfig);
+  } catch (error) {
+    const { code, status } = failureOf(error);
+    if (isConfig && status === 501) await put(false);
+    else if (isConfig && (code === 'PreconditionFailed' || status === 412)) await requireSame(s3, upload, error);
+    else throw error;
+  }
+}
+
+/** A first try may have stored the config, and only its answer was lost. Anything else is another repository. */
+async function requireSame(s3: S3Caller, { file, parts, signal }: Upload, cause: unknown): Promise<void> {
+  const there = await s3.call(`reading ${fileName(file)}`, signal, async ({ client, signal: abortSignal }) => {
+    const input = { Bucket: s3.location.bucket, Key: keyOf(s3.location, file) };
+    const answer = await client.send(new s3.sdk.GetObjectCommand(input), { abortSignal });
+    return answer.Body?.transformToByteArray();
+  });
+  if (there !== undefined && Buffer.concat(parts).equals(there)) return;
+  throw new CoffreError('BACKEND_EXISTS', `${fileName(file)} is in the bucket already`, {
+    hint: 'Another repository was made here; choose another prefix.',
+    cause,
+  });
+}
+
+type ObjectInput = { Bucket: string; Key: string } & Pick<
+  PutObjectCommandInput,
+  'ObjectLockMode' | 'ObjectLockRetainUntilDate' | 'StorageClass'
+>;
+
+function objectInput({ location, settings }: S3Caller, { file, retention }: Upload): ObjectInput {
+  const { storageClass } = settings;
+  return {
+    Bucket: location.bucket,
+    Key: keyOf(location, file),
+    ...(storageClass === undefined ? {} : { StorageClass: storageClass as NonNullable<ObjectInput['StorageClass']> }),
+    ...(retention === undefined
+      ? {}
+      : { ObjectLockMode: retention.mode, ObjectLockRetainUntilDate: new Date(retention.untilMs) }),
+  };
+}
+
+/** The signature takes the hash that is known already, instead of hashing the body. */
+function withPayloadHash<Args extends { request: unknown }>(args: Args, sha256: string): Args {
+  const { headers } = args.request as { headers: Record<string, string> };
+  headers['x-amz-content-sha256'] = sha256;
+  return args;
+}
+
+async function saveInPieces(s3: S3Caller, upload: Upload, pieceBytes: number): Promise<void> {
+  const { sdk, location } = s3;
+  const { file, parts, signal, retention } = upload;
+  const what = `saving ${fileName(file)}`;
+  const object = { Bucket: location.bucket, Key: keyOf(location, file) };
+  const begun = await s3.call(what, signal, ({ client, signal: abortSignal }) =>
+    client.send(new sdk.CreateMultipartUploadCommand(objectInput(s3, upload)), { abortSignal }),
+  );
+  const target = { ...object, UploadId: begun.UploadId };
+  const pieceCount = Math.ceil(sizeOf(parts) / pieceBytes);
+  const tags = new Array<string | undefined>(pieceCount);
+  try {
+    await inParallel(tags.keys(), piecesAtOnce, async (i) => {
+      const piece = sliceParts(parts, i * pieceBytes, (i + 1) * pieceBytes);
+      const checksum = retention === undefined ? {} : { ContentMD5: md5Base64Of(piece) };
+      const sha256 = sha256Of(piece);
+      const answer = await s3.call(what, signal, ({ client, signal: abortSignal, progress }) => {
+        const command = new sdk.UploadPartCommand({
+          ...target,
+          ...checksum,
+          PartNumber: i + 1,
+          Body: bodyOf(piece, progress),
+          ContentLength: sizeOf(piece),
+        });
+        command.middlewareStack.add((next) => (args) => next(withPayloadHash(args, sha256)), payloadHashStep);
+        return client.send(command, { abortSignal });
+      });
+      tags[i] = answer.ETag;
+    });
+    const Parts = tags.map((ETag, i) => ({ ETag, PartNumber: i + 1 }));
+    await s3.call(what, signal, ({ client, signal: abortSignal }) =>
+      client.send(new sdk.CompleteMultipartUploadCommand({ ...target, MultipartUpload: { Parts } }), { abortSignal }),
+    );
+  } catch (error) {
+    await dropPieces(s3, what, target);
+    throw error;
+  }
+}
+
+/** What cannot be dropped now costs space until `removeLeftovers`; the error that matters is the one before. */
+async function dropPieces(
+  s3: S3Caller,
+  what: string,
+  target: { Bucket: string; Key: string; UploadId: string | undefined },
+): Promise<void> {
+  try {
+    await s3.call(what, undefined, ({ client, signal: abortSignal }) =>
+      client.send(new s3.sdk.AbortMultipartUploadCommand(target), { abortSignal }),
+    );
+  } catch (error) {
+    if (!isCoffreError(error)) throw error;
+  }
+}
