@@ -148,9 +148,20 @@ export const verbs: readonly Verb[] = [
   { name: 'version', summary: 'Print the version', load: async () => (await import('./version.ts')).defineVersion },
   ...later('prune', 'Remove data that no snapshot needs'),
   ...later('mount', 'Mount the snapshots as a folder'),
-  ...later('repair', 'Repair a damaged repository'),
+  {
+    name: 'repair',
+    summary: 'Repair a damaged repository: its index, packs and snapshots',
+    opens: true,
+    load: async () => (await import('./repair.ts')).defineRepair,
+  },
   ...later('migrate', 'Change the format of a repository'),
-  ...later('rebuild-index', 'Make the index anew'),
+  {
+    name: 'rebuild-index',
+    summary: 'The old name of `repair index`',
+    hidden: true,
+    opens: true,
+    load: async () => (await import('./repair-index.ts')).defineRepairIndex,
+  },
 ];
 
 /** Verbs of restic that this version refuses in a sentence. */
