@@ -14,6 +14,7 @@ import { adoptPacks } from './adopt-packs.ts';
 import { ArchiveCrew } from './crew.ts';
 import { ResumeJournal } from './journal.ts';
 import type { ChangeRules } from './node.ts';
+import { mayKeepNodes } from './kept-node.ts';
 import { findParent } from './parent.ts';
 import { zeroCounters, type BackupCounters, type BackupEvent } from './report.ts';
 import { everything, type Selection } from './selection.ts';
@@ -201,6 +202,7 @@ async function saveFolders(work: FolderWork): Promise<BlobId> {
     workingFolder: options.workingFolder,
     node: { withAtime: options.withAtime ?? false },
     change: options.change ?? { ignoreCtime: false, ignoreInode: false },
+    keepsNodes: mayKeepNodes(work.parent, { programVersion: options.programVersion, uid: host.identity.uid }),
     profile: options.profile ?? filesProfile,
     report: options.report,
     signal: options.signal,

@@ -1,6 +1,7 @@
 import { isCoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import { parseTimestamp, timestampNs } from '../format/time.ts';
+import { firstNodeAt, scanTreeTexts } from '../format/tree-scan.ts';
 import { parseTree, type TreeNode } from '../format/tree.ts';
 import type { BlobId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
@@ -28,10 +29,10 @@ export function findParent(
 /** One folder of the parent snapshot, asked name by name in ascending order. */
 export class ParentFolder {
   readonly #nodes: readonly TreeNode[];
-  readonly #stored: { readonly id: BlobId; readonly bytes: Buffer } | undefined;
+  readonly #stored: StoredTree | undefined;
   #at = 0;
 
-  constructor(nodes: readonly TreeNode[], stored?: { readonly id: BlobId; readonly bytes: Buffer }) {
+  constructor(nodes: readonly TreeNode[], stored?: StoredTree) {
     this.#nodes = nodes;
     this.#stored = stored;
   }
@@ -46,7 +47,17 @@ export class ParentFolder {
     while (node !== undefined && node.name < name) node = this.#nodes[++this.#at];
     return node?.name === name ? node : undefined;
   }
+
+  /** The text of the node that was found last, as the parent has it; undefined where it is not written as we write it. */
+  textOf(node: TreeNode): string | undefined {
+    const { ends, bytes } = this.#stored ?? {};
+    if (ends === undefined || bytes === undefined || this.#nodes[this.#at] !== node) return undefined;
+    const before = ends[this.#at - 1];
+    return bytes.toString('latin1', before === undefined ? firstNodeAt : before + 1, ends[this.#at]);
+  }
 }
+
+type StoredTree = { readonly id: BlobId; readonly bytes: Buffer; readonly ends?: readonly number[] | undefined };
 
 /** A parent tree that cannot be read only costs time: its files are read again, which also heals the repository. */
 export async function loadParentFolder(
@@ -57,7 +68,8 @@ export async function loadParentFolder(
   if (tree === undefined) return new ParentFolder([]);
   try {
     const bytes = await indexed.loadTreeBytes(tree);
-    return new ParentFolder(parseTree(bytes), { id: tree, bytes });
+    const scanned = scanTreeTexts(bytes);
+    return new ParentFolder(scanned?.nodes ?? parseTree(bytes), { id: tree, bytes, ends: scanned?.ends });
   } catch (error) {
     if (!isCoffreError(error)) throw error;
     unreadable(error);

@@ -9,16 +9,17 @@ import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { errorFromWire } from '../workers/pool.ts';
 import { figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
-import { changeOf, dirCounter, fileCounter } from './change.ts';
-import { nothingAdded, type AddedData } from './chunk-store.ts';
+import { nothingAdded } from './chunk-store.ts';
 import type { ArchiveCrew } from './crew.ts';
 import { OpenFolder, type FinishedTree } from './folder.ts';
 import type { ResumeJournal } from './journal.ts';
+import { saysTheSame } from './kept-node.ts';
 import { describeEntry, mayHaveChanged, type ChangeRules, type NodeOptions } from './node.ts';
 import { saveLongFile } from './long-file.ts';
 import { loadParentFolder, ParentFolder } from './parent.ts';
-import type { BackupCounters, BackupEvent, EntryChange } from './report.ts';
+import type { BackupCounters, BackupEvent } from './report.ts';
 import type { Selection } from './selection.ts';
+import { EntryTally } from './tally.ts';
 import { absolutePath, joinPath, type TargetNode } from './targets.ts';
 
 /** Small files travel to a thread together, up to either bound. */
@@ -38,6 +39,8 @@ export type WalkParts = {
   readonly workingFolder: ByteString;
   readonly node: NodeOptions;
   readonly change: ChangeRules;
+  /** The parent's text of an unchanged file may be taken over: see `kept-node.ts`. */
+  readonly keepsNodes: boolean;
   readonly profile: ChunkProfile;
   readonly counters: BackupCounters;
   readonly journal: ResumeJournal | undefined;
@@ -53,12 +56,15 @@ type Entry = {
   readonly name: ByteString;
   readonly snapshotPath: ByteString;
   readonly previous: TreeNode | undefined;
+  /** Where `previous` was found. */
+  readonly parent: ParentFolder;
 };
 type QueuedFile = Entry & { readonly slot: number; readonly sizeBytes: number; readonly startedMs: number };
 
 /** Walks the sources, hands files that have to be read to the crew, and closes trees from the leaves up. */
 export class SourceWalk {
   readonly #parts: WalkParts;
+  readonly #tally: EntryTally;
   #batch: QueuedFile[] = [];
   #batchBytes = 0;
   readonly #tasks = new Set<Promise<void>>();
@@ -69,6 +75,7 @@ export class SourceWalk {
 
   constructor(parts: WalkParts) {
     this.#parts = parts;
+    this.#tally = new EntryTally(parts);
     this.#yieldedMs = parts.host.clock.monotonicMs();
   }
 
@@ -104,7 +111,7 @@ export class SourceWalk {
       const at = joinPath(snapshotPath, name);
       if (child.path !== undefined) {
         const absolute = absolutePath(child.path, this.#parts.workingFolder);
-        await this.#entry({ folder, path: child.path, absolute, name, snapshotPath: at, previous }, true);
+        await this.#entry({ folder, path: child.path, absolute, name, snapshotPath: at, previous, parent }, true);
         continue;
       }
       const path = child.metadataPath as ByteString;
@@ -164,9 +171,11 @@ export class SourceWalk {
     const folder = new OpenFolder((complete) => this.#finish(complete, parent, done));
     for (const name of names) {
       const path = joinPath(entry.path, name);
-      const snapshotPath = joinPath(entry.snapshotPath, name);
-      const absolute = joinPath(entry.absolute, name);
-      const wait = this.#entry({ folder, path, absolute, name, snapshotPath, previous: parent.find(name) });
+      // Mostly one and the same path.
+      const absolute = entry.absolute === entry.path ? path : joinPath(entry.absolute, name);
+      const snapshotPath = entry.snapshotPath === entry.absolute ? absolute : joinPath(entry.snapshotPath, name);
+      const previous = parent.find(name);
+      const wait = this.#entry({ folder, path, absolute, name, snapshotPath, previous, parent });
       if (wait !== undefined) await wait;
     }
     folder.close();
@@ -182,11 +191,9 @@ export class SourceWalk {
     const startedMs = this.#parts.host.clock.monotonicMs();
     return (tree) => {
       const text = encodeNode({ ...described, subtree: tree.id });
-      const change = changeOf(previous, text);
-      this.#parts.counters[dirCounter[change]] += 1;
       folder.fill(slot, text);
       const added = tree.isNew ? { blobs: 1, bytes: 0, packedBytes: tree.packedBytes } : nothingAdded();
-      this.#reportEntry('dir', change, snapshotPath, 0, added, startedMs);
+      this.#tally.folder({ snapshotPath, previous }, text, added, startedMs);
     };
   }
 
@@ -230,15 +237,24 @@ export class SourceWalk {
   }
 
   #keep(entry: Entry, stat: FileStat, content: readonly BlobId[]): void {
-    const startedMs = this.#parts.host.clock.monotonicMs();
+    const { host, node: options, keepsNodes } = this.#parts;
+    const startedMs = host.clock.monotonicMs();
+    const { previous } = entry;
+    if (keepsNodes && previous?.content === content && saysTheSame(previous, stat, host.files, options.withAtime)) {
+      const text = entry.parent.textOf(previous);
+      if (text !== undefined) {
+        entry.folder.push(text);
+        return this.#tally.file(entry, undefined, stat.sizeBytes, nothingAdded(), startedMs);
+      }
+    }
     const node = this.#tryOn(entry.snapshotPath, () =>
-      describeEntry(this.#parts.host.files, entry.path, entry.name, stat, this.#parts.node),
+      describeEntry(host.files, entry.path, entry.name, stat, options),
     );
     if (node === undefined) return;
     node.content = content;
     const text = encodeNode(node);
     entry.folder.push(text);
-    this.#countFile(entry, text, stat.sizeBytes, nothingAdded(), startedMs);
+    this.#tally.file(entry, text, stat.sizeBytes, nothingAdded(), startedMs);
   }
 
   async #sendBatch(): Promise<void> {
@@ -268,7 +284,7 @@ export class SourceWalk {
       this.#parts.counters.current.delete(file.snapshotPath);
       const error = failed.get(i);
       if (error !== undefined) {
-        this.#failed(file.snapshotPath, errorFromWire(error));
+        this.#tally.failed(file.snapshotPath, errorFromWire(error));
         file.folder.fill(file.slot, undefined);
         continue;
       }
@@ -280,8 +296,8 @@ export class SourceWalk {
       const text = texts[i] as string;
       file.folder.fill(file.slot, text);
       this.#parts.counters.bytesRead += sizeBytes;
-      if (changed === 1) this.#changed(file);
-      this.#countFile(file, text, sizeBytes, { blobs, bytes, packedBytes }, file.startedMs);
+      if (changed === 1) this.#tally.changedWhileRead(file.snapshotPath);
+      this.#tally.file(file, text, sizeBytes, { blobs, bytes, packedBytes }, file.startedMs);
     }
     this.#parts.journal?.savedLines(journal.split('\n'));
   }
@@ -313,43 +329,17 @@ export class SourceWalk {
     counters.current.add(file.snapshotPath);
     try {
       const { text, sizeBytes, added, changedWhileRead } = await saveLongFile(this.#parts, file, fd);
-      if (changedWhileRead) this.#changed(file);
+      if (changedWhileRead) this.#tally.changedWhileRead(file.snapshotPath);
       counters.bytesDone -= sizeBytes;
-      this.#countFile(file, text, sizeBytes, added, file.startedMs);
+      this.#tally.file(file, text, sizeBytes, added, file.startedMs);
       return text;
     } catch (error) {
       if (isCoffreError(error)) throw error;
-      this.#failed(file.snapshotPath, error);
+      this.#tally.failed(file.snapshotPath, error);
       return undefined;
     } finally {
       counters.current.delete(file.snapshotPath);
     }
-  }
-
-  #changed(file: QueuedFile): void {
-    this.#parts.counters.changedWhileRead += 1;
-    this.#parts.report?.({ kind: 'changedWhileRead', path: file.snapshotPath });
-  }
-
-  #countFile(entry: Entry, text: string, sizeBytes: number, added: AddedData, startedMs: number): void {
-    const change = changeOf(entry.previous, text);
-    this.#parts.counters[fileCounter[change]] += 1;
-    this.#parts.counters.bytesDone += sizeBytes;
-    this.#reportEntry('file', change, entry.snapshotPath, sizeBytes, added, startedMs);
-  }
-
-  #reportEntry(
-    type: 'file' | 'dir',
-    change: EntryChange,
-    path: ByteString,
-    sizeBytes: number,
-    added: AddedData,
-    startedMs: number,
-  ): void {
-    const { report, host } = this.#parts;
-    if (report === undefined) return;
-    const durationMs = host.clock.monotonicMs() - startedMs;
-    report({ kind: 'entry', change, type, path, sizeBytes, added, durationMs });
   }
 
   /** Source errors are reported and the entry left out; everything else goes on. */
@@ -357,14 +347,9 @@ export class SourceWalk {
     try {
       return read();
     } catch (error) {
-      this.#failed(path, error);
+      this.#tally.failed(path, error);
       return undefined;
     }
-  }
-
-  #failed(path: ByteString, error: unknown): void {
-    this.#parts.counters.errors += 1;
-    this.#parts.report?.({ kind: 'error', path, error });
   }
 
   #track(work: () => Promise<void>): void {

@@ -15,6 +15,16 @@ export function scanTree(bytes: Buffer): TreeNode[] | undefined {
   return new TreeScan(bytes).tree();
 }
 
+/** The same, and where the text of each node ends; it begins after the comma that follows the one before. */
+export function scanTreeTexts(bytes: Buffer): { nodes: TreeNode[]; ends: number[] } | undefined {
+  const ends: number[] = [];
+  const nodes = new TreeScan(bytes).tree(ends);
+  return nodes === undefined ? undefined : { nodes, ends };
+}
+
+/** Where the text of the first node begins. */
+export const firstNodeAt = 10;
+
 function literal(text: string): Uint8Array {
   return Buffer.from(text, 'latin1');
 }
@@ -97,7 +107,7 @@ class TreeScan {
     this.#bytes = bytes;
   }
 
-  tree(): TreeNode[] | undefined {
+  tree(ends?: number[]): TreeNode[] | undefined {
     const nodes: TreeNode[] = [];
     if (!this.#take(treeStart)) return undefined;
     if (this.#bytes[this.#at] !== endBracket) {
@@ -105,6 +115,7 @@ class TreeScan {
         const node = this.#node();
         if (this.#isOdd || node === undefined) return undefined;
         nodes.push(node);
+        ends?.push(this.#at);
       } while (this.#takeByte(comma));
     }
     return this.#take(treeEnd) && this.#at === this.#bytes.length ? nodes : undefined;
