@@ -95,7 +95,7 @@ export { zeroRestoreCounters, type RestoreCounters, type RestoreEvent } from './
 export { everythingSelected, excluding, including, type Choice, type RestoreSelection } from './restore/selection.ts';
 
 // Keep in order: check, retention, changed snapshots, recovery, passwords.
-export { check, recover, rewriteSnapshots } from './operations.ts';
+export { check, prune, recover, rewriteSnapshots } from './operations.ts';
 export type { CheckEvent, CheckOptions, CheckPhase } from './maintain/check.ts';
 export type { CheckFinding, CheckResult, FindingKind, RepairStep } from './maintain/check-findings.ts';
 export { parseFullWithin, parseReadDataSubset, type ReadDataSubset } from './maintain/read-data-subset.ts';
@@ -120,6 +120,10 @@ export {
 } from './maintain/policy.ts';
 export { tagSnapshots, type TagChange, type TagEvent } from './maintain/tag.ts';
 export type { RewriteEvent, RewriteOptions } from './maintain/rewrite.ts';
+export { graceMsDefault } from './maintain/prune/marks.ts';
+export type { PruneEvent, PruneLock, PruneOptions, PruneResult } from './maintain/prune/prune.ts';
+export type { MarkFigures, PruneFigures, PrunePlan } from './maintain/prune/prune-plan.ts';
+export type { MaxUnused } from './maintain/prune/plan.ts';
 export type { RecoverEvent, RecoverResult } from './maintain/recover.ts';
 export { healFrom, repairIndex, repairPacks, repairSnapshots } from './operations.ts';
 export type { IndexRepairEvent, IndexRepairOptions, IndexRepairResult } from './maintain/repair/repair-index.ts';
@@ -131,7 +135,7 @@ export type {
 } from './maintain/repair/repair-snapshots.ts';
 export type { Mend } from './maintain/repair/mend-tree.ts';
 export type { HealEvent, HealResult } from './maintain/repair/heal.ts';
-export { copySnapshots } from './operations.ts';
+export { copySnapshots, recoverConfig, upgradeRepository } from './operations.ts';
 export type { CopyAmount, CopyOptions, CopyReport, CopyResult } from './maintain/copy/copy.ts';
 export { addKey, changePassword, listKeys, removeKey } from './operations.ts';
 export type { KeyInfo, NewKey } from './maintain/keys.ts';

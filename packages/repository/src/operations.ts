@@ -53,8 +53,17 @@ export const findFiles: typeof import('./browse/find.ts').findFiles = async (...
 export const findObjects: typeof import('./browse/find-objects.ts').findObjects = async (...args) =>
   (await import('./browse/find-objects.ts')).findObjects(...args);
 
+export const prune: typeof import('./maintain/prune/prune.ts').prune = async (...args) =>
+  (await import('./maintain/prune/prune.ts')).prune(...args);
+
 export const recover: typeof import('./maintain/recover.ts').recover = async (...args) =>
   (await import('./maintain/recover.ts')).recover(...args);
+
+export const recoverConfig: typeof import('./maintain/upgrade.ts').recoverConfig = async (...args) =>
+  (await import('./maintain/upgrade.ts')).recoverConfig(...args);
+
+export const upgradeRepository: typeof import('./maintain/upgrade.ts').upgradeRepository = async (...args) =>
+  (await import('./maintain/upgrade.ts')).upgradeRepository(...args);
 
 export const restore: typeof import('./restore/restore.ts').restore = async (...args) =>
   (await import('./restore/restore.ts')).restore(...args);

@@ -21,8 +21,10 @@ import type {
 } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
-import { notBuiltYet } from './not-built.ts';
 import { groupHeading, snapshotJson, snapshotTable } from './output/snapshots.ts';
+import { readPruneFlags } from './prune-options.ts';
+import type { PruneWish } from './prune-options.ts';
+import { runPrune } from './prune-run.ts';
 import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { addSnapshotFilter, selectSnapshots, snapshotFilter } from './snapshot-options.ts';
@@ -54,22 +56,22 @@ function addOptions(command: Command) {
     .option('-c, --compact', 'a narrower table')
     .option('-g, --group-by <group>', 'group by host, paths and tags, with commas between', 'host,paths')
     .option('-n, --dry-run', 'remove nothing, only show what would be')
-    .option('--prune', 'then remove data that no snapshot needs (not in this version)')
-    .option('--max-unused <limit>', 'for --prune')
-    .option('--max-repack-size <size>', 'for --prune')
-    .option('--repack-cacheable-only', 'for --prune')
-    .option('--repack-uncompressed', 'for --prune')
-    .option('--repack-smaller-than <size>', 'for --prune');
+    .option('--prune', 'then remove data that no snapshot needs, as prune does')
+    .option('--max-unused <limit>', 'for --prune: how much unused data may stay: 5%, 500M or unlimited', '5%')
+    .option('--max-repack-size <size>', 'for --prune: repack at most so much')
+    .option('--repack-cacheable-only', 'for --prune: repack only packs that a cache holds')
+    .option('--repack-uncompressed', 'for --prune: repack everything that is not compressed')
+    .option('--repack-small', 'accepted for restic scripts; small packs are repacked anyway')
+    .option('--repack-smaller-than <size>', 'for --prune: repack packs below this size')
+    .option('--grace <duration>', 'for --prune: how long data stays after it was marked (default: 23h)')
+    .option('--instant-delete', 'for --prune: delete at once, as restic does');
 }
 
 export function defineForget(command: Command, cli: Cli): void {
   addOptions(command).action(async (names, options) => {
-    if (options.prune === true)
-      throw notBuiltYet(
-        '`forget --prune`',
-        'Run `forget` without it; prune comes next, and `restic prune` works on the same repository.',
-      );
-    const { noLock } = cli.globals();
+    const globals = cli.globals();
+    const { noLock } = globals;
+    const wish = options.prune === true ? readPruneFlags(options, globals) : undefined;
     const dryRun = options.dryRun === true;
     if (noLock && !dryRun) throw usage('--no-lock is only applicable in combination with --dry-run for forget command');
     const policy = policyOf(options);
@@ -84,7 +86,8 @@ export function defineForget(command: Command, cli: Cli): void {
       const all = keepMin > 0 ? await session.repository.listSnapshots() : chosen;
       const named = chosen.map(({ id }) => id);
       const removal = planRemoval(all, named, { nowNs, groupBy, keepMin, force: options.force === true });
-      await remove(session, removal, dryRun);
+      refuseIncomplete(await tryRemove(session, removal, dryRun));
+      await pruneAfter(cli, session, { wish, removed: removal, dryRun });
       return;
     }
     const sayPolicy = (): void => session.printer.normal(`Applying Policy: ${describePolicy(policy)}`);
@@ -101,7 +104,26 @@ export function defineForget(command: Command, cli: Cli): void {
     const failed = await tryRemove(session, plan.remove, dryRun);
     if (session.printer.json && plan.groups.length > 0) session.printer.message(plan.groups.map(groupJson));
     refuseIncomplete(failed);
+    await pruneAfter(cli, session, { wish, removed: plan.remove, dryRun });
   });
+}
+
+type Removal = {
+  readonly wish: PruneWish | undefined;
+  readonly removed: readonly StoredSnapshot[];
+  readonly dryRun: boolean;
+};
+
+/** Under locks of its own, so that backups go on beside most of it; `--instant-delete` keeps the one of the removal. */
+async function pruneAfter(cli: Cli, session: Session, { wish, removed, dryRun }: Removal): Promise<void> {
+  if (wish === undefined || removed.length === 0) return;
+  session.printer.normal(
+    dryRun
+      ? `${removed.length} snapshots would be removed, running prune dry run`
+      : `${removed.length} snapshots have been removed, running prune`,
+  );
+  if (!wish.isInstant) await session.unlock();
+  await runPrune(cli, session, { wish, dryRun, ignoreSnapshots: new Set(removed.map(({ id }) => id)) });
 }
 
 /** Before anything is opened: nothing is known yet that could make it right. */
@@ -182,10 +204,6 @@ function printPlan(cli: Cli, { globals, printer }: Session, plan: ForgetPlan, co
     );
     table('remove', going);
   }
-}
-
-async function remove(session: Session, snapshots: readonly StoredSnapshot[], dryRun: boolean): Promise<void> {
-  refuseIncomplete(await tryRemove(session, snapshots, dryRun));
 }
 
 /** @returns those that could not be removed */

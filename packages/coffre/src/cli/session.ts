@@ -1,6 +1,6 @@
 /** An open repository for the length of one verb, with its lock. */
 import { startLock } from '@coffre/repository';
-import type { LockEvent, PendingLock, Repository } from '@coffre/repository';
+import type { HeldLock, LockEvent, PendingLock, Repository } from '@coffre/repository';
 import { cacheBase, cacheFolders, dayMs, removeFolders, repositoryCache, unusedFolders } from './cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { repositoryLocation } from './global-options.ts';
@@ -53,8 +53,13 @@ export class Session implements AsyncDisposable {
     return result;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** For a verb that goes on under locks of its own. */
+  async unlock(): Promise<void> {
     await this.#lock?.[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.unlock();
     await this.repository[Symbol.asyncDispose]();
   }
 }
@@ -131,12 +136,28 @@ function sayOpened({ config }: Repository, globals: GlobalOptions, printer: Prin
   printer.forPeople(`repository ${config.id.slice(0, 8)} opened (version ${config.version}${compression})`);
 }
 
-function begin(cli: Cli, repository: Repository, wish: Exclude<LockWish, 'none'>, printer: Printer): PendingLock {
+/** A lock for a part of a verb, whose session holds none. It ends with the work inside, not with the session. */
+export function holdLock(
+  cli: Cli,
+  { repository, printer, globals }: Session,
+  wish: 'shared' | 'exclusive',
+  retryMs: number = globals.retryLockMs,
+): Promise<HeldLock> {
+  return begin(cli, repository, wish, printer, retryMs).held;
+}
+
+function begin(
+  cli: Cli,
+  repository: Repository,
+  wish: Exclude<LockWish, 'none'>,
+  printer: Printer,
+  retryMs = cli.globals().retryLockMs,
+): PendingLock {
   const globals = cli.globals();
   return startLock(repository, {
     exclusive: wish === 'exclusive',
     reading: wish === 'read',
-    retryMs: globals.retryLockMs,
+    retryMs,
     signal: cli.signal,
     stateFolder: repositoryCache(globals, cli.environment, repository.config.id),
     report: (event) => sayLock(event, printer),
