@@ -1,0 +1,96 @@
+import { CoffreError } from '../../errors.ts';
+import { inParallel } from '../../parallel.ts';
+import { fileName } from '../backend.ts';
+import type { FileHandle, LoadOptions } from '../backend.ts';
+import { readAt, statHandle, writeAt } from './sftp-calls.ts';
+import type { SftpSession } from './sftp-session.ts';
+
+/** Every server takes so much in one request. */
+const pieceBytes = 32 * 1024;
+/** Requests of one file on their way at once: 2 MiB, the window of an SSH channel. */
+const piecesAtOnce = 64;
+
+type Piece = { readonly offset: number; readonly length: number };
+
+/** Writes the parts one after the other from the start of the file. */
+export async function writeParts(
+  session: SftpSession,
+  handle: Buffer,
+  parts: readonly Uint8Array[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const sizeBytes = bytesOf(parts);
+  const cursor = createCursor(parts);
+  await inParallel(piecesOf(0, sizeBytes), piecesAtOnce, async ({ offset, length }) => {
+    signal?.throwIfAborted();
+    await writeAt(session, handle, offset, length, cursor);
+  });
+}
+
+export function bytesOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.byteLength, 0);
+}
+
+/** The whole range of an open file, however few bytes the server gives at a time. @throws {CoffreError} BACKEND_SHORT_READ */
+export async function readRange(
+  session: SftpSession,
+  handle: Buffer,
+  file: FileHandle,
+  options: LoadOptions,
+): Promise<Buffer> {
+  const { offset = 0, signal } = options;
+  const length = options.length ?? (await sizeOf(session, handle)) - offset;
+  if (length < 0) throw shortRead(file, 0, offset);
+  // Not from the shared pool: the buffer belongs to the caller, who may hand it to a worker.
+  const bytes = Buffer.allocUnsafeSlow(length);
+  await inParallel(piecesOf(0, length), piecesAtOnce, async (piece) => {
+    let filled = 0;
+    while (filled < piece.length) {
+      signal?.throwIfAborted();
+      const at = piece.offset + filled;
+      const got = await readAt(session, handle, offset + at, piece.length - filled);
+      if (got === undefined) throw shortRead(file, at, length);
+      bytes.set(got, at);
+      filled += got.byteLength;
+    }
+  });
+  return bytes;
+}
+
+async function sizeOf(session: SftpSession, handle: Buffer): Promise<number> {
+  const { sizeBytes } = await statHandle(session, handle);
+  if (sizeBytes === undefined) throw new CoffreError('BACKEND_IO', 'the server does not tell the size of a file');
+  return sizeBytes;
+}
+
+function shortRead(file: FileHandle, got: number, wanted: number): CoffreError {
+  return new CoffreError('BACKEND_SHORT_READ', `${fileName(file)} ended after ${got} of ${wanted} bytes`, {
+    hint: 'Run `coffre check`: the file may be truncated.',
+  });
+}
+
+function* piecesOf(start: number, end: number): Generator<Piece> {
+  for (let offset = start; offset < end; offset += pieceBytes) {
+    yield { offset, length: Math.min(pieceBytes, end - offset) };
+  }
+}
+
+/** Fills buffers with the bytes of the parts, in order. */
+function createCursor(parts: readonly Uint8Array[]): (into: Buffer) => void {
+  let index = 0;
+  let within = 0;
+  return (into) => {
+    let filled = 0;
+    while (filled < into.byteLength) {
+      const part = parts[index];
+      if (part === undefined) throw new RangeError('there are fewer bytes than were counted');
+      const taken = part.subarray(within, within + into.byteLength - filled);
+      into.set(taken, filled);
+      filled += taken.byteLength;
+      within += taken.byteLength;
+      if (within < part.byteLength) continue;
+      index += 1;
+      within = 0;
+    }
+  };
+}
