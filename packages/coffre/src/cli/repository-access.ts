@@ -138,7 +138,18 @@ async function requireConfig(backend: Backend, location: string): Promise<void> 
     throw new CoffreError(
       'REPO_NOT_FOUND',
       `repository does not exist: unable to open config file: ${error.message}\nIs there a repository at the following location?\n${place}`,
-      { hint: 'Check the address, or make a repository with `coffre init`.', cause: error },
+      { hint: await hintWithoutConfig(backend), cause: error },
     );
   }
+}
+
+async function hintWithoutConfig(backend: Backend): Promise<string> {
+  try {
+    for await (const _key of backend.list('keys')) {
+      return 'Its keys are there: if an upgrade to version 2 was interrupted, `coffre migrate` finishes it.';
+    }
+  } catch {
+    // What was asked first is the answer.
+  }
+  return 'Check the address, or make a repository with `coffre init`.';
 }

@@ -106,6 +106,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./recover.ts')).defineRecover,
   },
   {
+    name: 'migrate',
+    summary: 'Raise a repository to a newer version of the format',
+    opens: true,
+    load: async () => (await import('./migrate.ts')).defineMigrate,
+  },
+  {
     name: 'key',
     summary: 'Manage the passwords of a repository',
     opens: true,
@@ -146,7 +152,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./completion.ts')).defineComplete,
   },
   { name: 'version', summary: 'Print the version', load: async () => (await import('./version.ts')).defineVersion },
-  ...later('prune', 'Remove data that no snapshot needs'),
+  {
+    name: 'prune',
+    summary: 'Remove data that no snapshot needs',
+    opens: true,
+    load: async () => (await import('./prune.ts')).definePrune,
+  },
   ...later('mount', 'Mount the snapshots as a folder'),
   {
     name: 'repair',
@@ -154,7 +165,6 @@ export const verbs: readonly Verb[] = [
     opens: true,
     load: async () => (await import('./repair.ts')).defineRepair,
   },
-  ...later('migrate', 'Change the format of a repository'),
   {
     name: 'rebuild-index',
     summary: 'The old name of `repair index`',
