@@ -41,6 +41,7 @@ export const errorCodes = {
   REPO_LOCKED: 'another process holds a lock',
   REPO_LOCK_LOST: 'our own lock could not be kept fresh',
   REPO_CHANGED: 'another program changed the repository meanwhile',
+  REPO_APPEND_ONLY: 'the config of the repository forbids to remove anything',
   REPO_FILE_MISSING: 'a file the repository needs is not there',
   REPO_FILE_DAMAGED: 'a file of the repository does not match its name or cannot be decrypted',
   REPO_PACK_DAMAGED: 'a pack file is damaged',

@@ -45,6 +45,8 @@ export type OpenOptions = {
   readonly keyHint?: string;
   /** The key is being derived from now on, on another thread and for a while: time for other work on this one. */
   readonly deriving?: () => void;
+  /** What stands before the storage from then on, once it is known which repository this is: its cache, its memory. */
+  readonly wrap?: (backend: Backend, config: RepositoryConfig) => Backend | Promise<Backend>;
 };
 
 export class Repository {
@@ -57,7 +59,7 @@ export class Repository {
   readonly sealer: Sealer;
 
   constructor(parts: { backend: Backend; host: Host; config: RepositoryConfig; keyId: KeyId; masterKey: MasterKey }) {
-    this.backend = withLockGuard(parts.backend);
+    this.backend = withLockGuard(parts.backend, { appendOnly: parts.config.foreign.append_only === true });
     this.host = parts.host;
     this.config = parts.config;
     this.keyId = parts.keyId;
@@ -171,7 +173,9 @@ export async function openRepository(
       cause: error,
     });
   }
-  return new Repository({ backend, host, config: parseConfig(plain), keyId, masterKey });
+  const config = parseConfig(plain);
+  const wrapped = (await options.wrap?.(backend, config)) ?? backend;
+  return new Repository({ backend: wrapped, host, config, keyId, masterKey });
 }
 
 async function loadConfigFile(backend: Backend): Promise<Buffer> {

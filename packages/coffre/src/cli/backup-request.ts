@@ -6,7 +6,6 @@ import {
   CoffreError,
   createSelection,
   databaseProfile,
-  filesProfile,
   pagesProfile,
   parseTagList,
   timestampOfNs,
@@ -29,7 +28,8 @@ export type BackupRequest = {
   readonly time: Timestamp | undefined;
   readonly tags: readonly string[];
   readonly host: string | undefined;
-  readonly profile: ChunkProfile;
+  /** Undefined: what the repository asks for. */
+  readonly profile: ChunkProfile | undefined;
   readonly threads: number | undefined;
 };
 
@@ -72,8 +72,9 @@ export function readRequest(
   };
 }
 
-function profileOf(text: string): ChunkProfile {
-  const profiles = { files: filesProfile, database: databaseProfile, pages: pagesProfile };
+/** Undefined for what the repository itself asks for. */
+function profileOf(text: string): ChunkProfile | undefined {
+  const profiles = { files: undefined, database: databaseProfile, pages: pagesProfile };
   return profiles[parseChoice(text, '--chunker', ['files', 'database', 'pages'] as const)];
 }
 

@@ -104,7 +104,7 @@ function backupOptions(cli: Cli, repository: Repository, request: BackupRequest)
     excludes: options.exclude ?? [],
     change: { ignoreCtime: options.ignoreCtime === true || ignoreInode, ignoreInode },
     withAtime: options.withAtime === true,
-    profile: request.profile,
+    ...(request.profile === undefined ? {} : { profile: request.profile }),
     compression,
     skipIfUnchanged: options.skipIfUnchanged === true,
     dryRun,

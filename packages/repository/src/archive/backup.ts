@@ -1,4 +1,4 @@
-import { filesProfile, type ChunkProfile } from '../chunker/profile.ts';
+import type { ChunkProfile } from '../chunker/profile.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import { CoffreError } from '../errors.ts';
 import { toText, type ByteString } from '../format/bytestring.ts';
@@ -15,6 +15,7 @@ import { ArchiveCrew } from './crew.ts';
 import { ResumeJournal } from './journal.ts';
 import type { ChangeRules } from './node.ts';
 import { mayKeepNodes } from './kept-node.ts';
+import { defaultProfile } from './default-profile.ts';
 import { findParent } from './parent.ts';
 import { zeroCounters, type BackupCounters, type BackupEvent } from './report.ts';
 import { everything, type Selection } from './selection.ts';
@@ -203,7 +204,7 @@ async function saveFolders(work: FolderWork): Promise<BlobId> {
     node: { withAtime: options.withAtime ?? false },
     change: options.change ?? { ignoreCtime: false, ignoreInode: false },
     keepsNodes: mayKeepNodes(work.parent, { programVersion: options.programVersion, uid: host.identity.uid }),
-    profile: options.profile ?? filesProfile,
+    profile: options.profile ?? defaultProfile(indexed.repository.config),
     report: options.report,
     signal: options.signal,
   });
@@ -240,10 +241,14 @@ async function saveStream(
 ): Promise<BlobId> {
   const { host } = indexed.repository;
   counters.current.add(source.path);
-  const saved = await crew.saveStream(source.bytes, options.profile ?? filesProfile, (bytes) => {
-    counters.bytesRead += bytes;
-    counters.bytesDone += bytes;
-  });
+  const saved = await crew.saveStream(
+    source.bytes,
+    options.profile ?? defaultProfile(indexed.repository.config),
+    (bytes) => {
+      counters.bytesRead += bytes;
+      counters.bytesDone += bytes;
+    },
+  );
   // The stream's end alone proves nothing: the program that wrote it must have ended well too.
   await source.ended;
   const now = options.time ?? timestampOfNs(host.clock.nowNs());

@@ -10,7 +10,7 @@ import { jsonText } from './gojson.ts';
 import { parseJson } from './parse-json.ts';
 import { flag, looseObject, oneOf, optional, text, u32, whole } from './shape.ts';
 
-/** What rustic may add. Kept when the file is written again; nothing cuts or refuses by these members yet. */
+/** What rustic may add. Kept when the file is written again; these members are honoured. */
 export type ForeignConfig = {
   readonly chunker?: 'Rabin' | 'FixedSize';
   readonly chunk_size?: number;

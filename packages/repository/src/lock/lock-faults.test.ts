@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { isCoffreError } from '../errors.ts';
+import { Repository } from '../repository.ts';
 import { atCall, atEachCall } from '../testing/faults.ts';
+import { createSampleRepository } from '../testing/sample-repository.ts';
 import { begin, lock, lockFiles, minuteMs, scene } from '../testing/lock-scene.ts';
 
 describe('faults at every call', () => {
@@ -60,4 +63,16 @@ describe('faults at every call', () => {
       assert.deepEqual(await lockFiles(ann.repository), [], `call ${index}`);
     }
   });
+});
+
+test('a repository that is append-only by its config gives up locks and nothing else', async () => {
+  const { repository, backend } = await createSampleRepository();
+  const config = { ...repository.config, foreign: { append_only: true } };
+  const { host, keyId, masterKey } = repository;
+  const guarded = new Repository({ backend, host, config, keyId, masterKey });
+  const lock = await guarded.saveUnpacked('locks', Buffer.from('{}'));
+  await guarded.remove('locks', lock);
+  const snapshot = await guarded.saveUnpacked('snapshots', Buffer.from('{}'));
+  await assert.rejects(guarded.remove('snapshots', snapshot), (error) => isCoffreError(error, 'REPO_APPEND_ONLY'));
+  assert.ok(await backend.stat({ kind: 'snapshots', name: snapshot }));
 });
