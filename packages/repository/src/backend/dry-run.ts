@@ -82,6 +82,9 @@ export function withDryRun(backend: Backend, options: DryRunOptions = {}): Backe
       removed.add(name);
     },
 
+    async retainPacks() {},
+    refuseShrunkenLists: () => backend.refuseShrunkenLists?.(),
+    bypassCaches: () => backend.bypassCaches?.(),
     close: () => backend.close(),
   };
 }

@@ -132,7 +132,8 @@ export class BlobWriter {
   async #store(pack: FinishedPack): Promise<void> {
     await this.#options.mayWrite;
     const file = new Uint8Array(pack.buffer, 0, pack.sizeBytes);
-    await this.#repository.backend.save({ kind: 'data', name: pack.id }, [file], this.#options.signal);
+    const place = { kind: 'data', name: pack.id, holdsTrees: pack.type === 'tree' } as const;
+    await this.#repository.backend.save(place, [file], this.#options.signal);
     this.addStored(pack);
     this.#options.packStored?.(pack);
     if (this.#pendingBlobs >= indexBlobsMax || this.#indexAgeMs() > indexAgeMaxMs) await this.#saveIndex();

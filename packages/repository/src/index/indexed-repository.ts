@@ -63,7 +63,7 @@ export class IndexedRepository {
     for (const place of places) {
       try {
         const sealed = await this.repository.backend.load(
-          { kind: 'data', name: place.packId },
+          { kind: 'data', name: place.packId, holdsTrees: type === 'tree' },
           { offset: place.offset, length: place.length },
         );
         return openBlob(this.repository.sealer, { id, ...place }, sealed);

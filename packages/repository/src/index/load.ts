@@ -18,16 +18,19 @@ export async function loadBlobTable(repository: Repository, progress?: IndexLoad
   const table = new BlobTable(Math.ceil(storedBytes / storedBytesPerBlob));
   const visitor = fillTable(table);
   let done = 0;
+  let unreadable = 0;
   await inParallel(files, repository.backend.connectionsMax, async ({ id }) => {
     try {
       scanIndexFile(await repository.loadUnpacked('index', id), visitor);
     } catch (error) {
       if (!isDamage(error)) throw error;
+      unreadable += 1;
       repository.host.warn({ about: `index ${shortId(id)} is unreadable and left out`, error });
     }
     done += 1;
     progress?.({ files: done, filesTotal: files.length });
   });
+  if (unreadable === 0) await repository.backend.retainPacks?.(table.packIds);
   return table;
 }
 

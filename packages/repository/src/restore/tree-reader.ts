@@ -68,7 +68,8 @@ export class TreeReader {
   #read(range: Range): Promise<Buffer> {
     if (range.bytes !== undefined) return range.bytes;
     const { packId, offset, length } = range;
-    const bytes = this.#indexed.repository.backend.load({ kind: 'data', name: packId }, { offset, length });
+    const file = { kind: 'data', name: packId, holdsTrees: true } as const;
+    const bytes = this.#indexed.repository.backend.load(file, { offset, length });
     bytes.catch(() => undefined); // whoever needs it will see the error
     range.bytes = bytes;
     this.#held.push(range);
