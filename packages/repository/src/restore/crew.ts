@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { createLaneEngine } from '../crypto/sha256-lanes/engine.ts';
 import { assert } from '../errors.ts';
 import type { Handles } from '../host/handles.ts';
+import { PackMemory } from '../pack/pack-memory.ts';
 import type { Repository } from '../repository.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import type { RestoreSetup, TaskHandler } from '../workers/tasks.ts';
@@ -12,6 +13,8 @@ const inlineBytesMax = 4 * 1024 * 1024;
 /** Sealed bytes under way at once: what a restore holds in memory, nearly. */
 const bytesUnderWayMax = 56 * 1024 * 1024;
 const tasksPerThread = 4;
+/** Packs, nearly: more large buffers are never under way. */
+const buffersKept = 4;
 
 type Seat = { run<Result>(task: string, payload: unknown, transfer?: readonly ArrayBuffer[]): Promise<Result> };
 
@@ -28,6 +31,7 @@ export class RestoreCrew implements AsyncDisposable {
   #bytesUnderWay = 0;
   #tasks = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly memory: PackMemory = new PackMemory(buffersKept);
 
   constructor(
     repository: Repository,

@@ -1,6 +1,7 @@
 /** Fetches the blobs of one window of files and has them written. */
 import { assert, CoffreError, isCoffreError } from '../errors.ts';
 import { shortId, type BlobId } from '../ids.ts';
+import { handedOver } from '../pack/pack-memory.ts';
 import { createPlaces, idBytes, placeWords } from '../pack/sealed-places.ts';
 import { errorFromWire } from '../workers/pool.ts';
 import type { RestoreCrew } from './crew.ts';
@@ -126,7 +127,8 @@ export class FileFetch {
     try {
       this.#job.counters.bytesFetched += part.length;
       const range = { offset: part.offset, length: part.length, ...(signal && { signal }) };
-      bytes = await this.#job.indexed.repository.backend.load({ kind: 'data', name: part.packId }, range);
+      const { backend } = this.#job.indexed.repository;
+      bytes = await crew.memory.load(backend, { kind: 'data', name: part.packId }, part.length, range);
     } catch (error) {
       this.#job.throwIfAborted();
       if (isFatal(error)) throw error;
@@ -150,13 +152,11 @@ export class FileFetch {
 
   async #write(crew: RestoreCrew, numbers: number[], part: PackPart | undefined, bytes: Buffer): Promise<void> {
     const ready = numbers.filter((number) => this.#prepareShared(number));
-    const owned = ownedBytes(bytes);
-    const payload: WritePayload = { bytes: owned, ...this.#pack(ready, part) };
-    const { ids, pieces, writes, files } = payload;
-    const result = await crew.run<WriteResult>('write', payload, {
-      sizeBytes: Math.max(bytes.length, ready.length * 2048),
-      transfer: [owned.buffer, ids.buffer, pieces.buffer, writes.buffer, files.buffer],
-    });
+    const { bytes: handed, transfer } = handedOver(bytes);
+    const payload: WritePayload = { bytes: handed, ...this.#pack(ready, part) };
+    const sizeBytes = Math.max(bytes.length, ready.length * 2048);
+    const result = await crew.run<WriteResult>('write', payload, { sizeBytes, transfer });
+    crew.memory.give(bytes);
     await this.#settle(ready, part, result);
   }
 
@@ -319,12 +319,6 @@ export class FileFetch {
     this.#done.push(file);
     this.#job.restored('file', file.path, size, file.existing === undefined ? 'restored' : 'updated');
   }
-}
-
-/** A buffer that may be given away: small ones share their memory with others. */
-function ownedBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
-  const isOwn = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
-  return isOwn ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 /** Errors after which asking the storage again is pointless. */
