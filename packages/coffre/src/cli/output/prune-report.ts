@@ -123,11 +123,14 @@ export class PruneReport implements Disposable {
     printer.normal('');
     printer.verbose(`totally used packs: ${column(packs.used, 10)}`);
     printer.verbose(`partly used packs:  ${column(packs.partlyUsed, 10)}`);
-    printer.verbose(`unused packs:       ${column(packs.unused, 10)}\n`);
+    printer.verbose(`unused packs:       ${column(packs.unused, 10)}`);
+    printer.verbose('');
     printer.verbose(`to keep:      ${column(packs.keep, 10)} packs`);
     printer.verbose(`to repack:    ${column(packs.repack, 10)} packs`);
     printer.verbose(`to delete:    ${column(packs.remove, 10)} packs`);
-    if (unindexed.packs > 0) printer.verbose(`to delete:    ${column(unindexed.packs, 10)} unreferenced packs\n`);
+    if (unindexed.packs === 0) return;
+    printer.verbose(`to delete:    ${column(unindexed.packs, 10)} unreferenced packs`);
+    printer.verbose('');
   }
 
   #sayMarks({ expired, waiting, recovered }: PruneFigures['marked']): void {
@@ -151,10 +154,13 @@ export class PruneReport implements Disposable {
   #sayPacks({ unindexed, repack, remove }: Extract<PruneEvent, { kind: 'plan' }>['plan']): void {
     const names = (ids: readonly PackId[]): string => `{${ids.map(shortId).toSorted().join(' ')}}`;
     if (unindexed.length > 0) {
-      this.#printer.verbose(`Would have removed the following unreferenced packs:\n${names(unindexed)}\n`);
+      this.#printer.verbose(`Would have removed the following unreferenced packs:\n${names(unindexed)}`);
+      this.#printer.verbose('');
     }
-    this.#printer.verbose(`Would have repacked and removed the following packs:\n${names(repack)}\n`);
-    this.#printer.verbose(`Would have removed the following no longer used packs:\n${names(remove)}\n`);
+    this.#printer.verbose(`Would have repacked and removed the following packs:\n${names(repack)}`);
+    this.#printer.verbose('');
+    this.#printer.verbose(`Would have removed the following no longer used packs:\n${names(remove)}`);
+    this.#printer.verbose('');
   }
 }
 
