@@ -1,5 +1,5 @@
 /** The real rest-server on loopback, with its repositories in a temporary folder; stopped at the end of the block. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
@@ -31,6 +31,8 @@ export async function startRestServer(options: RestServerOptions = {}): Promise<
   const program = findService('rest-server');
   if (program === undefined) throw new Error('rest-server is not installed');
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'coffre-rest-server-')));
+  // With a quota it adds up the folder when it starts.
+  await mkdir(join(folder, 'repositories'), { recursive: true });
   const port = socket ? undefined : (options.port ?? (await freePort()));
   const socketPath = join(folder, 'rest.sock');
   const login = flags.some((flag) => flag.startsWith('--htpasswd-file')) ? [] : ['--no-auth'];

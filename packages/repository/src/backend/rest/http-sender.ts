@@ -56,8 +56,9 @@ export function createHttpSender(location: RestLocation, options: HttpSenderOpti
       hasAnswered = true;
       return replyOf(outgoing, reply);
     } catch (error) {
-      // The server had closed the kept connection; nothing was asked yet. Kept ones run out, so this ends.
-      if (parts === undefined && outgoing.reusedSocket && isReset(error)) return send(request);
+      // The server had closed the kept connection in the meantime. Kept ones run out, so this ends.
+      const isRepeatable = method === 'GET' || method === 'HEAD';
+      if (isRepeatable && outgoing.reusedSocket && isReset(error)) return send(request);
       throw failure(error, signal);
     }
   }

@@ -1,5 +1,4 @@
 /** Lists of restic's REST protocol: version 2 has `[{"name":…,"size":…}]`, version 1 `["name",…]`. */
-import { asError } from '../../errors.ts';
 import { isId } from '../../ids.ts';
 import type { ListedFile } from '../backend.ts';
 import { contradiction, eachChunk } from './reply-body.ts';
@@ -29,17 +28,14 @@ export async function readList(reply: HttpReply, context: BodyContext): Promise<
     if (known !== undefined && known !== sizeBytes) throw contradiction(context.about, `it names ${name} twice`);
     if (isId(name)) sizes.set(name, sizeBytes);
   }, saysItsVersion(reply));
-  let failure: Error | undefined;
-  await eachChunk(reply, context, (chunk) => {
-    try {
+  try {
+    await eachChunk(reply, context, (chunk) => {
       scanner.push(chunk);
       return true;
-    } catch (error) {
-      failure = error instanceof SyntaxError ? contradiction(context.about, 'it is no list') : asError(error);
-      return false;
-    }
-  });
-  if (failure !== undefined) throw failure;
+    });
+  } catch (error) {
+    throw error instanceof SyntaxError ? contradiction(context.about, 'it is no list') : error;
+  }
   if (!scanner.isWhole()) throw contradiction(context.about, 'the list breaks off');
   if (version === 1) return { version, names: [...sizes.keys()] };
   return { version, files: Array.from(sizes, ([name, sizeBytes]) => ({ name, sizeBytes })) };

@@ -36,8 +36,8 @@ export async function readExactly(
   const bytes = Buffer.allocUnsafeSlow(length);
   let at = -skip;
   await eachChunk(reply, context, (chunk) => {
-    const from = Math.min(chunk.byteLength, Math.max(0, -at));
-    if (at < length) chunk.copy(bytes, at + from, from, from + length - Math.max(0, at));
+    const [from, to] = [Math.max(0, -at), Math.max(0, at)];
+    if (from < chunk.byteLength && to < length) chunk.copy(bytes, to, from, from + length - to);
     at += chunk.byteLength;
     return at < length + discardedBytesMax;
   });
@@ -72,13 +72,16 @@ export async function eachChunk(
   { sender, signal, down }: BodyContext,
   take: (chunk: Buffer) => boolean,
 ): Promise<void> {
+  let isOurs = false;
   try {
     for await (const chunk of reply.body as AsyncIterable<Buffer>) {
+      isOurs = true;
       await down?.take(chunk.byteLength, signal);
       if (!take(chunk)) break;
+      isOurs = false;
     }
   } catch (error) {
-    throw sender.brokenOff(error, signal);
+    throw isOurs ? error : sender.brokenOff(error, signal);
   }
 }
 
