@@ -4,6 +4,7 @@ import {
   backup,
   CoffreError,
   createFiles,
+  isCoffreError,
   messageOf,
   shortId,
   SourcePrefetch,
@@ -11,7 +12,17 @@ import {
   toText,
   zeroCounters,
 } from '@coffre/repository';
-import type { BackupOptions, Repository, Selection, SourceTotals, StreamSource } from '@coffre/repository';
+import type {
+  BackupEvent,
+  BackupOptions,
+  BackupResult,
+  IndexedRepository,
+  Repository,
+  Selection,
+  SnapshotId,
+  SourceTotals,
+  StreamSource,
+} from '@coffre/repository';
 import { chooseParent } from './backup-parent.ts';
 import { absolute, defined, readRequest, selectionOf, workingFolder } from './backup-request.ts';
 import type { BackupRequest } from './backup-request.ts';
@@ -46,8 +57,7 @@ export async function runBackup(cli: Cli, args: readonly string[], options: Back
   using report = new BackupReport(printer, zeroCounters());
 
   const stream = await startStream(cli, request, session.signal);
-  const [indexed, parent] = await Promise.all([
-    repository.loadIndex(),
+  const findParent = (): Promise<SnapshotId | undefined> =>
     chooseParent(repository, {
       force: options.force === true,
       name: options.parent,
@@ -56,8 +66,10 @@ export async function runBackup(cli: Cli, args: readonly string[], options: Back
       paths: stream === undefined ? paths.map((path) => toText(absolute(path))) : [toText(stream.path)],
       tags: request.tags,
       time: request.time ?? timestampOfNs(repository.host.clock.nowNs()),
-    }),
-  ]);
+    });
+  // A stream cannot be read twice, so nothing of it is read before the index is sure.
+  if (stream !== undefined) await session.locked;
+  const [indexed, parent] = await Promise.all([repository.loadIndex(), findParent()]);
   if (options.stdin !== true) {
     printer.normal(
       parent === undefined
@@ -69,15 +81,29 @@ export async function runBackup(cli: Cli, args: readonly string[], options: Back
   await ahead.stop();
   const scan = stream === undefined ? startScan(session, request, { selection, seen: ahead.totals }, report) : noScan;
   report.step(stream === undefined ? `start backup on [${paths.map(toText).join(' ')}]` : 'read data from stdin');
-  const result = await backup(indexed, {
-    ...(stream === undefined ? { paths, files: ahead.files } : { stream }),
+  const shared = {
     ...backupOptions(cli, repository, request),
     selection,
-    parent: parent ?? 'none',
-    mayWrite: session.locked,
     counters: report.counters,
-    report: (event) => report.onEvent(event),
+    report: (event: BackupEvent) => report.onEvent(event),
     signal: session.signal,
+  };
+  const startAgain = async (): Promise<BackupResult> => {
+    printer.verbose('the index was rewritten by another program meanwhile, starting again');
+    Object.assign(report.counters, zeroCounters());
+    const parentNow = (await findParent()) ?? 'none';
+    return await backup(await repository.loadIndex(), { ...shared, paths, parent: parentNow });
+  };
+  const result = await besideLock(session, {
+    index: indexed,
+    first: (mayWrite) =>
+      backup(indexed, {
+        ...shared,
+        ...(stream === undefined ? { paths, files: ahead.files } : { stream }),
+        parent: parent ?? 'none',
+        mayWrite,
+      }),
+    again: stream === undefined ? startAgain : undefined,
   });
   await scan.stop();
   await session.locked;
@@ -89,6 +115,30 @@ export async function runBackup(cli: Cli, args: readonly string[], options: Back
     throw new CoffreError('SOURCE_INCOMPLETE', 'at least one source file could not be read', {
       hint: 'The rest is saved; the lines above say which.',
     });
+  }
+}
+
+type Attempts = {
+  readonly index: IndexedRepository;
+  readonly first: (mayWrite: Promise<void>) => Promise<BackupResult>;
+  /** Absent where the source cannot be read twice. */
+  readonly again: (() => Promise<BackupResult>) | undefined;
+};
+
+/**
+ * The index is read and files are compared while the lock is still waited for. A prune that ended in that time has made
+ * the work void, which is seen before anything is written; with the lock held it cannot happen again.
+ */
+async function besideLock(session: Session, { index, first, again }: Attempts): Promise<BackupResult> {
+  const mayWrite = session.locked.then(() => index.requireCurrent());
+  // Whoever writes first meets it; until then it is not a stray rejection.
+  mayWrite.catch(() => undefined);
+  try {
+    return await first(mayWrite);
+  } catch (error) {
+    if (again === undefined || !isCoffreError(error, 'REPO_CHANGED')) throw error;
+    await session.locked;
+    return await again();
   }
 }
 

@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import type { BlobId, PackId } from '../ids.ts';
+import type { BlobId, IndexId, PackId } from '../ids.ts';
 
 /**
  * Blob id -> places, in memory that worker threads share: no message per chunk is needed to ask "is it stored already?".
@@ -230,6 +230,8 @@ export class BlobTable {
   #base: BlobSegment;
   readonly #added: BlobSegment[] = [];
   readonly packIds: PackId[] = [];
+  /** Index files that were read into it. */
+  readonly loadedFrom: IndexId[] = [];
   readonly #packNumbers = new Map<PackId, number>();
 
   constructor(expectedBlobs = 16_384) {

@@ -30,6 +30,18 @@ export class IndexedRepository {
     this.table = table;
   }
 
+  /**
+   * For whoever read the index before the lock was held: a prune may have ended in between, and what it removed must not
+   * count as stored. @throws {CoffreError} REPO_CHANGED
+   */
+  async requireCurrent(): Promise<void> {
+    const listed = new Set((await this.repository.listIds('index')).map(({ id }) => id));
+    if (this.table.loadedFrom.every((id) => listed.has(id))) return;
+    throw new CoffreError('REPO_CHANGED', 'another program rewrote the index after it was read', {
+      hint: 'Nothing was saved. Run the same command again.',
+    });
+  }
+
   has(type: BlobType, id: BlobId): boolean {
     return this.table.has(type, idToBytes(id));
   }

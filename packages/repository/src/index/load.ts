@@ -1,7 +1,7 @@
 import { decodeHexId } from '../format/hex.ts';
 import { scanIndexFile, type IndexVisitor } from '../format/index-scan.ts';
 import { shortId, type PackId } from '../ids.ts';
-import { isDamage } from '../errors.ts';
+import { isCoffreError, isDamage } from '../errors.ts';
 import { inParallel } from '../parallel.ts';
 import type { Repository } from '../repository.ts';
 import { BlobTable } from './blob-table.ts';
@@ -11,8 +11,23 @@ export type IndexLoadProgress = (done: { files: number; filesTotal: number }) =>
 /** An index entry takes about this many bytes of a stored, compressed index file: a first guess at the table's size. */
 const storedBytesPerBlob = 90;
 
-/** All index files merged into one table. Unreadable ones are reported and skipped; `check` makes them errors. */
+const listingsMax = 5;
+
+/**
+ * All index files merged into one table. Unreadable ones are reported and skipped; `check` makes them errors. When one is
+ * removed between its listing and its turn, others say the same by now, and all are listed again.
+ */
 export async function loadBlobTable(repository: Repository, progress?: IndexLoadProgress): Promise<BlobTable> {
+  for (let listing = 1; ; listing += 1) {
+    try {
+      return await loadListed(repository, progress);
+    } catch (error) {
+      if (!isCoffreError(error, 'BACKEND_NOT_FOUND') || listing === listingsMax) throw error;
+    }
+  }
+}
+
+async function loadListed(repository: Repository, progress: IndexLoadProgress | undefined): Promise<BlobTable> {
   const files = await repository.listIds('index');
   const storedBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const table = new BlobTable(Math.ceil(storedBytes / storedBytesPerBlob));
@@ -22,6 +37,7 @@ export async function loadBlobTable(repository: Repository, progress?: IndexLoad
   await inParallel(files, repository.backend.connectionsMax, async ({ id }) => {
     try {
       scanIndexFile(await repository.loadUnpacked('index', id), visitor);
+      table.loadedFrom.push(id);
     } catch (error) {
       if (!isDamage(error)) throw error;
       unreadable += 1;
