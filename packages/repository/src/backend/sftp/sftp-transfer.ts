@@ -5,10 +5,8 @@ import type { FileHandle, LoadOptions } from '../backend.ts';
 import { readAt, statHandle, writeAt } from './sftp-calls.ts';
 import type { SftpSession } from './sftp-session.ts';
 
-/** Every server takes so much in one request. */
-const pieceBytes = 32 * 1024;
-/** Requests of one file on their way at once: 2 MiB, the window of an SSH channel. */
-const piecesAtOnce = 64;
+/** Bytes of one file on their way at once: the window of an SSH channel. */
+const bytesAtOnce = 2 * 1024 * 1024;
 
 type Piece = { readonly offset: number; readonly length: number };
 
@@ -21,10 +19,14 @@ export async function writeParts(
 ): Promise<void> {
   const sizeBytes = bytesOf(parts);
   const cursor = createCursor(parts);
-  await inParallel(piecesOf(0, sizeBytes), piecesAtOnce, async ({ offset, length }) => {
-    signal?.throwIfAborted();
-    await writeAt(session, handle, offset, length, cursor);
-  });
+  await inParallel(
+    piecesOf(sizeBytes, session.pieceBytes.write),
+    atOnce(session.pieceBytes.write),
+    async ({ offset, length }) => {
+      signal?.throwIfAborted();
+      await writeAt(session, handle, offset, length, cursor);
+    },
+  );
 }
 
 export function bytesOf(parts: readonly Uint8Array[]): number {
@@ -43,7 +45,7 @@ export async function readRange(
   if (length < 0) throw shortRead(file, 0, offset);
   // Not from the shared pool: the buffer belongs to the caller, who may hand it to a worker.
   const bytes = Buffer.allocUnsafeSlow(length);
-  await inParallel(piecesOf(0, length), piecesAtOnce, async (piece) => {
+  await inParallel(piecesOf(length, session.pieceBytes.read), atOnce(session.pieceBytes.read), async (piece) => {
     let filled = 0;
     while (filled < piece.length) {
       signal?.throwIfAborted();
@@ -69,10 +71,14 @@ function shortRead(file: FileHandle, got: number, wanted: number): CoffreError {
   });
 }
 
-function* piecesOf(start: number, end: number): Generator<Piece> {
-  for (let offset = start; offset < end; offset += pieceBytes) {
-    yield { offset, length: Math.min(pieceBytes, end - offset) };
+function* piecesOf(sizeBytes: number, pieceBytes: number): Generator<Piece> {
+  for (let offset = 0; offset < sizeBytes; offset += pieceBytes) {
+    yield { offset, length: Math.min(pieceBytes, sizeBytes - offset) };
   }
+}
+
+function atOnce(pieceBytes: number): number {
+  return Math.max(1, Math.floor(bytesAtOnce / pieceBytes));
 }
 
 /** Fills buffers with the bytes of the parts, in order. */

@@ -43,7 +43,9 @@ export function resolveSshTarget(login: SshLogin, given: SshArguments, around: S
           { path: join(userFolder, 'config'), includeFolder: userFolder },
           { path: join(around.systemFolder, 'ssh_config'), includeFolder: around.systemFolder },
         ]
-      : [{ path: given.configFile, includeFolder: userFolder }];
+      : given.configFile === 'none'
+        ? []
+        : [{ path: given.configFile, includeFolder: userFolder }];
   const settings = resolveSshConfig({
     host: login.host,
     user: login.user,
