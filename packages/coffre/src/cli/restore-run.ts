@@ -22,7 +22,6 @@ export async function runRestore(cli: Cli, names: readonly string[], options: Re
   const [indexed, found] = await session.reading(async () =>
     Promise.all([repository.loadIndex(), selectSnapshot(repository, filter, name)]),
   );
-  printer.normal(`restoring ${snapshotSentence(found)} to ${target}`);
   const counters = zeroRestoreCounters();
   using report = new RestoreReport(printer, counters, fixed.target);
   const startedMs = performance.now();
@@ -30,6 +29,7 @@ export async function runRestore(cli: Cli, names: readonly string[], options: Re
     await restore(indexed, {
       ...fixed,
       tree: found.snapshot.tree,
+      begins: () => printer.normal(`restoring ${snapshotSentence(found)} to ${target}`),
       ...(found.folder === undefined ? {} : { subPath: found.folder }),
       counters,
       report: (event) => report.onEvent(event),

@@ -24,6 +24,8 @@ export type RestoreOptions = {
   readonly tree: BlobId;
   /** Restores only what is below this path of the snapshot, or this one file, right into the target. */
   readonly subPath?: ByteString;
+  /** What was asked for is there, and nothing has been written yet. */
+  readonly begins?: () => void;
   /** The folder to restore into; made when it is missing. */
   readonly target: ByteString;
   readonly selection?: RestoreSelection;

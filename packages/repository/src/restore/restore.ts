@@ -32,6 +32,7 @@ export async function restore(indexed: IndexedRepository, options: RestoreOption
   const startedMs = clock.monotonicMs();
   const counters = options.counters ?? zeroRestoreCounters();
   const start = await findSubPath({ indexed }, options.tree, options.subPath ?? ('' as ByteString));
+  options.begins?.();
   const handles = options.handles ?? createHandles();
   const root = openTarget(handles, options);
   try {
