@@ -76,7 +76,10 @@ export async function assertFree(context: LockContext, own: ReadonlySet<LockId>)
     if (first !== undefined) throw lockedError(first.id, first.lock, judgeOf(context));
     if (found.unreadable.length === 0) continue;
     if (mayIgnore(wish, found.unreadable, unrefreshed)) {
-      return store.host.warn({ about: 'a lock file is unreadable', error: unreadableError(found.unreadable) });
+      // Said once, by the second look.
+      if (own.size > 0)
+        store.host.warn({ about: 'a lock file is unreadable', error: unreadableError(found.unreadable) });
+      return;
     }
     const pauseMs = unreadableRetriesMs[attempt];
     if (pauseMs === undefined) throw unreadableError(found.unreadable);
