@@ -11,6 +11,8 @@ export {
   type LoadOptions,
 } from './backend/backend.ts';
 export { openBackend } from './backend/open-backend.ts';
+export { createFileNote, type FileNote } from './backend/file-note.ts';
+export { reachStorage, withMemory, type LimitOptions, type NearOptions, type ReachOptions } from './backend/layers.ts';
 export type { StorageOptions, TlsOptions } from './backend/storage-options.ts';
 export { createLocalBackend, type LocalBackend, type LocalBackendOptions } from './backend/local.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './backend/memory.ts';

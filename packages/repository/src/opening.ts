@@ -5,9 +5,12 @@
  */
 export { openBackend } from './backend/open-backend.ts';
 export { describeLocation, parseLocation } from './backend/location.ts';
+export { createFileNote } from './backend/file-note.ts';
+export { reachStorage, withMemory } from './backend/layers.ts';
 export { withRetry } from './backend/retry.ts';
 export { CoffreError, isCoffreError, messageOf } from './errors.ts';
 export { toByteString } from './format/bytestring.ts';
 export { createFiles } from './host/files.ts';
 export { systemClock, systemIdentity, systemRandom } from './host/system.ts';
+export { isId } from './ids.ts';
 export { openRepository } from './operations.ts';

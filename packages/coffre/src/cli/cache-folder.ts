@@ -1,8 +1,12 @@
-/** The local cache: journals of interrupted backups and notes on locks, by repository. Losing it loses no data. */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+/**
+ * The local cache: files of repositories, journals of interrupted backups and notes, by repository. Losing it loses no
+ * data.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { isId, messageOf } from '@coffre/repository';
+import { join, resolve } from 'node:path';
+import { isId, messageOf } from '@coffre/repository/opening';
 import type { GlobalOptions } from './global-options.ts';
 import type { Environment } from './global-options.ts';
 
@@ -28,10 +32,24 @@ export function repositoryCache(
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const tagFile = join(base, 'CACHEDIR.TAG');
     if (!existsSync(tagFile)) writeFileSync(tagFile, tag);
+    // The cleaning goes by this time, which files in folders below do not move.
+    const now = new Date();
+    utimesSync(folder, now, now);
     return folder;
   } catch {
     return undefined;
   }
+}
+
+/** Where it is noted on which mount the repository in a folder was last seen. */
+export function mountNotePath(
+  globals: Pick<GlobalOptions, 'cacheDir' | 'noCache'>,
+  environment: Environment,
+  repositoryPath: string,
+): string | undefined {
+  if (globals.noCache) return undefined;
+  const name = createHash('sha256').update(resolve(repositoryPath)).digest('hex');
+  return join(cacheBase(globals, environment), 'mounts', name);
 }
 
 export type CacheFolder = { readonly name: string; readonly path: string; readonly usedMs: number };

@@ -80,6 +80,7 @@ export function defineForget(command: Command, cli: Cli): void {
     const filter = snapshotFilter(options, cli.environment);
     if (names.length === 0 && isEmptyPolicy(policy)) refuseEmptyPolicy(options, isEmptyFilter(filter));
     await using session = await openSession(cli, dryRun && noLock ? 'none' : 'exclusive');
+    if (!dryRun) session.repository.backend.refuseShrunkenLists?.();
     const nowNs = session.repository.host.clock.nowNs();
     const chosen = await selectSnapshots(session, filter, names);
     if (names.length > 0) {

@@ -34,6 +34,10 @@ export type GlobalOptions = {
   /** KiB per second; undefined for no limit. */
   readonly limitUploadKib: number | undefined;
   readonly limitDownloadKib: number | undefined;
+  /** Other limits at certain times, as `08:00-18:00=512/4M`. */
+  readonly limitSchedule: string | undefined;
+  /** A storage that lists far less than before is believed. */
+  readonly forceList: boolean;
 };
 
 /** Adds the options to the program. `[no-]lock` and its like read as absence, as commander does it. */
@@ -58,6 +62,8 @@ export function addGlobalOptions(program: CommandUnknownOpts): void {
     .option('--no-extra-verify', 'accepted for restic scripts; everything is verified before it is stored all the same')
     .option('--limit-upload <KiB/s>', 'at most so much, in KiB per second')
     .option('--limit-download <KiB/s>', 'at most so much, in KiB per second')
+    .option('--limit-schedule <times>', "other limits at some times of the day: '08:00-18:00=512/4M,22:00-06:00=off'")
+    .option('--force-list', 'go on where the storage lists far less than before, and remove all the same')
     .option('-o, --option <key=value>', 'extended option (repeatable)', collect)
     .option('--cacert <file>', 'root certificates (default: $RESTIC_CACERT); for repositories over HTTP', collect)
     .option(
@@ -118,6 +124,8 @@ export function readGlobalOptions(options: Readonly<Record<string, unknown>>, en
     storage: storageOptions(options, text, variable),
     limitUploadKib: limitOf(text('limitUpload'), '--limit-upload'),
     limitDownloadKib: limitOf(text('limitDownload'), '--limit-download'),
+    limitSchedule: text('limitSchedule') ?? variable('LIMIT_SCHEDULE'),
+    forceList: flag('forceList'),
   };
 }
 

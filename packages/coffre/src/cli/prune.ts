@@ -27,6 +27,7 @@ export function definePrune(command: Command, cli: Cli): void {
       }
       if (options.unsafeRecoverNoFreeSpace !== undefined) throw recoveryRefused();
       await using session = await openSession(cli, wish.isInstant && !globals.noLock ? 'exclusive' : 'none');
+      if (!dryRun) session.repository.backend.refuseShrunkenLists?.();
       await runPrune(cli, session, { wish, dryRun });
     });
 }

@@ -4,13 +4,16 @@ import {
   describeLocation,
   isCoffreError,
   messageOf,
-  openBackend,
+  createFileNote,
   openRepository,
   parseLocation,
-  withRetry,
+  reachStorage,
+  withMemory,
 } from '@coffre/repository/opening';
-import type { Backend, Host, Repository } from '@coffre/repository';
+import type { Backend, FileNote, Host, LimitOptions, Repository } from '@coffre/repository';
+import { mountNotePath, repositoryCache } from './cache-folder.ts';
 import type { Cli } from './cli.ts';
+import type { GlobalOptions } from './global-options.ts';
 import type { Printer } from './output/printer.ts';
 import { formatGoDuration } from './output/format.ts';
 import { emptyPasswordRefused, givenPassword } from './password.ts';
@@ -45,18 +48,59 @@ export function createHost(printer: Printer): Host {
 
 /** The storage behind an address; nothing is read yet. @throws {CoffreError} BACKEND_URL, NOT_BUILT_YET */
 export async function openStorage(cli: Cli, location: string, host: Host, printer: Printer): Promise<Backend> {
-  const backend = await openBackend(parseLocation(location), {
+  const globals = cli.globals();
+  const place = parseLocation(location);
+  const mountPath = place.kind === 'local' ? mountNotePath(globals, cli.environment, place.path) : undefined;
+  const limits = limitsOf(globals);
+  return await reachStorage(place, {
     random: host.random,
     clock: host.clock,
     environment: cli.environment,
     warn: (sentence) => printer.error(`Warning: ${sentence}`),
-    ...cli.globals().storage,
-  });
-  return withRetry(backend, {
-    clock: host.clock,
-    random: host.random,
-    report: ({ about, delayMs, error }) =>
+    ...globals.storage,
+    ...(limits === undefined ? {} : { limits }),
+    ...(mountPath === undefined ? {} : { mountNote: mountNote(mountPath, globals, host) }),
+    retrying: ({ about, delayMs, error }) =>
       printer.error(`${about} returned error, retrying after ${formatGoDuration(delayMs)}: ${error.message}`),
+  });
+}
+
+function limitsOf({ limitUploadKib, limitDownloadKib, limitSchedule }: GlobalOptions): LimitOptions | undefined {
+  if (limitUploadKib === undefined && limitDownloadKib === undefined && limitSchedule === undefined) return undefined;
+  return {
+    ...(limitUploadKib === undefined ? {} : { up: limitUploadKib * 1024 }),
+    ...(limitDownloadKib === undefined ? {} : { down: limitDownloadKib * 1024 }),
+    ...(limitSchedule === undefined ? {} : { schedule: limitSchedule }),
+  };
+}
+
+/** `-o local.mount=any`: wherever it was, it is here now. */
+function mountNote(path: string, { storage }: GlobalOptions, { random }: Host): FileNote {
+  const note = createFileNote(path, random);
+  return storage.extended?.get('local.mount') === 'any' ? { ...note, read: async () => undefined } : note;
+}
+
+type Near = {
+  readonly backend: Backend;
+  readonly location: string;
+  readonly repositoryId: string;
+  readonly host: Host;
+};
+
+/** Before the storage of one repository: what is kept of it on this machine. */
+async function withLocalMemory(cli: Cli, near: Near, printer: Printer): Promise<Backend> {
+  const globals = cli.globals();
+  const folder = repositoryCache(globals, cli.environment, near.repositoryId);
+  if (folder === undefined) return near.backend;
+  // A folder is as near as the cache would be, unless it is a share: `-o local.cache=true`.
+  const isWished = globals.storage.extended?.get('local.cache') === 'true';
+  return await withMemory(near.backend, {
+    folder,
+    random: near.host.random,
+    clock: near.host.clock,
+    cached: isWished || parseLocation(near.location).kind !== 'local',
+    acceptShrunkenLists: globals.forceList,
+    warn: (error) => printer.error(`Warning: ${messageOf(error)}`),
   });
 }
 
@@ -65,9 +109,8 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
   const given = givenPassword(access.password);
   const host = createHost(printer);
   const storage = await openStorage(cli, access.location, host, printer);
-  const backend = access.dryRun === true ? (await import('@coffre/repository')).withDryRun(storage) : storage;
   try {
-    await requireConfig(backend, access.location);
+    await requireConfig(storage, access.location);
     const open = async (password: string): Promise<Opened> => {
       let derivingMs = host.clock.monotonicMs();
       const deriving = (): void => {
@@ -76,10 +119,15 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
       };
       const { keyHint } = access;
       const repository = await openRepository({
-        backend,
+        backend: storage,
         host,
         password,
         deriving,
+        wrap: async (backend, { id }) => {
+          const near = { backend, location: access.location, repositoryId: id, host };
+          const remembered = await withLocalMemory(cli, near, printer);
+          return access.dryRun === true ? (await import('@coffre/repository')).withDryRun(remembered) : remembered;
+        },
         ...(keyHint === undefined ? {} : { keyHint }),
       });
       return { repository, keyMs: host.clock.monotonicMs() - derivingMs };
@@ -87,7 +135,7 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
     const { question = 'enter password for repository: ' } = access;
     return given === undefined ? await openAsking(cli, question, open, printer) : await open(given);
   } catch (error) {
-    await backend.close();
+    await storage.close();
     throw error;
   }
 }

@@ -40,6 +40,7 @@ export function defineRewrite(command: Command, cli: Cli): void {
     const dryRun = options.dryRun === true;
     if (forget) printer.normal('create exclusive lock for repository');
     await using session = await openSession(cli, dryRun ? 'none' : forget ? 'exclusive' : 'shared', { printer });
+    if (forget && !dryRun) session.repository.backend.refuseShrunkenLists?.();
     const indexed = await session.repository.loadIndex();
     const snapshots = await selectSnapshots(session, filter, names);
     const changed = await rewriteSnapshots(indexed, snapshots, rewrite, (event) => {

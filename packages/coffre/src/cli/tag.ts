@@ -23,6 +23,7 @@ export function defineTag(command: Command, cli: Cli): void {
       cli.printer().normal('create exclusive lock for repository');
       await using session = await openSession(cli, 'exclusive');
       const { repository, printer } = session;
+      repository.backend.refuseShrunkenLists?.();
       const flat = (lists: readonly string[]): string[] => lists.flatMap((text) => parseTagList(text));
       const change: TagChange =
         set.length > 0

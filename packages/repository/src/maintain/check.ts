@@ -49,6 +49,7 @@ export async function check(
   options: CheckOptions,
   report: (event: CheckEvent) => void,
 ): Promise<CheckResult> {
+  repository.backend.bypassCaches?.();
   const tally = createTally();
   const run = new CheckRun(repository, tally, report);
   await run.checkKeysAndLocks();
