@@ -15,7 +15,8 @@ export class CopyReporter implements Disposable {
   #counter: Counter | undefined;
   #ticker: Ticker | undefined;
   #progress: Progress = { done: 0, packs: 0, sizeBytes: 0 };
-  #savedBefore = false;
+  /** Copied and not saved yet; several are set off from what comes before. */
+  #waiting = 0;
 
   constructor(printer: Printer, dryRun: boolean) {
     this.#printer = printer;
@@ -37,7 +38,7 @@ export class CopyReporter implements Disposable {
         );
         return undefined;
       case 'started':
-        this.#savedBefore = false;
+        this.#waiting += 1;
         printer.normal(`\n${snapshotSentence(event.snapshot)}`);
         if (this.#dryRun) return undefined;
         printer.normal('  copy started, this may take a while...');
@@ -56,8 +57,8 @@ export class CopyReporter implements Disposable {
         this.#counter = undefined;
         return undefined;
       case 'saved':
-        if (!this.#savedBefore) printer.normal('');
-        this.#savedBefore = true;
+        if (this.#waiting > 1) printer.normal('');
+        this.#waiting = 0;
         printer.normal(
           `snapshot ${shortId(event.copy)} saved, copied from source snapshot ${shortId(event.snapshot.id)}`,
         );
