@@ -73,5 +73,5 @@ function sayResult(printer: Printer, { needed, healed, healedBytes, unsoundPacks
     printer.normal(
       'What is still missing may be on this machine: run `coffre backup --force` on the same folders.\nWhat stays missing, `coffre repair snapshots --forget` takes out of the snapshots.',
     );
-  } else if (needed > 0) printer.normal('Run `coffre check --read-data` to see that all is well.');
+  } else if (needed > 0 && !dryRun) printer.normal('Run `coffre check --read-data` to see that all is well.');
 }

@@ -60,7 +60,11 @@ class IndexReport implements Disposable {
         return this.#count('reading pack files', 'packs', event.done, event.total);
       case 'header-unreadable': {
         this.#endCount();
-        const kept = event.keptBlobs === 0 ? '' : `; the old index names ${event.keptBlobs} pieces in it, which stay`;
+        const { keptBlobs, namedBlobs } = event;
+        const kept =
+          namedBlobs === 0
+            ? ''
+            : `; of the ${namedBlobs} pieces that the old index names in it, ${keptBlobs} may be there and stay`;
         return printer.error(`pack ${event.id}: its header cannot be read (${messageOf(event.error)})${kept}`);
       }
       case 'rebuilding':

@@ -123,7 +123,11 @@ class PackReport implements Disposable {
     if (printer.json) return printer.message(summaryJson(result, this.#dryRun));
     const { lost, lostBytes } = result.totals;
     if (this.#dryRun) return printer.normal('nothing was changed');
-    if (lost === 0) return printer.normal('\nnothing is lost. Run `coffre check --read-data` to see that all is well.');
+    if (lost === 0) {
+      return printer.normal(
+        '\nall that is known to be in them was saved. Run `coffre check --read-data`: it tells if a snapshot lacks something.',
+      );
+    }
     printer.normal(`
 ${lost} pieces (${formatBytes(lostBytes)}) are lost. What may still bring them back, in this order:
 
@@ -150,6 +154,7 @@ coffre repair snapshots --dry-run
 }
 
 function outlookText({ salvaged, elsewhere, healed, lost, lostBytes }: Outlook, dryRun: boolean): string {
+  if (salvaged + elsewhere + healed + lost === 0) return 'nothing in it can be read, and no index tells what it held';
   const parts = [
     `${salvaged} pieces can be read`,
     ...(elsewhere > 0 ? [`${elsewhere} have another copy`] : []),

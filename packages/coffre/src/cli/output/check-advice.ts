@@ -34,7 +34,8 @@ function linesOf(step: RepairStep, brokenPacks: readonly string[]): string[] {
     case 'replace-file':
       return [
         'the key or snapshot files named above',
-        '  cannot be mended: put them back from a copy of the repository',
+        '  cannot be mended: put them back from a copy of the repository. Without one, delete them; `coffre recover`',
+        '  finds the folders of a lost snapshot',
       ];
     default:
       return step satisfies never;

@@ -78,10 +78,11 @@ export async function replaceIndexes(
   await pages.finish();
   progress.written?.(pages.saved.length);
   let done = 0;
-  await inParallel(old, repository.backend.connectionsMax, async (id) => {
+  const gone = [...old].filter((id) => !pages.saved.includes(id));
+  await inParallel(gone, repository.backend.connectionsMax, async (id) => {
     await removeIfThere(repository, 'index', id);
     done += 1;
-    progress.removed?.(done, old.size);
+    progress.removed?.(done, gone.length);
   });
 }
 

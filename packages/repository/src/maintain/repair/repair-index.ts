@@ -24,7 +24,13 @@ export type IndexRepairEvent =
   | { readonly kind: 'pack-resized'; readonly id: PackId; readonly sizeBytes: number; readonly indexedBytes: number }
   | { readonly kind: 'reading'; readonly done: number; readonly total: number }
   /** Of the blobs that the old index names in it, those that still lie inside the file stay. */
-  | { readonly kind: 'header-unreadable'; readonly id: PackId; readonly keptBlobs: number; readonly error: unknown }
+  | {
+      readonly kind: 'header-unreadable';
+      readonly id: PackId;
+      readonly namedBlobs: number;
+      readonly keptBlobs: number;
+      readonly error: unknown;
+    }
   | { readonly kind: 'rebuilding'; readonly indexes: number }
   | { readonly kind: 'removing'; readonly done: number; readonly total: number };
 
@@ -162,9 +168,10 @@ async function readHeaders(
   for (const [id, error] of failed) {
     // The old entries are the only map of a pack without a header: what may lie in it is still to be salvaged.
     const sizeBytes = sizes.get(id) ?? 0;
-    const kept = (old.get(id) ?? []).filter(({ offset, length }) => offset + length <= sizeBytes);
+    const named = old.get(id) ?? [];
+    const kept = named.filter(({ offset, length }) => offset + length <= sizeBytes);
     if (kept.length > 0) await pages?.add({ id, blobs: kept });
-    report({ kind: 'header-unreadable', id, keptBlobs: kept.length, error });
+    report({ kind: 'header-unreadable', id, namedBlobs: named.length, keptBlobs: kept.length, error });
   }
   return [...failed.keys()];
 }
