@@ -82,8 +82,8 @@ type ArrayScanner = {
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const [openArray, closeArray, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 const spaces = new Set([0x20, 0x09, 0x0a, 0x0d]);
-/** An entry is a name and a number. */
-const entryBytesMax = 64 * 1024;
+/** An entry is a file's name and a number. */
+const entryBytesMax = 4096;
 
 /**
  * Cuts a JSON array into its entries as it arrives: lists of millions of packs are longer than a string may be.
