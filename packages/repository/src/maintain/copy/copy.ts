@@ -89,8 +89,18 @@ export async function copySnapshots(
   }
   await job.publish();
   run?.journal?.finish();
+  if (run !== undefined) await removeLeftovers(to);
   const addedBytes = run?.writer.totals.addedPackedBytes ?? 0;
   return { copied: job.saved, present: present.length, failed: job.failed, amount: total, addedBytes };
+}
+
+/** Half-written files of writers that were killed; never a reason to call a good copy failed. */
+async function removeLeftovers({ repository }: IndexedRepository): Promise<void> {
+  try {
+    await repository.backend.removeLeftovers?.(repository.host.clock);
+  } catch (error) {
+    repository.host.warn({ about: 'half-written files of an earlier run could not be removed', error });
+  }
 }
 
 type Run = AsyncDisposable & {
