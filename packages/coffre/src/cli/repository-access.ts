@@ -10,7 +10,7 @@ import {
   reachStorage,
   withMemory,
 } from '@coffre/repository/opening';
-import type { Backend, FileNote, Host, LimitOptions, Repository } from '@coffre/repository';
+import type { Backend, Host, LimitOptions, Repository } from '@coffre/repository';
 import { mountNotePath, repositoryCache } from './cache-folder.ts';
 import type { Cli } from './cli.ts';
 import type { GlobalOptions } from './global-options.ts';
@@ -59,7 +59,7 @@ export async function openStorage(cli: Cli, location: string, host: Host, printe
     warn: (sentence) => printer.error(`Warning: ${sentence}`),
     ...globals.storage,
     ...(limits === undefined ? {} : { limits }),
-    ...(mountPath === undefined ? {} : { mountNote: mountNote(mountPath, globals, host) }),
+    ...(mountPath === undefined ? {} : { mountNote: createFileNote(mountPath, host.random) }),
     retrying: ({ about, delayMs, error }) =>
       printer.error(`${about} returned error, retrying after ${formatGoDuration(delayMs)}: ${error.message}`),
   });
@@ -72,12 +72,6 @@ function limitsOf({ limitUploadKib, limitDownloadKib, limitSchedule }: GlobalOpt
     ...(limitDownloadKib === undefined ? {} : { down: limitDownloadKib * 1024 }),
     ...(limitSchedule === undefined ? {} : { schedule: limitSchedule }),
   };
-}
-
-/** `-o local.mount=any`: wherever it was, it is here now. */
-function mountNote(path: string, { storage }: GlobalOptions, { random }: Host): FileNote {
-  const note = createFileNote(path, random);
-  return storage.extended?.get('local.mount') === 'any' ? { ...note, read: async () => undefined } : note;
 }
 
 type Near = {

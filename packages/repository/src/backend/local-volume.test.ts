@@ -8,6 +8,7 @@ import { rejectsWith } from '../testing/backend-conformance.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { systemError } from '../testing/local-faults.ts';
 import { createLocalBackend } from './local.ts';
+import type { LocalBackendOptions } from './local.ts';
 import { nodeLocalFiles } from './local-files.ts';
 import type { LocalFiles } from './local-files.ts';
 import type { MountNote } from './local-volume.ts';
@@ -51,8 +52,8 @@ async function yard() {
     write: async (fresh) => void (text = fresh),
   };
   const clock = createFakeClock();
-  const open = (mountNote: MountNote | undefined = note) =>
-    createLocalBackend({ path, files, clock, ...(mountNote && { mountNote }) });
+  const open = (options: Partial<LocalBackendOptions> = {}) =>
+    createLocalBackend({ path, files, clock, mountNote: note, ...options });
   const first = open();
   await first.create();
   await first.save(config, [Buffer.from('config')]);
@@ -86,8 +87,9 @@ describe('a repository on a mount', () => {
     place.told.mounted = true;
     await place.open().stat(config);
     place.told.mounted = false;
-    const forgotten: MountNote = { read: async () => undefined, write: async (text) => assert.equal(text, '') };
-    await place.open(forgotten).stat(config);
+    await place.open({ anyMount: true }).stat(config);
+    assert.equal(place.note(), '');
+    await place.open().stat(config);
   });
 
   test('gets nothing more once it was unmounted under a running backup', async () => {
@@ -113,7 +115,7 @@ describe('a repository on a mount', () => {
     const broken = async (): Promise<never> => {
       throw systemError('EACCES', 'note');
     };
-    await place.open({ read: broken, write: broken }).stat(config);
+    await place.open({ mountNote: { read: broken, write: broken } }).stat(config);
   });
 });
 

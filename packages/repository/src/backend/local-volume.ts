@@ -30,6 +30,8 @@ export type LocalVolumeOptions = {
   /** Asking the system before every pack would be waste; without a clock it is asked each time. */
   readonly clock?: Clock;
   readonly note?: MountNote;
+  /** Wherever it was last seen, here it is now. */
+  readonly anyMount?: boolean;
 };
 
 const lookEveryMs = 1000;
@@ -41,7 +43,7 @@ type Look = LocalSpace & { readonly lookedMs: number };
 
 /** Is the right file system there, and is there room? For repositories on disks and shares that come and go. */
 export function createLocalVolume(options: LocalVolumeOptions): LocalVolume {
-  const { files, path, location, clock, note } = options;
+  const { files, path, location, clock, note, anyMount = false } = options;
   let device: number | undefined;
   let space: Look | undefined;
 
@@ -83,7 +85,7 @@ export function createLocalVolume(options: LocalVolumeOptions): LocalVolume {
     expectSame,
 
     async expectMount() {
-      const point = await note?.read().catch(() => undefined);
+      const point = anyMount ? undefined : await note?.read().catch(() => undefined);
       if (!point) return;
       const [inside, outside] = [await deviceOf(point), await deviceOf(dirname(point))];
       if (inside === undefined || inside === outside)
@@ -115,7 +117,7 @@ function tooFull(file: FileHandle, location: string, { freeBytes }: LocalSpace, 
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const sentence = `${location} has ${mib(freeBytes)} free, too little to save ${fileName(file)} (${mib(wantedBytes)} with the reserve)`;
   return new CoffreError('BACKEND_FULL', sentence, {
-    hint: 'Free some space, or point to a larger place; nothing was written, and what was saved before stays valid.',
+    hint: 'Free some space, or point to a larger place; nothing of this file was written, and what was saved before stays valid.',
   });
 }
 

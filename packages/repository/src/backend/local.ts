@@ -27,6 +27,7 @@ export type LocalBackendOptions = {
   throttle?: Throttle;
   /** Remembers on which mount the repository was seen; absent where that must not matter. */
   mountNote?: MountNote;
+  anyMount?: boolean;
 };
 
 export type LocalBackend = Backend & {
@@ -47,12 +48,13 @@ const groupModes: Modes = { folder: 0o770, file: 0o440 };
  */
 export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
   const { path: location, files = nodeLocalFiles, random = { bytes: randomBytes }, connectionsMax = 4 } = options;
-  const { clock, throttle, mountNote } = options;
+  const { clock, throttle, mountNote, anyMount = false } = options;
   const path = resolve(location);
   const volume = createLocalVolume({
     files,
     path,
     location,
+    anyMount,
     ...(clock === undefined ? {} : { clock }),
     ...(mountNote === undefined ? {} : { note: mountNote }),
   });

@@ -16,6 +16,7 @@ export async function openBackend(location: Location, options: StorageOptions = 
         ...(options.connectionsMax === undefined ? {} : { connectionsMax: options.connectionsMax }),
         ...(options.clock === undefined ? {} : { clock: options.clock }),
         ...(options.throttle === undefined ? {} : { throttle: options.throttle }),
+        anyMount: options.extended?.get('local.mount') === 'any',
         ...(options.mountNote === undefined ? {} : { mountNote: options.mountNote }),
       });
     case 's3':

@@ -34,6 +34,13 @@ const permanentCodes: ReadonlySet<ErrorCode> = new Set([
   'BACKEND_EXISTS',
   'BACKEND_DENIED',
   'BACKEND_FULL',
+  'BACKEND_NOT_MOUNTED',
+  'BACKEND_LIST_SHRANK',
+  'BACKEND_HOST_UNKNOWN',
+  'BACKEND_HOST_CHANGED',
+  'BACKEND_READ_ONLY',
+  'BACKEND_UNPROTECTED',
+  'BACKEND_URL',
 ]);
 
 /** Tries calls again whose error is marked as retryable, after a pause that doubles and is jittered. */
