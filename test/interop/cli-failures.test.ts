@@ -138,10 +138,8 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
 
   test('what is not built yet says so before it does anything', () => {
     for (const argv of [
-      ['prune'],
       ['mount', '/mnt'],
       ['repair', 'index'],
-      ['forget', '--keep-last', '1', '--prune'],
     ]) {
       const run = world.coffre(argv);
       assert.equal(run.code, 1, argv.join(' '));

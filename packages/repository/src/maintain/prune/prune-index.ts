@@ -49,19 +49,21 @@ export class PruneIndex {
   /** One file that cannot be read ends a prune: what it names would look unused. */
   async read(ids: readonly IndexId[], progress?: IndexReadProgress): Promise<void> {
     let done = 0;
+    const marked = new Map<IndexId, readonly IndexedPack[]>();
     await inParallel(ids, this.#repository.backend.connectionsMax, async (id) => {
-      this.#add(id, await this.#repository.loadUnpacked('index', id));
+      const bytes = await this.#repository.loadUnpacked('index', id);
+      const { visitor, packs, counts } = this.#visitor();
+      scanIndexFile(bytes, visitor);
+      this.files.set(id, { packs, blobCount: counts.blobs, marks: [] });
+      if (bytes.includes(marksMember)) marked.set(id, parseIndexFile(bytes).packsToDelete ?? []);
       done += 1;
       progress?.({ files: done, filesTotal: ids.length });
     });
-  }
-
-  #add(id: IndexId, bytes: Buffer): void {
-    const { visitor, packs, counts } = this.#visitor();
-    scanIndexFile(bytes, visitor);
-    const marked = bytes.includes(marksMember) ? (parseIndexFile(bytes).packsToDelete ?? []) : [];
-    const marks = marked.map((pack) => this.#addMark(pack));
-    this.files.set(id, { packs, blobCount: counts.blobs, marks });
+    // After all packs in use: of several copies the first in the table is read first.
+    for (const [id, packs] of marked) {
+      const marks = packs.map((pack) => this.#addMark(pack));
+      this.files.set(id, { ...(this.files.get(id) as PruneIndexFile), marks });
+    }
   }
 
   #visitor(): { visitor: IndexVisitor; packs: Set<number>; counts: { blobs: number } } {
