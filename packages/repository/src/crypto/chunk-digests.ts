@@ -2,12 +2,15 @@ import { assert } from '../errors.ts';
 import { sha256 } from './hash.ts';
 import { Sha256Lanes, type LaneEngine } from './sha256-lanes/lanes.ts';
 
+/** Whoever hashes many chunks at a time. */
+export type BatchDigests = { readonly inLanes: boolean; of(chunks: readonly Uint8Array[]): Buffer[] };
+
 /**
  * SHA-256 of many chunks: in lanes where the machine gains from them, one after the other elsewhere.
  * Lanes are compiled by a young part of the engine, so the shortest chunk of every call is hashed twice, the second time
  * by OpenSSL: a wrong digest would name data by an id that it does not have.
  */
-export class ChunkDigests {
+export class ChunkDigests implements BatchDigests {
   readonly #lanes: Sha256Lanes | undefined;
 
   constructor(engine: LaneEngine | undefined) {

@@ -1,4 +1,5 @@
 /** A pack on its way to a thread that checks it. What crosses is flat: a pack may hold thousands of blobs. */
+import { sealOverheadBytes } from '../crypto/seal.ts';
 import { headerEntryBytes, writeEntry, type HeaderEntry } from '../format/pack-header.ts';
 import { idFromBytes, type BlobId, type PackId } from '../ids.ts';
 import { idBytes, placesOf, placeWords, type SealedPlaces } from '../pack/sealed-places.ts';
@@ -43,4 +44,13 @@ export function headerOf({ ids, places }: SealedPlaces): ExpectedHeader | undefi
     start += length;
   }
   return { start, plain: plain.subarray(0, at) };
+}
+
+export function plainBytesOf({ places }: SealedPlaces): number {
+  let sum = 0;
+  for (let at = 0; at < places.length; at += placeWords) {
+    const sealedBytes = places[at + 1] as number;
+    sum += (places[at + 2] as number) || Math.max(0, sealedBytes - sealOverheadBytes);
+  }
+  return sum;
 }

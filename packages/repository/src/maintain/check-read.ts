@@ -1,24 +1,15 @@
 /** Reading packs back, all or some, and proving every byte of them. */
 import { availableParallelism } from 'node:os';
-import { createLaneEngine } from '../crypto/sha256-lanes/engine.ts';
 import { isCoffreError, messageOf } from '../errors.ts';
 import type { Random } from '../host/host.ts';
 import type { PackId } from '../ids.ts';
 import { inParallel } from '../parallel.ts';
 import type { Repository } from '../repository.ts';
-import { WorkerPool } from '../workers/pool.ts';
-import { handedOver, PackMemory } from '../pack/pack-memory.ts';
-import { PackChecker } from './check-pack.ts';
-import { packPayload, type ExpectedBlob } from './check-payload.ts';
+import { CheckCrew, type PackToRead } from './check-crew.ts';
 import type { ReadDataSubset } from './read-data-subset.ts';
 import { longestUnread, type Readings } from './reading-plan.ts';
 
-export type PackToRead = {
-  readonly id: PackId;
-  readonly sizeBytes: number;
-  /** What the index says, ordered by offset. */
-  readonly blobs: readonly ExpectedBlob[];
-};
+export type { PackToRead } from './check-crew.ts';
 
 /** A share of them is what was longest not read; chance alone where nobody knows. */
 export function choosePacks<T extends { readonly id: PackId; readonly sizeBytes: number }>(
@@ -74,53 +65,17 @@ export async function readPacks(
 ): Promise<void> {
   const isSmall = options.totalBytes <= inlineBytesMax;
   const threads = options.threads ?? (isSmall ? 0 : Math.min(8, availableParallelism()));
-  await using seat = createSeat(repository, threads);
-  // One pack per thread at work, and some on their way; a slow storage needs more of them to be kept busy.
-  const onTheirWay = Math.min(threads, Math.ceil(repository.backend.connectionsMax / 4));
-  const atOnce = Math.max(1, threads + onTheirWay);
-  const reader = { repository, memory: new PackMemory(atOnce), seat };
-  await inParallel(packs, atOnce, async (pack) => report(await checkTwice(reader, pack)));
+  await using crew = new CheckCrew(repository, threads);
+  await inParallel(packs, crew.packsAtOnce, async (pack) => report(await checkTwice(crew, pack)));
 }
-
-type CheckSeat = AsyncDisposable & {
-  check(id: PackId, bytes: Buffer, expected: readonly ExpectedBlob[]): Promise<string[]>;
-};
-
-function createSeat({ masterKey, host }: Repository, threads: number): CheckSeat {
-  if (threads === 0) {
-    const checker = new PackChecker(masterKey, undefined);
-    return {
-      check: (id, bytes, expected) => Promise.resolve(checker.check(packPayload(id, bytes, expected))),
-      [Symbol.asyncDispose]: () => Promise.resolve(checker[Symbol.dispose]()),
-    };
-  }
-  const lanes = createLaneEngine(() => host.clock.monotonicMs());
-  const pool = new WorkerPool(threads, { work: 'check', key: masterKey, lanes });
-  return {
-    check(id, pack, expected) {
-      const { bytes, transfer } = handedOver(pack);
-      const payload = packPayload(id, bytes, expected);
-      return pool.run<string[]>('check-pack', payload, transfer);
-    },
-    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
-  };
-}
-
-type PackReader = { readonly repository: Repository; readonly memory: PackMemory; readonly seat: CheckSeat };
 
 /** Storage and memory sometimes lie once: a pack is damaged when it is wrong twice. */
-async function checkTwice({ repository, memory, seat }: PackReader, pack: PackToRead): Promise<PackVerdict> {
-  const { id, sizeBytes, blobs } = pack;
-  const once = async (): Promise<string[]> => {
-    const bytes = await memory.load(repository.backend, { kind: 'data', name: id }, sizeBytes);
-    const problems = await seat.check(id, bytes, blobs);
-    memory.give(bytes);
-    return problems;
-  };
+async function checkTwice(crew: CheckCrew, pack: PackToRead): Promise<PackVerdict> {
+  const { id, sizeBytes } = pack;
   try {
-    const first = await once();
+    const first = await crew.check(pack);
     if (first.length === 0) return { id, sizeBytes, problems: [], isDamaged: false };
-    const second = await once();
+    const second = await crew.check(pack);
     if (second.length > 0) return { id, sizeBytes, problems: second, isDamaged: true };
     const problems = [`check successful on second attempt, original error: ${first.join('; ')}`];
     return { id, sizeBytes, problems, isDamaged: false };

@@ -6,6 +6,6 @@ import type { PackPayload } from './check-payload.ts';
 export function checkTasks(setup: CheckSetup, _ask: AskOwner): Record<string, TaskHandler> {
   const checker = new PackChecker(reviveKey(setup.key), setup.lanes);
   return {
-    'check-pack': (payload) => Promise.resolve({ result: checker.check(payload as PackPayload) }),
+    'check-packs': (payload) => Promise.resolve({ result: checker.check(payload as PackPayload[]) }),
   };
 }

@@ -1,5 +1,5 @@
 import { ZstdCodec } from '../compress/zstd-codec.ts';
-import type { ChunkDigests } from '../crypto/chunk-digests.ts';
+import type { BatchDigests } from '../crypto/chunk-digests.ts';
 import { sha256Hex } from '../crypto/hash.ts';
 import { release } from '../crypto/release.ts';
 import { createSealer, sealOverheadBytes, type MasterKey, type Sealer } from '../crypto/seal.ts';
@@ -8,11 +8,11 @@ import { createNativeOpener, type NativeOpener } from './native-opener.ts';
 import { asBuffer, hexAt, placeWords, type SealedPlaces } from './sealed-places.ts';
 
 /** Plaintext held at a time: enough to fill the lanes of the hash, which many small blobs do with less. */
-const batchBytes = 16 * 1024 * 1024;
+const batchBytes = 12 * 1024 * 1024;
 const manyBlobs = 64;
 const manyBlobsBytes = 4 * 1024 * 1024;
 /** What does not fit any more gets memory of its own. */
-const arenaBytes = 24 * 1024 * 1024;
+const arenaBytes = 16 * 1024 * 1024;
 const arenaBytesMin = 2 * 1024 * 1024;
 
 type Opened = { readonly plain: Buffer; readonly body: Buffer | undefined };
@@ -32,7 +32,7 @@ export type TakeOpened = (number: number, plain: Buffer | undefined, body: Buffe
 export class BlobOpener implements Disposable {
   readonly #sealer: Sealer;
   readonly #native: NativeOpener | undefined;
-  readonly #digests: ChunkDigests;
+  readonly #digests: BatchDigests;
   readonly #codec = new ZstdCodec();
   readonly #keepsBodies: boolean;
   readonly #inBatches: boolean;
@@ -41,7 +41,7 @@ export class BlobOpener implements Disposable {
   /** Compressed bodies. */
   #body: Buffer = Buffer.alloc(0);
 
-  constructor(key: MasterKey, digests: ChunkDigests, options: OpenerOptions = {}) {
+  constructor(key: MasterKey, digests: BatchDigests, options: OpenerOptions = {}) {
     this.#keepsBodies = options.keepsBodies === true;
     this.#inBatches = this.#keepsBodies || digests.inLanes;
     this.#sealer = createSealer(key);

@@ -2,7 +2,7 @@
  * What a thread does for a restore: open blobs, check them against their ids, write them, set metadata, compare files
  * that exist. The same handlers run inside the owner's thread for small restores.
  */
-import { ChunkDigests } from '../crypto/chunk-digests.ts';
+import { KnownDigests } from '../crypto/known-digests.ts';
 import { release } from '../crypto/release.ts';
 import type { FolderHandle, Handles } from '../host/handles.ts';
 import { createHandles } from '../host/open-handles.ts';
@@ -61,7 +61,7 @@ export class RestoreWriter {
   readonly #dropped = noneDropped();
 
   constructor(setup: Omit<RestoreSetup, 'work'>, handles: Handles) {
-    this.#opener = new BlobOpener(reviveKey(setup.key), new ChunkDigests(setup.lanes));
+    this.#opener = new BlobOpener(reviveKey(setup.key), new KnownDigests(setup.lanes));
     this.#folders = new TargetFolders(handles, setup.target.root);
     const metadata = createMetadataWriter(handles, setup.target.metadata, this.#dropped);
     this.#files = new FileWriter(handles, this.#folders, { metadata, rules: setup.target.writing });
