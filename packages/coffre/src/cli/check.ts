@@ -62,7 +62,7 @@ async function runCheck(cli: Cli, wish: CheckWish): Promise<CheckOutcome> {
   const globals = cli.globals();
   const { noLock } = globals;
   if (!noLock) printer.normal('create exclusive lock for repository');
-  await using session = await openSession(cli, noLock ? 'none' : 'exclusive');
+  await using session = await openSession(cli, noLock ? 'none' : 'exclusive', { uncached: true });
   const isFiltered = wish.names.length > 0 || Object.values(wish.filter).some((values) => values.length > 0);
   if (isFiltered && wish.fullWithinMs !== undefined)
     throw usage('--full-within is about the whole repository and does not go with chosen snapshots');

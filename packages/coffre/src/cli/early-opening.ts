@@ -11,13 +11,16 @@ export type EarlyOpening = { readonly opened: Promise<Opened> };
  * Resolves when the derivation has begun, or cannot. Nothing is begun where somebody would be asked or a command run:
  * a verb that is written wrongly must not have such effects.
  */
-export async function beginOpening(cli: Cli): Promise<EarlyOpening | undefined> {
+export async function beginOpening(
+  cli: Cli,
+  { uncached = false }: { readonly uncached?: boolean } = {},
+): Promise<EarlyOpening | undefined> {
   try {
     const { password, keyHint, ...globals } = cli.globals();
     const isGiven = password.command === undefined && (password.file ?? password.environment) !== undefined;
     if (!isGiven) return undefined;
     const begun = Promise.withResolvers<void>();
-    const access = { location: repositoryLocation(globals), password, keyHint, deriving: begun.resolve };
+    const access = { location: repositoryLocation(globals), password, keyHint, uncached, deriving: begun.resolve };
     const opened = openAccess(cli, access, cli.printer());
     await Promise.race([begun.promise, opened.catch(() => undefined)]);
     return { opened };

@@ -21,7 +21,8 @@ export function defineRepairHeal(command: Command, cli: Cli): void {
           'Without one, run `coffre backup --force` on the same folders: what is still on this machine fills the gaps.',
         );
       }
-      await using session = await openSession(cli, dryRun ? 'read' : 'exclusive');
+      await using session = await openSession(cli, dryRun ? 'read' : 'exclusive', { uncached: true });
+      if (!dryRun) session.repository.backend.refuseShrunkenLists?.();
       const { printer } = session;
       printer.normal('looking for what the snapshots need and this repository has not');
       using snapshots = printer.counter('snapshots');

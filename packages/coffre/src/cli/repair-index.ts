@@ -12,7 +12,8 @@ export function defineRepairIndex(command: Command, cli: Cli): void {
     .option('-n, --dry-run', 'change nothing, only show what would be done')
     .action(async (options) => {
       const dryRun = options.dryRun === true;
-      await using session = await openSession(cli, dryRun ? 'read' : 'exclusive');
+      await using session = await openSession(cli, dryRun ? 'read' : 'exclusive', { uncached: true });
+      if (!dryRun) session.repository.backend.refuseShrunkenLists?.();
       const { printer } = session;
       using report = new IndexReport(printer, dryRun);
       const result = await repairIndex(
@@ -43,19 +44,19 @@ class IndexReport implements Disposable {
       case 'loading':
         return printer.normal('loading indexes...');
       case 'index-unreadable':
-        return printer.normal(`removing invalid index ${event.id}: ${messageOf(event.error)}`);
+        return printer.error(`removing invalid index ${event.id}: ${messageOf(event.error)}`);
       case 'planning':
         return printer.normal('getting pack files to read...');
       case 'pack-gone':
-        return printer.normal(`removing not found pack file ${event.id}`);
+        return printer.error(`removing not found pack file ${event.id}`);
       case 'pack-differs':
-        return printer.normal(`reindexing pack file ${event.id}, about which index files do not agree`);
+        return printer.error(`reindexing pack file ${event.id}, about which index files do not agree`);
       case 'pack-resized':
-        return printer.normal(
+        return printer.error(
           `reindexing pack file ${event.id} with unexpected size ${event.sizeBytes} instead of ${event.indexedBytes}`,
         );
       case 'pack-added':
-        return printer.normal(`adding pack file to index ${event.id}`);
+        return printer.error(`adding pack file to index ${event.id}`);
       case 'reading':
         return this.#count('reading pack files', 'packs', event.done, event.total);
       case 'header-unreadable': {

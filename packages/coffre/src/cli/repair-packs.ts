@@ -22,7 +22,8 @@ export function defineRepairPacks(command: Command, cli: Cli): void {
       const named = names.map(packIdOf);
       const dryRun = options.dryRun === true;
       await using source = await openRepairSource(cli, options);
-      await using session = await openSession(cli, dryRun ? 'read' : 'exclusive');
+      await using session = await openSession(cli, dryRun ? 'read' : 'exclusive', { uncached: true });
+      if (!dryRun) session.repository.backend.refuseShrunkenLists?.();
       const { printer } = session;
       const packs = named.length > 0 ? named : await findDamaged(session);
       if (packs.length === 0) return sayNothing(printer, dryRun);

@@ -16,7 +16,8 @@ export function defineRepairSnapshots(command: Command, cli: Cli): void {
     .action(async (names, options) => {
       const repair = { forget: options.forget === true, dryRun: options.dryRun === true };
       const filter = snapshotFilter(options, cli.environment);
-      await using session = await openSession(cli, repair.dryRun ? 'read' : 'exclusive');
+      await using session = await openSession(cli, repair.dryRun ? 'read' : 'exclusive', { uncached: true });
+      if (!repair.dryRun) session.repository.backend.refuseShrunkenLists?.();
       const { printer, repository } = session;
       const snapshots = await selectSnapshots(session, filter, names);
       const result = await repairSnapshots(repository, snapshots, repair, (event) => {

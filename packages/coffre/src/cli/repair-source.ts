@@ -19,7 +19,7 @@ export async function openRepairSource(cli: Cli, options: SecondaryOptions): Pro
       hint: '--from-repo names another one: an offsite copy, or the target of `coffre copy`.',
     });
   }
-  const session = await openSession(cli, 'read', { access });
+  const session = await openSession(cli, 'read', { access, uncached: true });
   try {
     const indexed = await session.repository.loadIndex();
     return { session, indexed, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };

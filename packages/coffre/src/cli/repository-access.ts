@@ -30,6 +30,8 @@ export type Access = {
   readonly question?: string;
   /** What is written is forgotten. */
   readonly dryRun?: boolean;
+  /** The storage itself answers, never the copies on this machine. */
+  readonly uncached?: boolean;
   /** Called when the key is being derived: half a second for other work. */
   readonly deriving?: () => void;
 };
@@ -79,6 +81,7 @@ type Near = {
   readonly location: string;
   readonly repositoryId: string;
   readonly host: Host;
+  readonly uncached: boolean;
 };
 
 /** Before the storage of one repository: what is kept of it on this machine. */
@@ -92,7 +95,7 @@ async function withLocalMemory(cli: Cli, near: Near, printer: Printer): Promise<
     folder,
     random: near.host.random,
     clock: near.host.clock,
-    cached: isWished || parseLocation(near.location).kind !== 'local',
+    cached: !near.uncached && (isWished || parseLocation(near.location).kind !== 'local'),
     acceptShrunkenLists: globals.forceList,
     warn: (error) => printer.error(`Warning: ${messageOf(error)}`),
   });
@@ -118,7 +121,13 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
         password,
         deriving,
         wrap: async (backend, { id }) => {
-          const near = { backend, location: access.location, repositoryId: id, host };
+          const near = {
+            backend,
+            location: access.location,
+            repositoryId: id,
+            host,
+            uncached: access.uncached === true,
+          };
           const remembered = await withLocalMemory(cli, near, printer);
           return access.dryRun === true ? (await import('@coffre/repository')).withDryRun(remembered) : remembered;
         },

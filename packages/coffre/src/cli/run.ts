@@ -44,7 +44,7 @@ export async function runCli(argv: readonly string[], doors: Doors): Promise<Exi
       },
     });
     const program = createProgram(cli, { print: (text) => terminal.print(text) }, async (verb) => {
-      if (verb.opens === true && !words.some((word) => keepsClosed.has(word))) early = await beginOpening(cli);
+      if (verb.opens === true && !words.some((word) => keepsClosed.has(word))) early = await beginOpening(cli, verb);
     });
     await program.parseAsync(words, { from: 'user' });
     terminal.flush();

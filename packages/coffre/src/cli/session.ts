@@ -70,17 +70,19 @@ export type SessionOptions = {
   readonly printer?: Printer;
   /** The storage pretends: what is written is forgotten. */
   readonly dryRun?: boolean;
+  /** The storage itself answers, never the local cache; the verb has the same word in `verbs.ts`. */
+  readonly uncached?: boolean;
   /** Another repository than that of `--repo`. */
   readonly access?: Access;
 };
 
 /** Opens and locks. `--no-lock` is honoured for reading only; a verb that writes refuses or ignores it itself. */
 export async function openSession(cli: Cli, wish: LockWish, options: SessionOptions = {}): Promise<Session> {
-  const { printer = cli.printer(), besideLock = false, dryRun = false } = options;
+  const { printer = cli.printer(), besideLock = false, dryRun = false, uncached = false } = options;
   const globals = cli.globals();
   const early = dryRun || options.access !== undefined ? undefined : cli.takeOpening();
   const { repository, keyMs } = await (early ??
-    openAccess(cli, { ...(options.access ?? primaryAccess(globals)), dryRun }, printer));
+    openAccess(cli, { ...(options.access ?? primaryAccess(globals)), dryRun, uncached }, printer));
   const openedMs = performance.now();
   sayOpened(repository, globals, printer);
   if (globals.cleanupCache && !globals.noCache) cleanUpCache(cli, printer);

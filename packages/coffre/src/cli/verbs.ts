@@ -11,6 +11,8 @@ export type Verb = {
   readonly hidden?: boolean;
   /** It opens the repository, whatever its options say. */
   readonly opens?: boolean;
+  /** It judges or mends what is stored, so no copy on this machine may answer for it. */
+  readonly uncached?: boolean;
   readonly load: () => Promise<DefineVerb>;
 };
 
@@ -79,6 +81,7 @@ export const verbs: readonly Verb[] = [
     name: 'check',
     summary: 'Check the repository for damage',
     opens: true,
+    uncached: true,
     load: async () => (await import('./check.ts')).defineCheck,
   },
   {
@@ -163,6 +166,7 @@ export const verbs: readonly Verb[] = [
     name: 'repair',
     summary: 'Repair a damaged repository: its index, packs and snapshots',
     opens: true,
+    uncached: true,
     load: async () => (await import('./repair.ts')).defineRepair,
   },
   {
@@ -170,6 +174,7 @@ export const verbs: readonly Verb[] = [
     summary: 'The old name of `repair index`',
     hidden: true,
     opens: true,
+    uncached: true,
     load: async () => (await import('./repair-index.ts')).defineRepairIndex,
   },
 ];
