@@ -16,7 +16,7 @@ export function statusError(reply: Pick<HttpReply, 'status' | 'header'>, asked: 
     case 407:
       return refused(
         'BACKEND_DENIED',
-        'Check user and password, in the address or in RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD.',
+        'Check user and password (RESTIC_REST_USERNAME, RESTIC_REST_PASSWORD, or in the address); private repositories begin with /USER/.',
       );
     case 403:
       return refused(
