@@ -45,17 +45,6 @@ type Tally = {
   isUncompressed: boolean;
 };
 
-/** The number of the first entry of each blob, by entry: by that one a blob is known. */
-export function firstEntries(table: BlobTable): Uint32Array {
-  const segment = table.segments[0] as BlobSegment;
-  const first = new Uint32Array(segment.count);
-  for (let entry = 0; entry < first.length; entry++) {
-    const at = entry * entryWords * 4;
-    first[entry] = segment.find(segment.typeOf(entry), segment.bytes.subarray(at, at + 32));
-  }
-  return first;
-}
-
 export function measurePacks(table: BlobTable, used: UsedBlobs, states: PackStates): RepositoryUsage {
   return new Measuring(table, used, states).run();
 }
@@ -75,7 +64,7 @@ class Measuring {
     this.#segment = table.segments[0] as BlobSegment;
     this.#used = used;
     this.#states = states;
-    this.#first = firstEntries(table);
+    this.#first = used.firstEntries();
     this.#tallies = Array.from({ length: table.packIds.length });
     this.#copies = new Uint8Array(this.#first.length);
     this.#usable = this.#findUsable(table.packIds.length);

@@ -6,7 +6,6 @@ import { entryWords, type BlobSegment } from '../../index/blob-table.ts';
 import type { Repository } from '../../repository.ts';
 import { Bits } from './bits.ts';
 import { packContents } from './index-rewrite.ts';
-import { firstEntries } from './pack-usage.ts';
 import { isUndated } from './marks.ts';
 import { planPacks, type PackPlan, type PackPlanOptions } from './plan.ts';
 import { describePlan, type PrunePlan } from './prune-plan.ts';
@@ -64,6 +63,7 @@ export async function prune(
   options: PruneOptions,
   report: (event: PruneEvent) => void,
 ): Promise<PruneResult> {
+  if (options.dryRun !== true) repository.backend.refuseShrunkenLists?.();
   const prepared = await prepare(repository, options, report);
   if (prepared.work === undefined) return { ...nothingPublished, plan: prepared.plan };
   const { found, leaving, copies } = prepared.work;
@@ -159,7 +159,7 @@ async function copyKept(
   if (plan.repack.length === 0) return undefined;
   const { table } = index;
   const segment = table.segments[0] as BlobSegment;
-  const first = firstEntries(table);
+  const first = used.firstEntries();
   const kept = new Set(plan.keep);
   const done = new Bits();
   for (let entry = 0; entry < first.length; entry++) {

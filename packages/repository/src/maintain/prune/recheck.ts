@@ -4,7 +4,6 @@ import { shortId, type BlobId, type IndexId } from '../../ids.ts';
 import { entryWords, type BlobSegment } from '../../index/blob-table.ts';
 import type { Repository } from '../../repository.ts';
 import { Bits } from './bits.ts';
-import { firstEntries } from './pack-usage.ts';
 import type { RepackResult } from './repack.ts';
 import { isOfLockFreeWriter, loadSnapshots, type Survey } from './survey.ts';
 import { addUsed } from './used-blobs.ts';
@@ -74,7 +73,7 @@ function settle(
   copies: RepackResult | undefined,
 ): Recheck {
   const segment = index.table.segments[0] as BlobSegment;
-  const first = firstEntries(index.table);
+  const first = used.firstEntries();
   const live = index.livePacks();
   const leaving = new Set([...planned].filter((packNumber) => !fresh.has(packNumber)));
   const recovered = new Set([...usage.recovered].filter((packNumber) => !live.has(packNumber)));

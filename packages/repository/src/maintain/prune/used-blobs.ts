@@ -3,7 +3,7 @@ import { asError, CoffreError } from '../../errors.ts';
 import { toText } from '../../format/bytestring.ts';
 import type { TreeNode } from '../../format/tree.ts';
 import { idToBytes, shortId, type BlobId } from '../../ids.ts';
-import type { BlobSegment, BlobTable, BlobType } from '../../index/blob-table.ts';
+import { entryWords, type BlobSegment, type BlobTable, type BlobType } from '../../index/blob-table.ts';
 import type { IndexedRepository } from '../../index/indexed-repository.ts';
 import { Bits } from './bits.ts';
 
@@ -11,6 +11,7 @@ import { Bits } from './bits.ts';
 export class UsedBlobs {
   readonly #table: BlobTable;
   readonly #bits = new Bits();
+  #first = new Uint32Array(0);
 
   constructor(table: BlobTable) {
     this.#table = table;
@@ -22,6 +23,21 @@ export class UsedBlobs {
 
   has(first: number): boolean {
     return this.#bits.has(first);
+  }
+
+  /** The number of the first entry of each blob, by entry. Looked up once for each entry, however often it is asked for. */
+  firstEntries(): Uint32Array {
+    const { segment } = this;
+    const known = this.#first;
+    if (known.length === segment.count) return known;
+    const first = new Uint32Array(segment.count);
+    first.set(known);
+    for (let entry = known.length; entry < first.length; entry++) {
+      const at = entry * entryWords * 4;
+      first[entry] = segment.find(segment.typeOf(entry), segment.bytes.subarray(at, at + 32));
+    }
+    this.#first = first;
+    return first;
   }
 
   /** Whether it is used for the first time. @throws {CoffreError} REPO_BLOB_MISSING */
