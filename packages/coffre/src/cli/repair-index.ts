@@ -13,7 +13,6 @@ export function defineRepairIndex(command: Command, cli: Cli): void {
     .action(async (options) => {
       const dryRun = options.dryRun === true;
       await using session = await openSession(cli, dryRun ? 'read' : 'exclusive', { uncached: true });
-      if (!dryRun) session.repository.backend.refuseShrunkenLists?.();
       const { printer } = session;
       using report = new IndexReport(printer, dryRun);
       const result = await repairIndex(
