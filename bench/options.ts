@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const rowNames = ['first', 'second', 'changed', 'restore', 'check', 'growth', 'index'] as const;
+export const rowNames = ['first', 'second', 'changed', 'restore', 'check', 'copy', 'growth', 'index'] as const;
 export type RowName = (typeof rowNames)[number];
 export const setNames = ['random', 'usr', 'small', 'scattered'] as const;
 export type SetName = (typeof setNames)[number];

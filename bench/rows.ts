@@ -83,15 +83,19 @@ function inTurn(tools: readonly Tool[], pair: number): readonly Tool[] {
 
 class Turn implements Disposable {
   readonly place: Place;
+  /** Where it is copied to. */
+  readonly offsite: Place;
   readonly target: string;
   readonly #folder: string;
 
   constructor(workFolder: string, tool: Tool) {
     this.#folder = join(workFolder, `turn-${tool.name}`);
     this.place = { repository: join(this.#folder, 'repository'), state: join(this.#folder, 'state') };
+    this.offsite = { repository: join(this.#folder, 'offsite'), state: this.place.state };
     this.target = join(this.#folder, 'restored');
     this[Symbol.dispose]();
-    for (const folder of [this.place.repository, this.place.state, this.target]) mkdirSync(folder, { recursive: true });
+    for (const folder of [this.place.repository, this.offsite.repository, this.place.state, this.target])
+      mkdirSync(folder, { recursive: true });
   }
 
   [Symbol.dispose](): void {
@@ -104,7 +108,7 @@ async function succeed(command: Command, what: string): Promise<void> {
   if (done.exitCode !== 0) throw new Error(`${what} failed with ${done.exitCode}: ${lastLine(done)}`);
 }
 
-/** First, unchanged and changed backup, restore and check of one data set. */
+/** First, unchanged and changed backup, restore, check and copy of one data set. */
 export async function runDataSet(set: DataSet, wanted: readonly RowName[], around: Surroundings): Promise<Row[]> {
   const ledger = new Ledger(around.say);
   const volume = volumeOf(set.path);
@@ -123,7 +127,7 @@ async function takeTurn(
   volume: { files: number; bytes: number },
   wanted: readonly RowName[],
   tool: Tool,
-  { place, target }: Turn,
+  { place, offsite, target }: Turn,
   ledger: Ledger,
 ): Promise<void> {
   const title = (row: string): string => `${row}, ${set.name}`;
@@ -157,6 +161,13 @@ async function takeTurn(
     rmSync(target, { recursive: true, force: true });
   }
   if (wanted.includes('check')) ledger.note(title('check, all data'), tool, await measure(tool.check(place)));
+  if (wanted.includes('copy') && tool.copy !== undefined) {
+    await succeed(tool.init(offsite), `${tool.name} init`);
+    const copied = await measure(tool.copy(place, offsite));
+    const [there, here] = [volumeOf(offsite.repository).bytes, volumeOf(place.repository).bytes];
+    ledger.note(title('copy'), tool, copied, there * 2 > here ? undefined : `copied ${there} of ${here} bytes`);
+    ledger.cell(title('copy'), tool).repositoryBytes = there;
+  }
 }
 
 /** What every command pays before it begins: start of the program and the key. */

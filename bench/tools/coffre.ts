@@ -11,6 +11,7 @@ export function coffreTool(program: string, version: string, cacheHome: string):
     backup: (place, source) => timed(tool.backup(place, source)),
     restore: (place, source, target) => timed(tool.restore(place, source, target)),
     check: (place) => timed(tool.check(place)),
+    copy: (from, to) => timed((tool.copy as NonNullable<Tool['copy']>)(from, to)),
     open: (place) => timed(tool.open(place)),
     lookUp: (place: Place, blobId: string) => timed((tool.lookUp as NonNullable<Tool['lookUp']>)(place, blobId)),
     apart: parseTimings,

@@ -22,6 +22,10 @@ export function resticLike(name: string, version: string, program: string, cache
     restore: (place, _source, target) => command(place, 'restore', 'latest', '--target', target),
     check: (place) => command(place, 'check', '--read-data'),
     open: (place) => command(place, 'cat', 'config'),
+    copy: (from, { repository }) => {
+      const { env, ...rest } = command({ repository, state: from.state }, 'copy', '--from-repo', from.repository);
+      return { ...rest, env: { ...env, RESTIC_FROM_PASSWORD: password } };
+    },
     lookUp: (place, blobId) => command(place, 'cat', 'blob', blobId),
   };
 }

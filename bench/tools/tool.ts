@@ -15,6 +15,8 @@ export type Tool = {
   check(place: Place): Command;
   /** The cheapest command that needs the password: what every other one pays before it begins. */
   open(place: Place): Command;
+  /** Brings every backup into another repository, which is there and empty; absent where that is no command. */
+  copy?(from: Place, to: Place): Command;
   /** Opens the index of a restic repository and prints one blob; absent for other formats. */
   lookUp?(place: Place, blobId: string): Command;
   /** What the tool says about its own time. */
