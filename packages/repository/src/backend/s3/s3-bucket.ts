@@ -14,11 +14,11 @@ export async function createBucket(s3: S3Caller): Promise<void> {
   const Bucket = location.bucket;
   try {
     await s3.call('looking for the bucket', undefined, ({ client, signal: abortSignal }) =>
-      client.send(new sdk.HeadBucketCommand({ Bucket }), { abortSignal }),
+      client.send(new sdk.ListObjectsV2Command({ Bucket, MaxKeys: 1 }), { abortSignal }),
     );
     return;
   } catch (error) {
-    if (isCoffreError(error, 'BACKEND_DENIED') && failureOf(error).status === 403) return;
+    if (failureOf(error).code === 'AccessDenied') return;
     if (!isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
   }
   const abroad = isAmazon(location) && s3.region() !== 'us-east-1';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
-import { CoffreError, messageOf } from '../../errors.ts';
+import { CoffreError, isCoffreError, messageOf } from '../../errors.ts';
 import type { StorageOptions, TlsOptions } from '../storage-options.ts';
 import { createGate } from './connection-gate.ts';
 import { findCredentials } from './s3-credentials.ts';
@@ -24,6 +24,8 @@ export type S3Caller = {
   readonly settings: S3Settings;
   /** The region that is believed in now. */
   readonly region: () => string;
+  /** The server has done something that was asked of it. */
+  readonly worked: () => boolean;
   /** `work` may run twice. Errors are those of the tree; what the server said is their cause. */
   call<T>(what: string, signal: AbortSignal | undefined, work: (request: S3Request) => Promise<T>): Promise<T>;
   close(): void;
@@ -31,7 +33,7 @@ export type S3Caller = {
 
 const connectTimeoutMs = 30_000;
 /** Until a server has answered, a wrong host in the address is likelier than a network that is about to return. */
-const addressCodes = new Set(['ENOTFOUND', 'ECONNREFUSED']);
+const addressCodes = new Set(['ENOTFOUND', 'ECONNREFUSED', 'EPROTO']);
 
 /** @throws {CoffreError} HOST_UNSUPPORTED when the SDK is not installed */
 export async function loadS3Sdk(load: () => Promise<S3Sdk> = () => import('@aws-sdk/client-s3')): Promise<S3Sdk> {
@@ -53,6 +55,7 @@ export function createS3Caller(
 ): S3Caller {
   let region = settings.regionFirst;
   let answered = false;
+  let worked = false;
   const client = new sdk.S3Client(clientConfig(location, settings, options, () => region));
   const gate = createGate(settings.connectionsMax);
 
@@ -78,7 +81,7 @@ export function createS3Caller(
         if (!learnsRegion(error)) throw error;
         return gate(() => attempt(signal, work));
       });
-      answered = true;
+      answered = worked = true;
       return result;
     } catch (error) {
       signal?.throwIfAborted();
@@ -86,14 +89,12 @@ export function createS3Caller(
       answered ||= status !== undefined;
       const failure = s3Error(error, what, location);
       if (answered || !addressCodes.has(code)) throw failure;
-      throw new CoffreError('BACKEND_IO', failure.message, {
-        hint: 'Check the host and port in the address.',
-        cause: error,
-      });
+      const hint = isCoffreError(failure) ? failure.hint : undefined;
+      throw new CoffreError('BACKEND_IO', failure.message, { cause: error, ...(hint === undefined ? {} : { hint }) });
     }
   }
 
-  return { sdk, location, settings, region: () => region, call, close: () => client.destroy() };
+  return { sdk, location, settings, region: () => region, worked: () => worked, call, close: () => client.destroy() };
 }
 
 function clientConfig(

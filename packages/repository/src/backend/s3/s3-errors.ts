@@ -11,18 +11,22 @@ export type S3Failure = {
   readonly message: string;
   /** Where the bucket really is, when the server says so. */
   readonly region: string | undefined;
+  readonly retryAfterMs: number | undefined;
 };
 
 export function failureOf(error: unknown): S3Failure {
   const thrown = isCoffreError(error) ? error.cause : error;
   const fields = record(thrown);
   const answer = record(fields['$response']);
+  const headers = record(answer['headers']);
+  const seconds = Number(headers['retry-after'] ?? Number.NaN);
   const status = record(fields['$metadata'])['httpStatusCode'] ?? answer['statusCode'];
   return {
     code: [fields['Code'], fields['code'], fields['name']].find(isName) ?? '',
     status: typeof status === 'number' ? status : undefined,
     message: messageOf(thrown),
-    region: [fields['Region'], record(answer['headers'])['x-amz-bucket-region']].find(isName),
+    region: [fields['Region'], headers['x-amz-bucket-region']].find(isName),
+    retryAfterMs: seconds >= 0 && seconds <= 3600 ? seconds * 1000 : undefined,
   };
 }
 
@@ -117,6 +121,8 @@ const answers: Readonly<Record<string, Answer>> = {
   IllegalLocationConstraintException: wrongRegion,
   InvalidAccessKeyId: wrongKeys,
   SignatureDoesNotMatch: wrongKeys,
+  // versitygw's name for it, with a 404.
+  XAdminUserNotFound: wrongKeys,
   InvalidToken: expired,
   ExpiredToken: expired,
   ExpiredTokenException: expired,
@@ -148,11 +154,20 @@ const answers: Readonly<Record<string, Answer>> = {
   OperationAborted: busy,
   ConditionalRequestConflict: busy,
   CredentialsProviderError: noCredentials,
+  EPROTO: {
+    code: 'BACKEND_IO',
+    sentence: ({ host }) => `${host} does not speak TLS as expected`,
+    hint: 'For a server without TLS, write s3:http://HOST/BUCKET/PREFIX.',
+    retryable: true,
+  },
   ENOTFOUND: unreachable,
   ECONNREFUSED: unreachable,
   EHOSTUNREACH: unreachable,
   ENETUNREACH: unreachable,
 };
+
+/** Any other 404 tells nothing of the file: an unknown user, a page of a proxy. Empty: an answer without a reason. */
+const missingCodes = new Set(['', 'NoSuchKey', 'NotFound', 'NoSuchVersion']);
 
 const untrustedCode = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS|ERR_SSL/;
 
@@ -164,9 +179,12 @@ export function s3Error(error: unknown, what: string, location: S3Location): Err
   const detail: ErrorDetail = { cause: error, ...(answer === undefined ? {} : { hint: answer.hint }) };
   if (answer !== undefined) {
     const sentence = `${what}: ${answer.sentence(location, failure)}`;
-    return new CoffreError(answer.code, sentence, { ...detail, retryable: answer.retryable ?? false });
+    const { retryAfterMs } = failure;
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return new CoffreError(answer.code, sentence, { ...detail, ...wait, retryable: answer.retryable ?? false });
   }
-  if (failure.status === 404) return new CoffreError('BACKEND_NOT_FOUND', `${what}: it is not in the bucket`, detail);
+  if (failure.status === 404 && missingCodes.has(failure.code))
+    return new CoffreError('BACKEND_NOT_FOUND', `${what}: it is not in the bucket`, detail);
   const said = [failure.status, failure.code, failure.message].filter((part) => part !== undefined && part !== '');
   return new CoffreError('BACKEND_IO', `${what}: the S3 server answered ${said.join(' ')}`, {
     ...detail,

@@ -1,15 +1,20 @@
 /** All files of a kind, a thousand to an answer. */
 import type { ListObjectsCommandOutput, ListObjectsV2CommandOutput, _Object } from '@aws-sdk/client-s3';
-import { CoffreError } from '../../errors.ts';
+import { CoffreError, isCoffreError } from '../../errors.ts';
 import type { FileKind, ListedFile } from '../backend.ts';
 import type { S3Caller } from './s3-client.ts';
 import { keyPrefixOf, nameInKey } from './s3-location.ts';
 
 export async function* listObjects(s3: S3Caller, kind: FileKind): AsyncGenerator<ListedFile> {
-  for await (const { Key, Size, LastModified } of objectPages(s3, kind)) {
-    const name = Key === undefined ? undefined : nameInKey(s3.location, kind, Key);
-    if (name === undefined || Size === undefined) continue;
-    yield { name, sizeBytes: Size, ...(LastModified === undefined ? {} : { storedMs: LastModified.getTime() }) };
+  try {
+    for await (const { Key, Size, LastModified } of objectPages(s3, kind)) {
+      const name = Key === undefined ? undefined : nameInKey(s3.location, kind, Key);
+      if (name === undefined || Size === undefined) continue;
+      yield { name, sizeBytes: Size, ...(LastModified === undefined ? {} : { storedMs: LastModified.getTime() }) };
+    }
+  } catch (error) {
+    // A bucket that was never there holds nothing; one that vanished must not look like an empty repository.
+    if (s3.worked() || !isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
   }
 }
 

@@ -124,22 +124,23 @@ export async function statObject(s3: S3Caller, file: FileHandle, versionId?: str
     Key: keyOf(s3.location, file),
     ...(versionId === undefined ? {} : { VersionId: versionId }),
   };
-  try {
-    const head = await s3.call(what, undefined, ({ client, signal: abortSignal }) =>
+  const head = async (): Promise<ObjectFacts> => {
+    const answer = await s3.call(what, undefined, ({ client, signal: abortSignal }) =>
       client.send(new s3.sdk.HeadObjectCommand(input), { abortSignal }),
     );
-    if (head.ContentLength === undefined) throw lies(what, 'did not say how long the file is');
-    return { sizeBytes: head.ContentLength, retainedUntilMs: head.ObjectLockRetainUntilDate?.getTime() };
+    if (answer.ContentLength === undefined) throw lies(what, 'did not say how long the file is');
+    return { sizeBytes: answer.ContentLength, retainedUntilMs: answer.ObjectLockRetainUntilDate?.getTime() };
+  };
+  try {
+    return await head();
   } catch (error) {
-    const { status } = failureOf(error);
-    if (isCoffreError(error) && !error.retryable && status !== undefined && status >= 300 && status < 500) {
-      await s3.call(what, undefined, async ({ client, signal: abortSignal }) => {
-        const answer = await client.send(new s3.sdk.GetObjectCommand({ ...input, Range: 'bytes=0-0' }), {
-          abortSignal,
-        });
-        (answer.Body as Readable | undefined)?.destroy();
-      });
-    }
-    throw error;
+    const { status = 0 } = failureOf(error);
+    if (!isCoffreError(error) || error.retryable || status < 300 || status >= 500) throw error;
   }
+  await s3.call(what, undefined, async ({ client, signal: abortSignal }) => {
+    const answer = await client.send(new s3.sdk.GetObjectCommand({ ...input, Range: 'bytes=0-0' }), { abortSignal });
+    (answer.Body as Readable | undefined)?.destroy();
+  });
+  // It worked: the region of the bucket has become known.
+  return head();
 }

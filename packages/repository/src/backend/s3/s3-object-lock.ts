@@ -13,11 +13,11 @@ export type Retention = { readonly mode: RetentionMode; readonly untilMs: number
 
 const dayMs = 24 * 3600_000;
 
-/** Locks of the repository come and go; everything else is to stay. */
+/** In whole seconds, as headers carry it. Locks of the repository come and go; everything else is to stay. */
 export function retentionFor(s3: S3Caller, file: FileHandle, clock: Pick<Clock, 'nowNs'>): Retention | undefined {
   const { objectLock } = s3.settings;
   if (objectLock === undefined || file.kind === 'locks') return undefined;
-  return { mode: objectLock.mode, untilMs: Number(clock.nowNs() / 1_000_000n) + objectLock.days * dayMs };
+  return { mode: objectLock.mode, untilMs: Number(clock.nowNs() / 1_000_000_000n) * 1000 + objectLock.days * dayMs };
 }
 
 /** @throws {CoffreError} BACKEND_UNPROTECTED */

@@ -1,7 +1,6 @@
 /** One file into the bucket: whole or not at all, its content vouched for by its SHA-256 in the signature. */
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { CoffreError, isCoffreError } from '../../errors.ts';
-import { inParallel } from '../../parallel.ts';
 import { fileName } from '../backend.ts';
 import type { FileHandle } from '../backend.ts';
 import { sizeOf } from '../counting.ts';
@@ -9,6 +8,7 @@ import { bodyOf, md5Base64Of, sha256Of, sliceParts } from './s3-body.ts';
 import type { S3Caller } from './s3-client.ts';
 import { failureOf } from './s3-errors.ts';
 import { keyOf } from './s3-location.ts';
+import { extendObjectRetention } from './s3-object-lock.ts';
 import type { Retention } from './s3-object-lock.ts';
 
 export type SaveSizes = {
@@ -116,34 +116,16 @@ function withPayloadHash<Args extends { request: unknown }>(args: Args, sha256: 
 
 async function saveInPieces(s3: S3Caller, upload: Upload, pieceBytes: number): Promise<void> {
   const { sdk, location } = s3;
-  const { file, parts, signal, retention } = upload;
+  const { file, retention, signal } = upload;
   const what = `saving ${fileName(file)}`;
-  const object = { Bucket: location.bucket, Key: keyOf(location, file) };
-  const begun = await s3.call(what, signal, ({ client, signal: abortSignal }) =>
+  signal?.throwIfAborted();
+  // Not to be stopped on its way: an upload whose id is not known cannot be dropped.
+  const begun = await s3.call(what, undefined, ({ client, signal: abortSignal }) =>
     client.send(new sdk.CreateMultipartUploadCommand(objectInput(s3, upload)), { abortSignal }),
   );
-  const target = { ...object, UploadId: begun.UploadId };
-  const pieceCount = Math.ceil(sizeOf(parts) / pieceBytes);
-  const tags = new Array<string | undefined>(pieceCount);
+  const target = { Bucket: location.bucket, Key: keyOf(location, file), UploadId: begun.UploadId };
   try {
-    await inParallel(tags.keys(), piecesAtOnce, async (i) => {
-      const piece = sliceParts(parts, i * pieceBytes, (i + 1) * pieceBytes);
-      const checksum = retention === undefined ? {} : { ContentMD5: md5Base64Of(piece) };
-      const sha256 = sha256Of(piece);
-      const answer = await s3.call(what, signal, ({ client, signal: abortSignal, progress }) => {
-        const command = new sdk.UploadPartCommand({
-          ...target,
-          ...checksum,
-          PartNumber: i + 1,
-          Body: bodyOf(piece, progress),
-          ContentLength: sizeOf(piece),
-        });
-        command.middlewareStack.add((next) => (args) => next(withPayloadHash(args, sha256)), payloadHashStep);
-        return client.send(command, { abortSignal });
-      });
-      tags[i] = answer.ETag;
-    });
-    const Parts = tags.map((ETag, i) => ({ ETag, PartNumber: i + 1 }));
+    const Parts = await sendPieces(s3, upload, target, pieceBytes);
     await s3.call(what, signal, ({ client, signal: abortSignal }) =>
       client.send(new sdk.CompleteMultipartUploadCommand({ ...target, MultipartUpload: { Parts } }), { abortSignal }),
     );
@@ -151,14 +133,59 @@ async function saveInPieces(s3: S3Caller, upload: Upload, pieceBytes: number): P
     await dropPieces(s3, what, target);
     throw error;
   }
+  // Ceph 16 forgets the retention of what came in pieces.
+  if (retention !== undefined) await extendObjectRetention(s3, file, retention, signal);
+}
+
+type Target = { readonly Bucket: string; readonly Key: string; readonly UploadId: string | undefined };
+type Piece = { readonly PartNumber: number; readonly ETag: string | undefined };
+
+/** When it rejects, no piece is on its way any more: one that comes late would outlive the dropped upload. */
+async function sendPieces(s3: S3Caller, upload: Upload, target: Target, pieceBytes: number): Promise<Piece[]> {
+  const { parts, signal } = upload;
+  const failed = new AbortController();
+  const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  const pieceCount = Math.ceil(sizeOf(parts) / pieceBytes);
+  const sent: Piece[] = [];
+  const numbers = Array.from({ length: pieceCount }, (_, i) => i + 1).values();
+  const lane = async (): Promise<void> => {
+    for (const number of numbers) {
+      stop.throwIfAborted();
+      const piece = sliceParts(parts, (number - 1) * pieceBytes, number * pieceBytes);
+      const ETag = await sendPiece(s3, { ...upload, parts: piece, signal: stop }, target, number);
+      sent.push({ PartNumber: number, ETag });
+    }
+  };
+  const guarded = (): Promise<void> =>
+    lane().catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    });
+  await Promise.allSettled(Array.from({ length: piecesAtOnce }, guarded));
+  stop.throwIfAborted();
+  return sent.toSorted((a, b) => a.PartNumber - b.PartNumber);
+}
+
+async function sendPiece(s3: S3Caller, upload: Upload, target: Target, number: number): Promise<string | undefined> {
+  const { file, parts, retention, signal } = upload;
+  const sha256 = sha256Of(parts);
+  const answer = await s3.call(`saving ${fileName(file)}`, signal, ({ client, signal: abortSignal, progress }) => {
+    const command = new s3.sdk.UploadPartCommand({
+      ...target,
+      // Amazon wants a checksum of its own beside a retention.
+      ...(retention === undefined ? {} : { ContentMD5: md5Base64Of(parts) }),
+      PartNumber: number,
+      Body: bodyOf(parts, progress),
+      ContentLength: sizeOf(parts),
+    });
+    command.middlewareStack.add((next) => (args) => next(withPayloadHash(args, sha256)), payloadHashStep);
+    return client.send(command, { abortSignal });
+  });
+  return answer.ETag;
 }
 
 /** What cannot be dropped now costs space until `removeLeftovers`; the error that matters is the one before. */
-async function dropPieces(
-  s3: S3Caller,
-  what: string,
-  target: { Bucket: string; Key: string; UploadId: string | undefined },
-): Promise<void> {
+async function dropPieces(s3: S3Caller, what: string, target: Target): Promise<void> {
   try {
     await s3.call(what, undefined, ({ client, signal: abortSignal }) =>
       client.send(new s3.sdk.AbortMultipartUploadCommand(target), { abortSignal }),

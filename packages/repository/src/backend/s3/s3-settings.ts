@@ -25,7 +25,7 @@ export type S3Settings = {
 const connectionsDefault = 5;
 const stuckDefaultMs = 5 * 60_000;
 const coldClasses = new Set(['GLACIER', 'DEEP_ARCHIVE']);
-const restoreOptions = ['enable-restore', 'restore-days', 'restore-tier', 'restore-timeout'];
+const restoreOptions = new Set(['enable-restore', 'restore-days', 'restore-tier', 'restore-timeout']);
 const known = [
   'bucket-lookup',
   'region',
@@ -76,7 +76,7 @@ function ownOptions(extended: ReadonlyMap<string, string> | undefined): Readonly
   for (const [name, value] of extended ?? []) {
     if (!name.startsWith('s3.')) continue;
     const short = name.slice(3);
-    if (restoreOptions.includes(short)) throw cold(`-o ${name} is not built yet`);
+    if (restoreOptions.has(short)) throw cold(`-o ${name} is not built yet`);
     if (!known.includes(short)) {
       throw usage(`option ${name} is not known`, `Known are: ${known.map((one) => `s3.${one}`).join(', ')}.`);
     }

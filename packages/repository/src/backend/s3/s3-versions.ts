@@ -60,9 +60,13 @@ async function viewOf(s3: S3Caller, prefix: string, asOfMs: number): Promise<Map
   return view;
 }
 
-/** Servers give times to the second: of a version and a marker in the same second, the version is kept. */
+/**
+ * `before` came earlier in a list that gives the newest first. Most servers give times to the second, some only those
+ * of markers more exactly: of a version and a marker in the same second, the version is shown.
+ */
 export function supersedes(event: VersionEvent, before: VersionEvent): boolean {
-  if (event.atMs !== before.atMs) return event.atMs > before.atMs;
+  const [second, secondBefore] = [event, before].map(({ atMs }) => Math.floor(atMs / 1000)) as [number, number];
+  if (second !== secondBefore) return second > secondBefore;
   return event.version !== undefined && before.version === undefined;
 }
 
@@ -92,7 +96,7 @@ async function* versionEvents(s3: S3Caller, prefix: string): AsyncGenerator<Vers
 function* eventsIn(answer: ListObjectVersionsCommandOutput, decode: (key: string) => string): Generator<VersionEvent> {
   for (const { Key, VersionId, Size, LastModified } of answer.Versions ?? []) {
     if (Key === undefined || LastModified === undefined) continue;
-    const storedMs = LastModified.getTime();
+    const storedMs = storedAt(VersionId, LastModified.getTime());
     const version = { versionId: VersionId ?? 'null', sizeBytes: Size ?? 0, storedMs };
     yield { key: decode(Key), atMs: storedMs, version };
   }
@@ -100,4 +104,17 @@ function* eventsIn(answer: ListObjectVersionsCommandOutput, decode: (key: string
     if (Key === undefined || LastModified === undefined) continue;
     yield { key: decode(Key), atMs: LastModified.getTime(), version: undefined };
   }
+}
+
+const ulidDigits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/**
+ * versitygw gives older versions the time at which they were superseded. Its ids are ULIDs, whose first ten digits are
+ * the milliseconds of their making; no version is made after the time it was last modified.
+ */
+export function storedAt(versionId: string | undefined, modifiedMs: number): number {
+  if (versionId === undefined || !/^0[0-9A-HJKMNP-TV-Z]{25}$/.test(versionId)) return modifiedMs;
+  let madeMs = 0;
+  for (const digit of versionId.slice(0, 10)) madeMs = madeMs * 32 + ulidDigits.indexOf(digit);
+  return Math.min(madeMs, modifiedMs);
 }
