@@ -27,8 +27,9 @@ export function defineCopy(command: Command, cli: Cli): void {
       await using sides = await openBoth(cli, source, dryRun);
       const { from, to } = sides;
       const { printer } = to;
-      const [indexedFrom, indexedTo] = await Promise.all([from.repository.loadIndex(), to.repository.loadIndex()]);
+      // An index read before the lock is held may name what a prune was just removing.
       await Promise.all([from.locked, to.locked]);
+      const [indexedFrom, indexedTo] = await Promise.all([from.repository.loadIndex(), to.repository.loadIndex()]);
       const snapshots = await selectSnapshots(from, filter, names);
       using reporter = new CopyReporter(printer, dryRun);
       const { compression, packSizeMib } = to.globals;
