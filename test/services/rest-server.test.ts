@@ -55,7 +55,7 @@ describe('rest-server', { skip: skipWithoutService('rest-server') }, () => {
     for (const kind of ['data', 'locks'] as const) {
       const { file, bytes } = pack(100, kind);
       await backend.save(file, [bytes]);
-      await rejectsWith('BACKEND_EXISTS', backend.save(file, [bytes]));
+      await rejectsWith('BACKEND_EXISTS', backend.save(file, [bytes, bytes]));
       if (kind === 'locks') await backend.remove(file);
       else assert.match((await refusal('BACKEND_DENIED', backend.remove(file))).message, /append-only/);
     }
@@ -130,7 +130,7 @@ describe('rest-server', { skip: skipWithoutService('rest-server') }, () => {
       await backend.close();
     }
     const distrusted = await opened(`${server.origin}/repo/`);
-    const error = await refusal('BACKEND_DENIED', distrusted.stat({ kind: 'config' }));
+    const error = await refusal('BACKEND_HOST_UNKNOWN', distrusted.stat({ kind: 'config' }));
     assert.match(error.message, /not trusted/);
     assert.match(error.hint ?? '', /--cacert/);
     const plain = await opened(`${server.origin.replace('https', 'http')}/repo/`);

@@ -66,10 +66,14 @@ export function connectionError(error: unknown, context: ConnectionContext): unk
 }
 
 function untrusted(location: string, error: unknown): CoffreError {
-  return new CoffreError('BACKEND_DENIED', `${location}: the server's certificate is not trusted: ${reasonOf(error)}`, {
-    hint: 'Name the file with its root certificate with --cacert; ask who runs the server before you trust another.',
-    cause: error,
-  });
+  return new CoffreError(
+    'BACKEND_HOST_UNKNOWN',
+    `${location}: the server's certificate is not trusted: ${reasonOf(error)}`,
+    {
+      hint: 'Name the file with its root certificate with --cacert; ask who runs the server before you trust another.',
+      cause: error,
+    },
+  );
 }
 
 /** Node adds advice for people who start Node themselves. */

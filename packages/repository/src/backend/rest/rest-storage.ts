@@ -83,7 +83,11 @@ export function createRestStorage(options: RestStorageOptions): Backend {
     await discard(reply);
     if (reply.status === 200 || reply.status === 201 || reply.status === 204) return;
     // rest-server says 403 to a name that exists, and a proxy to whom it does not like.
-    if (reply.status === 403 && (await isThere(file, signal))) throw existing(file);
+    if (reply.status === 403 && (await isThere(file, signal))) {
+      // A request that was sent twice on the way: the first one saved it.
+      if (areEqual(await load(file, signal === undefined ? {} : { signal }), parts)) return;
+      throw existing(file);
+    }
     throw refusal(reply, `POST ${name}`);
   }
 
@@ -203,4 +207,14 @@ export function createRestStorage(options: RestStorageOptions): Backend {
     remove,
     close: () => sender.close(),
   };
+}
+
+function areEqual(bytes: Buffer, parts: readonly Uint8Array[]): boolean {
+  let at = 0;
+  for (const part of parts) {
+    if (bytes.compare(part, 0, part.byteLength, at, Math.min(at + part.byteLength, bytes.byteLength)) !== 0)
+      return false;
+    at += part.byteLength;
+  }
+  return at === bytes.byteLength;
 }
