@@ -32,7 +32,7 @@ export class CheckCrew implements AsyncDisposable {
   readonly #packsTogether: number;
   readonly #backend: Backend;
   readonly #memory: PackMemory;
-  /** So many calls of `check` at once keep every thread busy, and some packs on their way. */
+  /** So many calls of `check` at once keep the threads busy. */
   readonly packsAtOnce: number;
   readonly #waiting: Waiting[] = [];
   /** Packs that are being read, with which a batch may still become full. */
@@ -49,8 +49,8 @@ export class CheckCrew implements AsyncDisposable {
       this.#packsTogether = share < packsTogetherMin ? 1 : share;
       this.#pool = new WorkerPool(threads, { work: 'check', key: masterKey, lanes });
     }
-    // A slow storage needs more of them to keep the threads busy.
-    const onTheirWay = Math.min(threads, Math.ceil(backend.connectionsMax / 4));
+    // Batches come while other threads are busy with theirs. A slow storage needs more on their way where there are none.
+    const onTheirWay = this.#packsTogether > 1 ? 0 : Math.min(threads, Math.ceil(backend.connectionsMax / 4));
     this.packsAtOnce = Math.max(1, threads * this.#packsTogether + onTheirWay);
     this.#memory = new PackMemory(this.packsAtOnce);
   }

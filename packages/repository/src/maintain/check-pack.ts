@@ -24,6 +24,8 @@ import { PackNames } from './pack-names.ts';
 export const packsTogetherMin = 3;
 /** In a thread that has lanes. More would not be faster. */
 export const packsTogetherMax = 4;
+/** Of blobs: the packs' own lanes make batches even. */
+const batchBytes = 6 * 1024 * 1024;
 
 /** For one thread, which checks many packs. */
 export class PackChecker implements Disposable {
@@ -34,7 +36,7 @@ export class PackChecker implements Disposable {
   constructor(key: MasterKey, lanes: LaneEngine | undefined) {
     this.#sealer = createSealer(key);
     this.#names = new PackNames(new KnownDigests(lanes));
-    this.#opener = new BlobOpener(key, this.#names);
+    this.#opener = new BlobOpener(key, this.#names, { batchBytes });
   }
 
   /** One sentence for each problem of each pack. */

@@ -8,11 +8,11 @@ import { createNativeOpener, type NativeOpener } from './native-opener.ts';
 import { asBuffer, hexAt, placeWords, type SealedPlaces } from './sealed-places.ts';
 
 /** Plaintext held at a time: enough to fill the lanes of the hash, which many small blobs do with less. */
-const batchBytes = 12 * 1024 * 1024;
+const batchBytesDefault = 16 * 1024 * 1024;
 const manyBlobs = 64;
 const manyBlobsBytes = 4 * 1024 * 1024;
-/** What does not fit any more gets memory of its own. */
-const arenaBytes = 16 * 1024 * 1024;
+/** The last blob of a batch goes beyond it; what does not fit any more gets memory of its own. */
+const arenaBytesBeyond = 8 * 1024 * 1024;
 const arenaBytesMin = 2 * 1024 * 1024;
 
 type Opened = { readonly plain: Buffer; readonly body: Buffer | undefined };
@@ -20,6 +20,8 @@ type Opened = { readonly plain: Buffer; readonly body: Buffer | undefined };
 export type OpenerOptions = {
   /** `take` gets what was compressed as well, for whoever stores it again as it is. */
   readonly keepsBodies?: boolean;
+  /** Where something else fills the lanes too, less is enough. */
+  readonly batchBytes?: number;
 };
 
 /** `body` is the compressed form, where it was asked for and the blob has one. */
@@ -36,6 +38,7 @@ export class BlobOpener implements Disposable {
   readonly #codec = new ZstdCodec();
   readonly #keepsBodies: boolean;
   readonly #inBatches: boolean;
+  readonly #batchBytes: number;
   #arena: Buffer = Buffer.alloc(0);
   #used = 0;
   /** Compressed bodies. */
@@ -44,6 +47,7 @@ export class BlobOpener implements Disposable {
   constructor(key: MasterKey, digests: BatchDigests, options: OpenerOptions = {}) {
     this.#keepsBodies = options.keepsBodies === true;
     this.#inBatches = this.#keepsBodies || digests.inLanes;
+    this.#batchBytes = options.batchBytes ?? batchBytesDefault;
     this.#sealer = createSealer(key);
     this.#native = createNativeOpener(key);
     this.#digests = digests;
@@ -98,7 +102,7 @@ export class BlobOpener implements Disposable {
       numbers.push(number);
       opened.push(blob);
       held += blob.plain.byteLength + (blob.body?.byteLength ?? 0);
-      if (held >= batchBytes || (opened.length >= manyBlobs && held >= manyBlobsBytes)) pass();
+      if (held >= this.#batchBytes || (opened.length >= manyBlobs && held >= manyBlobsBytes)) pass();
     }
     pass();
   }
@@ -147,6 +151,7 @@ export class BlobOpener implements Disposable {
 
   /** One blob at a time needs little, and little stays in the processor's cache. */
   #room(sizeBytes: number): Buffer {
+    const arenaBytes = this.#batchBytes + arenaBytesBeyond;
     const wantedBytes = this.#inBatches ? arenaBytes : Math.min(arenaBytes, Math.max(sizeBytes, arenaBytesMin));
     if (this.#used === 0 && this.#arena.length < wantedBytes) {
       release(this.#arena);
