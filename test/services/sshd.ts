@@ -26,12 +26,14 @@ export type Sshd = AsyncDisposable & {
 
 export type SshdOptions = {
   readonly hostKeyTypes?: readonly string[];
+  /** What serves SFTP, with its flags. */
+  readonly subsystem?: string;
   /** More lines of sshd_config. */
   readonly config?: readonly string[];
 };
 
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
-  const { hostKeyTypes = ['ed25519'], config = [] } = options;
+  const { hostKeyTypes = ['ed25519'], subsystem = 'internal-sftp', config = [] } = options;
   const program = findService('sshd');
   if (program === undefined) throw new Error('sshd is not installed');
   const folder = mkdtempSync(join(tmpdir(), 'coffre-sshd-'));
@@ -43,7 +45,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const login = makeKey(join(home, '.ssh', 'id_ed25519'), 'ed25519');
   writeFileSync(join(folder, 'authorized_keys'), `${login}\n`);
   writeFileSync(join(home, '.ssh', 'known_hosts'), hostKeys.map((key) => `[127.0.0.1]:${port} ${key}\n`).join(''));
-  writeFileSync(join(folder, 'sshd_config'), [...settings(folder, port, hostKeyTypes), ...config, ''].join('\n'));
+  writeFileSync(
+    join(folder, 'sshd_config'),
+    [...settings(folder, port, hostKeyTypes), `Subsystem sftp ${subsystem}`, ...config, ''].join('\n'),
+  );
 
   // The separated process of the server wants this folder.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
@@ -128,7 +133,6 @@ function settings(folder: string, port: number, hostKeyTypes: readonly string[])
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'MaxStartups 100',
-    'Subsystem sftp internal-sftp',
   ];
 }
 

@@ -1,4 +1,4 @@
-import { CoffreError } from '../../errors.ts';
+import { CoffreError, isCoffreError } from '../../errors.ts';
 import type { Clock } from '../../host/host.ts';
 import { openSftpSession } from './sftp-session.ts';
 import type { SftpSession } from './sftp-session.ts';
@@ -32,6 +32,7 @@ export function createSftpSessions(options: SessionsOptions): SftpSessions {
   let sessionsMax = Math.max(1, options.sessionsMax);
   let connection: Connection | undefined;
   let reachedBefore = false;
+  let spokenBefore = false;
   let closed = false;
 
   function reach(): Promise<SftpTransport> {
@@ -59,9 +60,15 @@ export function createSftpSessions(options: SessionsOptions): SftpSessions {
       options.lost();
     };
     const open = async (): Promise<SftpSession> => {
-      const channel = await (await reach()).openChannel();
-      const { clock, stuckTimeoutMs } = options;
-      return (entry.session = await openSftpSession(channel, { clock, stuckTimeoutMs, ended }));
+      const transport = await reach();
+      try {
+        const { clock, stuckTimeoutMs } = options;
+        const session = await openSftpSession(await transport.openChannel(), { clock, stuckTimeoutMs, ended });
+        spokenBefore = true;
+        return (entry.session = session);
+      } catch (error) {
+        throw spokenBefore ? error : withoutAnotherTry(error);
+      }
     };
     const entry: Entry = { opening: Promise.resolve().then(open), users: 0 };
     entries.add(entry);
@@ -105,6 +112,13 @@ export function createSftpSessions(options: SessionsOptions): SftpSessions {
       await (await connection?.opening.catch(() => undefined))?.close();
     },
   };
+}
+
+/** Where SFTP was never spoken, a wrong command or setting is likelier than a fault that passes. */
+function withoutAnotherTry(error: unknown): unknown {
+  if (!isCoffreError(error) || !error.retryable) return error;
+  const { code, message, hint } = error;
+  return new CoffreError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 
 function loadOf(entry: Entry): number {
