@@ -147,6 +147,7 @@ export { loadKeyFile } from './key.ts';
 export type { Host, Warning } from './host/context.ts';
 export type { Clock, Identity, Random } from './host/host.ts';
 export { systemClock, systemIdentity, systemRandom } from './host/system.ts';
+export { makeFolders } from './host/make-folders.ts';
 export { createFiles, type Files } from './host/files.ts';
 export type { FileStat } from './host/stat.ts';
 

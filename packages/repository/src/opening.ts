@@ -11,6 +11,7 @@ export { withRetry } from './backend/retry.ts';
 export { CoffreError, isCoffreError, messageOf } from './errors.ts';
 export { toByteString } from './format/bytestring.ts';
 export { createFiles } from './host/files.ts';
+export { makeFolders } from './host/make-folders.ts';
 export { systemClock, systemIdentity, systemRandom } from './host/system.ts';
 export { isId } from './ids.ts';
 export { openRepository } from './operations.ts';

@@ -3,10 +3,10 @@
  * data.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isId, messageOf } from '@coffre/repository/opening';
+import { isId, makeFolders, messageOf } from '@coffre/repository/opening';
 import type { GlobalOptions } from './global-options.ts';
 import type { Environment } from './global-options.ts';
 
@@ -29,7 +29,7 @@ export function repositoryCache(
   const base = cacheBase(globals, environment);
   const folder = join(base, repositoryId);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder, 0o700);
     const tagFile = join(base, 'CACHEDIR.TAG');
     if (!existsSync(tagFile)) writeFileSync(tagFile, tag);
     // The cleaning goes by this time, which files in folders below do not move.
