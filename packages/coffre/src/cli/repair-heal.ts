@@ -62,12 +62,12 @@ function sayResult(printer: Printer, { needed, healed, healedBytes, unsoundPacks
   else {
     const verb = dryRun ? 'would bring' : 'brought';
     printer.normal(
-      `${verb} ${healed} of ${needed} missing pieces from the other repository (${formatBytes(healedBytes)})`,
+      `${verb} ${healed} of ${needed} missing ${needed === 1 ? 'piece' : 'pieces'} from the other repository (${formatBytes(healedBytes)})`,
     );
   }
   if (unsoundPacks > 0) {
     printer.normal(
-      `the index still names ${unsoundPacks} packs that are gone or not whole: run \`coffre repair index\``,
+      `the index still names packs that are gone or not whole (${unsoundPacks}): run \`coffre repair index\``,
     );
   }
   if (healed < needed) {

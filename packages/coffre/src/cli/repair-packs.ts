@@ -130,10 +130,10 @@ class PackReport implements Disposable {
       );
     }
     printer.normal(`
-${lost} pieces (${formatBytes(lostBytes)}) are lost. What may still bring them back, in this order:
+lost: ${piecesText(lost)} (${formatBytes(lostBytes)}). What may still bring that back, in this order:
 
 coffre repair heal --from-repo REPOSITORY
-  from another repository that has them
+  from another repository that has it
 coffre backup --force FOLDER…
   from the same folders, where their files are unchanged
 coffre repair snapshots --dry-run
@@ -157,12 +157,16 @@ coffre repair snapshots --dry-run
 function outlookText({ salvaged, elsewhere, healed, lost, lostBytes }: Outlook, dryRun: boolean): string {
   if (salvaged + elsewhere + healed + lost === 0) return 'nothing in it can be read, and no index tells what it held';
   const parts = [
-    `${salvaged} pieces can be read`,
-    ...(elsewhere > 0 ? [`${elsewhere} have another copy`] : []),
-    ...(healed > 0 ? [`${healed} come from the other repository`] : []),
-    `${lost} ${dryRun ? 'would be' : 'are'} lost${lost > 0 ? ` (${formatBytes(lostBytes)})` : ''}`,
+    `${piecesText(salvaged)} can be read`,
+    ...(elsewhere > 0 ? [`another copy of ${elsewhere}`] : []),
+    ...(healed > 0 ? [`${healed} from the other repository`] : []),
+    lost > 0 ? `${lost} ${dryRun ? 'would be lost' : 'lost'} (${formatBytes(lostBytes)})` : 'nothing lost',
   ];
   return parts.join(', ');
+}
+
+function piecesText(count: number): string {
+  return count === 1 ? '1 piece' : `${count} pieces`;
 }
 
 function summaryJson({ packs, totals, lost }: PackRepairResult, dryRun: boolean): Record<string, unknown> {

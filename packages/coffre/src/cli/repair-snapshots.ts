@@ -1,5 +1,5 @@
 import { repairSnapshots, shortId, toText } from '@coffre/repository';
-import type { Mend, SnapshotRepairEvent, SnapshotRepairOptions } from '@coffre/repository';
+import type { Mend, SnapshotRepairEvent, SnapshotRepairOptions, SnapshotRepairResult } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import { withoutControls } from './output/display.ts';
@@ -41,12 +41,16 @@ export function defineRepairSnapshots(command: Command, cli: Cli): void {
       if (modified === 0)
         return printer.normal(repair.dryRun ? 'no snapshots would be modified' : 'no snapshots were modified');
       if (filesDamaged + foldersLost > 0) {
-        printer.normal(
-          `lost over all snapshots: ${formatBytes(bytesLost)} of ${filesDamaged} files, and ${foldersLost} folders with all that was in them`,
-        );
+        printer.normal(`lost over all snapshots: ${lossText(result)}`);
       }
       printer.normal(repair.dryRun ? `would modify ${modified} snapshots` : `modified ${modified} snapshots`);
     });
+}
+
+function lossText({ filesDamaged, bytesLost, foldersLost }: SnapshotRepairResult): string {
+  const files = `${formatBytes(bytesLost)} of ${filesDamaged} ${filesDamaged === 1 ? 'file' : 'files'}`;
+  const folders = `${foldersLost} ${foldersLost === 1 ? 'folder' : 'folders'} with all that was in it`;
+  return [...(filesDamaged > 0 ? [files] : []), ...(foldersLost > 0 ? [folders] : [])].join(', ');
 }
 
 function sayEvent(printer: Printer, event: SnapshotRepairEvent, { dryRun }: SnapshotRepairOptions): void {

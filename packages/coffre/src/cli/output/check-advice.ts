@@ -12,7 +12,7 @@ export function adviceLines({ steps, brokenPacks }: Pick<CheckResult, 'steps' | 
     '',
     ...steps.flatMap((step) => linesOf(step, brokenPacks)),
     '',
-    'and run the check again. Every step can be looked at first, with --dry-run.',
+    'Run the check again after each: the later ones are often not needed. --dry-run shows what a step would do.',
     '',
   ];
 }
@@ -22,7 +22,10 @@ function linesOf(step: RepairStep, brokenPacks: readonly string[]): string[] {
     case 'repair-index':
       return ['coffre repair index', '  makes the index fit the packs that are there'];
     case 'repair-packs':
-      return [`coffre repair packs ${brokenPacks.join(' ')}`, '  saves what can still be read in the damaged packs'];
+      return [
+        `coffre repair packs ${brokenPacks.join(' ')}`,
+        '  saves what can still be read in them; with --from-repo REPOSITORY, another repository fills the gaps at once',
+      ];
     case 'refill':
       return [
         'coffre repair heal --from-repo REPOSITORY',
