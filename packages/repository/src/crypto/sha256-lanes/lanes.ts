@@ -146,22 +146,19 @@ function paddedBytes(sizeBytes: number): number {
 
 const primes = firstPrimes(64);
 /** FIPS 180-4, 5.3.3: the first 32 bits of the fractional parts of the square roots of the first eight primes. */
-const initialState = primes.slice(0, 8).map((prime) => fractionOfRoot(prime, 2n));
+const initialState = primes.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
 /** FIPS 180-4, 4.2.2: of the cube roots of the first 64 primes. */
-const roundConstants = primes.map((prime) => fractionOfRoot(prime, 3n));
+const roundConstants = primes.map((prime) => fraction(Math.cbrt(prime)));
 
-function firstPrimes(count: number): bigint[] {
-  const found: bigint[] = [];
-  for (let candidate = 2n; found.length < count; candidate++) {
-    if (found.every((prime) => candidate % prime !== 0n)) found.push(candidate);
+function firstPrimes(count: number): number[] {
+  const found: number[] = [];
+  for (let candidate = 2; found.length < count; candidate++) {
+    if (found.every((prime) => candidate % prime !== 0)) found.push(candidate);
   }
   return found;
 }
 
-/** The largest r with r^degree <= prime · 2^(32·degree), without its whole part: found bit by bit. */
-function fractionOfRoot(prime: bigint, degree: bigint): number {
-  const target = prime << (32n * degree);
-  let root = 0n;
-  for (let bit = 1n << 40n; bit > 0n; bit >>= 1n) if ((root + bit) ** degree <= target) root += bit;
-  return Number(BigInt.asUintN(32, root));
+/** A double holds 48 bits of it. Lanes that begin with a wrong constant fail their first comparison with OpenSSL. */
+function fraction(root: number): number {
+  return Math.floor((root % 1) * 2 ** 32);
 }
