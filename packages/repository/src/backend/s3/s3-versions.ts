@@ -100,21 +100,21 @@ function* eventsIn(answer: ListObjectVersionsCommandOutput, decode: (key: string
     const version = { versionId: VersionId ?? 'null', sizeBytes: Size ?? 0, storedMs };
     yield { key: decode(Key), atMs: storedMs, version };
   }
-  for (const { Key, LastModified } of answer.DeleteMarkers ?? []) {
+  for (const { Key, VersionId, LastModified } of answer.DeleteMarkers ?? []) {
     if (Key === undefined || LastModified === undefined) continue;
-    yield { key: decode(Key), atMs: LastModified.getTime(), version: undefined };
+    yield { key: decode(Key), atMs: storedAt(VersionId, LastModified.getTime()), version: undefined };
   }
 }
 
 const ulidDigits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /**
- * versitygw gives older versions the time at which they were superseded. Its ids are ULIDs, whose first ten digits are
- * the milliseconds of their making; no version is made after the time it was last modified.
+ * versitygw gives versions the time at which they were superseded, and markers that of what they hide. Its ids are
+ * ULIDs, whose first ten digits are the milliseconds of their making.
  */
 export function storedAt(versionId: string | undefined, modifiedMs: number): number {
   if (versionId === undefined || !/^0[0-9A-HJKMNP-TV-Z]{25}$/.test(versionId)) return modifiedMs;
   let madeMs = 0;
   for (const digit of versionId.slice(0, 10)) madeMs = madeMs * 32 + ulidDigits.indexOf(digit);
-  return Math.min(madeMs, modifiedMs);
+  return madeMs;
 }
