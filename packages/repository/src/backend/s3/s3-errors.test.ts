@@ -42,6 +42,12 @@ const cases: Record<string, Case> = {
   'a broken server': { thrown: answered('Unknown', 500), code: 'BACKEND_IO', retryable: true, says: /500/ },
   'what the server cannot': { thrown: answered('NotImplemented', 501), code: 'BACKEND_IO', says: /501/ },
   'a broken connection': { thrown: broken('ECONNRESET'), code: 'BACKEND_IO', retryable: true, says: /broke/ },
+  'a refusal that breaks off': {
+    thrown: Object.assign(answered('Unknown', 404), { code: 'ECONNRESET' }),
+    code: 'BACKEND_IO',
+    retryable: true,
+    says: /broke/,
+  },
   'a name that is not found': { thrown: broken('ENOTFOUND'), code: 'BACKEND_IO', retryable: true, says: /reached/ },
   'an unknown certificate': {
     thrown: broken('DEPTH_ZERO_SELF_SIGNED_CERT'),

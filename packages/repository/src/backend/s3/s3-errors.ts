@@ -169,6 +169,7 @@ const answers: Readonly<Record<string, Answer>> = {
 /** Any other 404 tells nothing of the file: an unknown user, a page of a proxy. Empty: an answer without a reason. */
 const missingCodes = new Set(['', 'NoSuchKey', 'NotFound', 'NoSuchVersion']);
 
+const brokenCode = /^(E[A-Z]{3,}|ERR_STREAM.*|TimeoutError)$/;
 const untrustedCode = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS|ERR_SSL/;
 
 /** @param what `saving data/00…` */
@@ -195,7 +196,8 @@ export function s3Error(error: unknown, what: string, location: S3Location): Err
 /** For answers without a code of their own, such as those to HEAD, and for what happened on the way. */
 function byStatus({ code, status, region }: S3Failure): Answer | undefined {
   if (untrustedCode.test(code)) return untrusted;
-  if (status === undefined) return gone;
+  // An answer that broke off has a status, and its reason did not come.
+  if (status === undefined || brokenCode.test(code)) return gone;
   if (status === 301 || (status === 400 && region !== undefined)) return wrongRegion;
   if (status === 401 || status === 403) return denied;
   if (status === 507) return full;
