@@ -35,7 +35,7 @@ export class ChunkStore {
     this.#options = options;
     this.#handOver = handOver;
     this.#digests = digests;
-    this.#pack = new PackBuffer('data', options);
+    this.#pack = this.#newPack();
   }
 
   addSegment(memory: SegmentMemory): void {
@@ -69,15 +69,21 @@ export class ChunkStore {
     return (this.#segments[newest] as BlobSegment).claim('data', id) !== -1;
   }
 
+  /** Takes a buffer when the first blob comes: until then one may have come back. */
+  #newPack(): PackBuffer {
+    return new PackBuffer('data', this.#options, () => this.#spare.pop());
+  }
+
   async #sendPack(): Promise<void> {
     const finished = this.#pack.finish();
-    // Two buffers a thread: one that fills, one that is stored.
-    await this.#handing;
-    this.#pack = new PackBuffer('data', this.#options, this.#spare.pop());
+    // Before anything is awaited: other tasks of this thread go on meanwhile, and what they add belongs to the next pack.
+    this.#pack = this.#newPack();
+    const before = this.#handing;
     const handing = this.#handAway(finished);
     // The next send awaits it and sees the failure; until then nobody listens.
     handing.catch(() => undefined);
     this.#handing = handing;
+    await before;
   }
 
   async #handAway(pack: FinishedPack): Promise<void> {

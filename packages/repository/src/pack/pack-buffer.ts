@@ -52,15 +52,17 @@ export type PackOptions = {
 export class PackBuffer {
   readonly type: BlobType;
   readonly #options: PackOptions;
-  #buffer: Buffer;
+  readonly #recycled: (() => SharedArrayBuffer | undefined) | undefined;
+  #buffer: Buffer = Buffer.alloc(0);
   #used = 0;
   #headerBytes = sealOverheadBytes + 4;
   #blobs: PackedBlob[] = [];
 
-  constructor(type: BlobType, options: PackOptions, recycled?: SharedArrayBuffer) {
+  /** @param recycled gives memory that is not needed any more, when there is some */
+  constructor(type: BlobType, options: PackOptions, recycled?: () => SharedArrayBuffer | undefined) {
     this.type = type;
     this.#options = options;
-    this.#buffer = recycled === undefined ? Buffer.alloc(0) : Buffer.from(recycled);
+    this.#recycled = recycled;
   }
 
   get isFull(): boolean {
@@ -157,6 +159,9 @@ export class PackBuffer {
 
   /** Room for `needed` bytes, of which `kept` are there already. */
   #reserve(needed: number, kept: number): void {
+    if (needed <= this.#buffer.byteLength) return;
+    const back = this.#buffer.byteLength === 0 ? this.#recycled?.() : undefined;
+    if (back !== undefined) this.#buffer = Buffer.from(back);
     if (needed <= this.#buffer.byteLength) return;
     const grown = roomFor(needed, this.#options.targetBytes);
     const next = Buffer.from(new SharedArrayBuffer(grown));

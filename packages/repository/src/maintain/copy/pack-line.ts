@@ -49,7 +49,7 @@ export class PackLine {
 
   #close(): void {
     this.#full.push(this.#pack.finish());
-    this.#pack = new PackBuffer(this.#type, this.#options, this.#spare.pop());
+    this.#pack = new PackBuffer(this.#type, this.#options, () => this.#spare.pop());
   }
 
   /** Hands over what is full; waits while too much is under way. */
