@@ -111,6 +111,10 @@ class PackReport implements Disposable {
         return printer.normal('rebuilding index');
       case 'replacing':
         return this.#count('old indexes deleted', event.done, event.total);
+      case 'left':
+        return printer.error(
+          `pack ${event.id}: the storage did not give all of it, so it stays there; \`coffre prune\` takes it away`,
+        );
       case 'removed':
         if (this.#counter === undefined) printer.normal('removing salvaged pack files');
         return this.#count('files deleted', event.done, event.total);

@@ -43,14 +43,14 @@ async function ifReadable<T>(read: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** All of its bytes; where the disk gives a part of them only, the rest are zeros. */
-export async function readWhatIsThere(
-  { backend }: Repository,
-  { id, sizeBytes = 0, pieces }: DamagedPack,
-): Promise<Buffer> {
+export type PackBytes = { readonly bytes: Buffer; readonly isWhole: boolean };
+
+/** All of its bytes; where the storage gives a part of them only, the rest are zeros. */
+export async function readWhatIsThere({ backend }: Repository, pack: DamagedPack): Promise<PackBytes> {
+  const { id, sizeBytes = 0, pieces } = pack;
   const file = { kind: 'data', name: id } as const;
   const whole = await ifReadable(() => backend.load(file));
-  if (whole !== undefined) return whole;
+  if (whole !== undefined) return { bytes: whole, isWhole: true };
   const bytes = Buffer.alloc(sizeBytes);
   const end = Math.max(0, ...pieces.map(({ offset, length }) => offset + length));
   const ranges = [
@@ -61,7 +61,7 @@ export async function readWhatIsThere(
     if (length <= 0 || offset + length > sizeBytes) continue;
     (await ifReadable(() => backend.load(file, { offset, length })))?.copy(bytes, offset);
   }
-  return bytes;
+  return { bytes, isWhole: false };
 }
 
 /** The plaintext, or why there is none. */

@@ -54,7 +54,9 @@ export type PackRepairEvent =
   | { readonly kind: 'salvaged'; readonly done: number; readonly total: number }
   | { readonly kind: 'rebuilding'; readonly indexes: number }
   | { readonly kind: 'replacing'; readonly done: number; readonly total: number }
-  | { readonly kind: 'removed'; readonly done: number; readonly total: number };
+  | { readonly kind: 'removed'; readonly done: number; readonly total: number }
+  /** The storage did not give all of it, and may another day: it stays there, out of the index. */
+  | { readonly kind: 'left'; readonly id: PackId };
 
 /** Of the blobs in a pack: `salvaged` can be read, `elsewhere` has another good copy, `healed` comes from the source. */
 export type Outlook = {
@@ -114,7 +116,8 @@ async function carryOut(
     },
   );
   let done = 0;
-  const stored = packs.filter(({ sizeBytes }) => sizeBytes !== undefined);
+  for (const id of run.unread) report({ kind: 'left', id });
+  const stored = packs.filter(({ id, sizeBytes }) => sizeBytes !== undefined && !run.unread.has(id));
   await inParallel(stored, repository.backend.connectionsMax, async ({ id }) => {
     await removeIfThere(repository, 'data', id);
     done += 1;
@@ -165,6 +168,8 @@ class Salvage {
   #totals: Outlook = noOutlook();
   #missed = new Map<string, LostBlob>();
   readonly #saved = new Set<string>();
+  /** The storage did not give all of them. */
+  readonly unread = new Set<PackId>();
 
   constructor(checked: CheckedIndex, damaged: ReadonlySet<PackId>, { source }: PackRepairOptions) {
     this.checked = checked;
@@ -214,7 +219,10 @@ class Salvage {
   }
 
   async #bytesOf(pack: DamagedPack): Promise<Buffer | undefined> {
-    return pack.sizeBytes === undefined ? undefined : readWhatIsThere(this.checked.indexed.repository, pack);
+    if (pack.sizeBytes === undefined) return undefined;
+    const { bytes, isWhole } = await readWhatIsThere(this.checked.indexed.repository, pack);
+    if (!isWhole) this.unread.add(pack.id);
+    return bytes;
   }
 
   async #sortOut(

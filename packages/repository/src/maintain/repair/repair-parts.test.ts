@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isCoffreError } from '../../errors.ts';
+import { CoffreError, isCoffreError } from '../../errors.ts';
 import { encodeIndexFile, parseIndexFile } from '../../format/index-file.ts';
 import type { PackId } from '../../ids.ts';
+import type { FaultPlan } from '../../testing/faults.ts';
 import {
   copyFiles,
   errorKinds,
@@ -12,7 +13,7 @@ import {
   readableFiles,
 } from '../../testing/repair-scene.ts';
 import { repairIndex, type IndexRepairEvent } from './repair-index.ts';
-import { repairPacks } from './repair-packs.ts';
+import { repairPacks, type PackRepairEvent } from './repair-packs.ts';
 import { repairSnapshots, type SnapshotRepairEvent } from './repair-snapshots.ts';
 
 const silent = (): void => undefined;
@@ -172,4 +173,28 @@ test('a healthy snapshot is never touched', async () => {
   assert.deepEqual(files, before);
   assert.deepEqual(await readableFiles(files), all);
   assert.deepEqual(await errorKinds(files), []);
+});
+
+test('where a disk gives only a part of a pack, that part is saved, and the pack itself stays', async () => {
+  const files = await makeRepairFiles();
+  const pack = await packOf(files, 'data');
+  let loads = 0;
+  // Its header is read; then the whole file and its first piece cannot be, and so on.
+  const plan: FaultPlan = ({ operation, name }) => {
+    if (operation !== 'load' || name !== `data/${pack}`) return undefined;
+    loads += 1;
+    const isBad = loads > 1 && (loads - 2) % 9 < 2;
+    return isBad ? { kind: 'fail', error: new CoffreError('BACKEND_IO', 'a sector cannot be read') } : undefined;
+  };
+  const opened = await openFiles(files, plan);
+  const told: PackRepairEvent[] = [];
+  const { totals } = await repairPacks(opened.repository, { packs: [pack], keepCopy: noCopy }, (event) =>
+    told.push(event),
+  );
+  assert.ok(totals.salvaged > 0 && totals.lost > 0, JSON.stringify(totals));
+  assert.ok(told.some((event) => event.kind === 'left' && event.id === pack));
+  assert.ok(opened.files.has(`data/${pack}`));
+  const again = await openFiles(opened.files);
+  await repairIndex(again.repository, {}, silent);
+  assert.deepEqual(await errorKinds(again.files), []);
 });
