@@ -41,8 +41,8 @@ test('tasks that overlap while packs are stored slowly lose no chunk', async () 
   );
   const plains = new Map<string, Buffer>();
   const task = async (): Promise<void> => {
-    for (let batch = 0; batch < 12; batch++) {
-      const chunks = Array.from({ length: 8 }, () => random.bytes(1000 + random.integer(120_000)));
+    for (let batch = 0; batch < 40; batch++) {
+      const chunks = Array.from({ length: 1 + random.integer(3) }, () => random.bytes(1000 + random.integer(120_000)));
       const ids = await store.store(chunks, nothingAdded);
       for (const [i, id] of ids.entries()) plains.set(id, chunks[i] as Buffer);
     }
