@@ -4,7 +4,13 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
+import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
+import { systemClock, systemRandom } from '../../packages/repository/src/host/system.ts';
+import { acquireLock } from '../../packages/repository/src/lock/lock.ts';
+import { check as runCheck } from '../../packages/repository/src/maintain/check.ts';
+import { openRepository } from '../../packages/repository/src/repository.ts';
+import { runPrune } from '../../packages/repository/src/testing/prune-yard.ts';
+import { createSampleHost, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { createSeededRandom, type SeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import { findRestic, skipWithout } from '../peers.ts';
 import { createWorld, restic, type Run, type World } from './cli-programs.ts';
@@ -176,6 +182,33 @@ describe('prune beside the real restic', { skip: skipWithout(restic, 'restic 0.1
   });
 });
 
+test('a backup that waited while somebody pruned saves what is gone once more', async () => {
+  using world = await createWorld();
+  const random = createSeededRandom(7);
+  change(world.source, random);
+  succeeds(world.coffre(['backup', world.source]), 'backup');
+  const other = join(world.folder, 'other');
+  mkdirSync(other);
+  succeeds(world.coffre(['backup', other]), 'backup');
+  succeeds(world.coffre(['forget', '--keep-last', '1', '--group-by', '']), 'forget');
+
+  const host = { ...createSampleHost(), clock: systemClock(), random: systemRandom() };
+  const backend = createLocalBackend({ path: world.repository });
+  await using repository = await openRepository({ backend, host, password: samplePassword });
+  const lock = await acquireLock(repository, { exclusive: true });
+  const argv = ['--retry-lock', '1m', '-v', 'backup', world.source];
+  const backup = spawnCoffre(argv, world);
+  // Its index is read, its work has begun, and it waits for the lock.
+  await backup.says(/already locked/);
+  await backup.says(/start backup on/);
+  assert.ok((await runPrune(repository, { graceMs: 0 })).deleted.packs > 0);
+  await lock.release();
+  assert.equal(await backup.ended, 0);
+  assert.match(backup.stdout(), /starting again/);
+  const sound = await runCheck(repository, {}, () => undefined);
+  assert.equal(sound.errors, 0);
+});
+
 function spawnRestic(argv: readonly string[], repository: string, killMs?: number): Promise<number | null> {
   const child = spawn(restic!.path, argv, {
     stdio: 'ignore',
@@ -193,4 +226,42 @@ function spawnRestic(argv: readonly string[], repository: string, killMs?: numbe
       resolve(code);
     });
   });
+}
+
+const main = join(import.meta.dirname, '../../packages/coffre/src/main.ts');
+
+type Running = {
+  readonly ended: Promise<number | null>;
+  readonly stdout: () => string;
+  /** Resolves once this was printed. */
+  says(pattern: RegExp): Promise<void>;
+};
+
+function spawnCoffre(argv: readonly string[], world: World): Running {
+  const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
+  const child = spawn(process.execPath, [...flags, ...argv], {
+    env: {
+      PATH: process.env['PATH'],
+      HOME: world.folder,
+      RESTIC_REPOSITORY: world.repository,
+      RESTIC_PASSWORD: samplePassword,
+      RESTIC_CACHE_DIR: join(world.folder, 'cache'),
+      // Lines are gathered while nobody watches; progress sends them out.
+      RESTIC_PROGRESS_FPS: '10',
+    },
+  });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => void (printed += text));
+  const ended = new Promise<number | null>((resolve) => void child.once('exit', resolve));
+  return {
+    ended,
+    stdout: () => printed,
+    async says(pattern) {
+      while (!pattern.test(printed)) {
+        const more = new Promise((resolve) => void child.stdout.once('data', resolve));
+        const code = await Promise.race([more.then(() => undefined), ended]);
+        assert.equal(code, undefined, `ended before it said ${pattern}: ${printed}`);
+      }
+    },
+  };
 }

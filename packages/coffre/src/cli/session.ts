@@ -169,7 +169,9 @@ function begin(
 function sayLock(event: LockEvent, printer: Printer): void {
   switch (event.kind) {
     case 'waiting':
-      return printer.normal(`repo already locked, waiting up to ${formatGoDuration(event.retryMs)} for the lock`);
+      printer.normal(`repo already locked, waiting up to ${formatGoDuration(event.retryMs)} for the lock`);
+      // Lines are gathered; this one explains why nothing more comes for a while.
+      return printer.terminal.flush();
     case 'cleared':
       return printer.normal(`removed a lock that was left over: ${event.lock}`);
     default:

@@ -278,3 +278,13 @@ test('indexes that another program rewrote meanwhile end it before anything goes
   for (const pack of before) assert.ok(packsIn(yard).includes(pack));
   await assertAllIsWell(yard);
 });
+
+test('who read the index before a prune ended is told that it is another', async () => {
+  const yard = await grownYard();
+  const indexed = await (await yard.open()).loadIndex();
+  await indexed.requireCurrent();
+  await addSnapshot(yard);
+  await indexed.requireCurrent();
+  await runPrune(await yard.open());
+  await assert.rejects(() => indexed.requireCurrent(), { code: 'REPO_CHANGED' });
+});
