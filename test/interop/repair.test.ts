@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import { skipWithout } from '../peers.ts';
 import { createWorld, messages, restic, type Run, type World } from './cli-programs.ts';
@@ -146,6 +147,27 @@ describe('repair', { skip: skipWithout(restic, 'restic 0.19') }, () => {
       assert.equal(world.coffre(['-r', ours.repository, 'check', '--read-data']).code, 0);
     });
   }
+
+  test('once the damaged pack is out of the index, the next backup and another repository each fill the gap', () => {
+    const whole = world.copy('whole');
+    for (const fill of [
+      ['backup', '--host', 'two', 'source'],
+      ['repair', 'heal', '--from-repo', whole],
+    ]) {
+      const repository = world.copy(`gap-${fill[0]}`);
+      flip(dataPack(repository), () => 1000);
+      const cwd = join(world.folder, `cwd-gap-${fill[0]}`);
+      mkdirSync(cwd);
+      const broken = brokenPacks(repository);
+      assert.equal(broken.length, 1);
+      assert.equal(world.coffre(['-r', repository, 'repair', 'packs', ...broken], { cwd }).code, 0);
+      assert.equal(world.restic(['-r', repository, 'check']).code, 1);
+      const environment = { RESTIC_FROM_PASSWORD: samplePassword };
+      assert.equal(world.coffre(['-r', repository, ...fill], { environment }).code, 0);
+      const judged = world.restic(['-r', repository, 'check', '--read-data']);
+      assert.match(judged.stdout, /no errors were found/, judged.stderr);
+    }
+  });
 
   test('restic cuts off what coffre keeps when the index is repaired before a truncated pack', () => {
     // Six pieces or more in two packs at most: the largest has several, and only its last is cut.
