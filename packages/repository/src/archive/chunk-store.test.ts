@@ -47,13 +47,13 @@ test('tasks that overlap while packs are stored slowly lose no chunk', async () 
       for (const [i, id] of ids.entries()) plains.set(id, chunks[i] as Buffer);
     }
   };
-  let done = false;
+  const state = { done: false };
   const tasks = Promise.all([task(), task(), task()])
     .then(() => store.flush())
     .finally(() => {
-      done = true;
+      state.done = true;
     });
-  while (!done) {
+  while (!state.done) {
     await new Promise((resolve) => setImmediate(resolve));
     if (random.chance(0.3)) waiting.shift()?.();
   }
