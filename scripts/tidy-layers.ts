@@ -52,7 +52,8 @@ const coffreLayers: readonly Layer[] = [
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
-  { name: 'cli', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'demo'] },
+  { name: 'repo-server', uses: ['platform'] },
+  { name: 'cli', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'demo', 'repo-server'] },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },
 ];
 

@@ -57,6 +57,7 @@ export const errorCodes = {
   BACKEND_FULL: 'the storage is full',
   BACKEND_IO: 'reading or writing the storage failed',
   BACKEND_SHORT_READ: 'the storage gave fewer bytes than asked',
+  BACKEND_UNREADABLE: 'the disk cannot read a file, and reads others',
   BACKEND_NOT_MOUNTED: 'the disk or share that holds the repository is not mounted',
   BACKEND_LIST_SHRANK: 'the storage lists far less than before',
   BACKEND_HOST_UNKNOWN: 'the server is not known, so nobody can tell whether it is the right one',
@@ -65,6 +66,7 @@ export const errorCodes = {
   BACKEND_UNPROTECTED: 'the storage cannot protect what is written, as was asked for',
   BACKEND_URL: 'the repository address cannot be understood',
   // surroundings
+  SERVER_ADDRESS: 'the server cannot listen at the address',
   HOST_UNSUPPORTED: 'this machine lacks something that is needed',
   INTERNAL: 'a contradiction inside the program; please report it',
 } as const;
@@ -106,8 +108,10 @@ export function isCoffreError(error: unknown, code?: ErrorCode): error is Coffre
 
 /** Damage in one file, which a reader can report and pass over; no access and no network are not that. */
 export function isDamage(error: unknown): boolean {
-  return isCoffreError(error, 'REPO_FILE_DAMAGED') || isCoffreError(error, 'BACKEND_SHORT_READ');
+  return damageCodes.some((code) => isCoffreError(error, code));
 }
+
+const damageCodes: readonly ErrorCode[] = ['REPO_FILE_DAMAGED', 'BACKEND_SHORT_READ', 'BACKEND_UNREADABLE'];
 
 /** What was caught, as an error that can be thrown again. */
 export function asError(thrown: unknown): Error {

@@ -139,9 +139,18 @@ export type { Mend } from './maintain/repair/mend-tree.ts';
 export type { HealEvent, HealResult } from './maintain/repair/heal.ts';
 export { copySnapshots, recoverConfig, upgradeRepository } from './operations.ts';
 export type { CopyAmount, CopyOptions, CopyReport, CopyResult } from './maintain/copy/copy.ts';
-export { addKey, changePassword, listKeys, removeKey } from './operations.ts';
-export type { KeyInfo, NewKey } from './maintain/keys.ts';
+export { addKey, changePassword, listKeys, removeKey, rotateKey } from './operations.ts';
+export type { KeyInfo, NewKey, RotateOptions, Rotation } from './maintain/keys.ts';
 export { loadKeyFile } from './key.ts';
+
+// Serve: a repository's folder as it lies on the disk, and what tells a file of a kind without its key.
+export { nodeLocalFiles, type LocalFile, type LocalFiles, type LocalStat } from './backend/local-files.ts';
+export { foldersToMake, listFiles, placeOf } from './backend/local-layout.ts';
+export { syncFolder, writeAll } from './backend/local-write.ts';
+export { isSyncUnsupported, systemCode } from './backend/local-errors.ts';
+export { sealOverheadBytes } from './crypto/seal.ts';
+export { parseKeyFile, type KeyFile } from './format/key-file.ts';
+export { headerBytesMax, headerEntryBytes, headerLengthBytes } from './format/pack-header.ts';
 
 // The outside, handed in.
 export type { Host, Warning } from './host/context.ts';

@@ -139,6 +139,11 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./list.ts')).defineList,
   },
   {
+    name: 'serve-repo',
+    summary: 'Serve repositories to restic, rustic and coffre over HTTP',
+    load: async () => (await import('./serve-repo.ts')).defineServeRepo,
+  },
+  {
     name: 'cache',
     summary: 'List and clean local cache folders',
     load: async () => (await import('./cache.ts')).defineCache,

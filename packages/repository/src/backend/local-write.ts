@@ -69,7 +69,8 @@ async function createInFolder(files: LocalFiles, options: WriteOptions): Promise
   return files.createFile(temporary, 0o600);
 }
 
-async function writeAll(open: LocalFile, parts: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
+/** Writes all of it, however few bytes each call takes. */
+export async function writeAll(open: LocalFile, parts: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
   let rest = parts.filter((part) => part.byteLength > 0);
   while (rest.length > 0) {
     signal?.throwIfAborted();

@@ -14,6 +14,13 @@ export {
   type FaultPlan,
   type FaultyBackend,
 } from './faults.ts';
+export {
+  withLocalFaults,
+  type FaultyLocalFiles,
+  type LocalCall,
+  type LocalFault,
+  type LocalFaultPlan,
+} from './local-faults.ts';
 export { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 export {
   changeWorld,
