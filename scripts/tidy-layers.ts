@@ -49,11 +49,13 @@ const repositoryLayers: readonly Layer[] = [
 
 const coffreLayers: readonly Layer[] = [
   { name: 'platform', uses: [] },
+  // Decides when; knows neither clock nor files.
+  { name: 'schedule', uses: [] },
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
   { name: 'repo-server', uses: ['platform'] },
-  { name: 'cli', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'demo', 'repo-server'] },
+  { name: 'cli', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'demo', 'repo-server', 'schedule'] },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },
 ];
 
