@@ -1,10 +1,11 @@
 /** The SFTP backend against a real OpenSSH server. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { openBackend, parseLocation } from '@coffre/repository';
 import type { Backend, StorageOptions } from '@coffre/repository';
 import { backendConformance } from '@coffre/repository/testing';
+import { assertSameBytes, limitedSpeed } from './limited-speed.ts';
 import { skipWithoutService } from './programs.ts';
 import { startSshd } from './sshd.ts';
 import type { Sshd } from './sshd.ts';
@@ -35,5 +36,11 @@ describe('an SFTP repository', { skip: skipWithoutService('sshd') }, () => {
       },
       dispose: async () => rmSync(path, { recursive: true, force: true }),
     };
+  });
+
+  test('takes and gives the same bytes at a limited speed', async () => {
+    const backend = await open(join(sshd.folder, 'limited'), { throttle: limitedSpeed() });
+    await assertSameBytes(backend);
+    await backend.close();
   });
 });

@@ -2,6 +2,9 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { sizeOf } from '../counting.ts';
+import { inPieces } from '../limits/pieces.ts';
+import type { Gate } from '../limits/throttle.ts';
+import type { Watched } from './stuck-watch.ts';
 
 /** Up to here one buffer is cheaper than a stream, and the SDK can send it again. */
 const gatheredMaxBytes = 256 * 1024;
@@ -9,9 +12,33 @@ const gatheredMaxBytes = 256 * 1024;
 const pieceMaxBytes = 256 * 1024;
 const smallPartBytes = 32 * 1024;
 
-export function bodyOf(parts: readonly Uint8Array[], progress: () => void): Buffer | Readable {
-  if (sizeOf(parts) <= gatheredMaxBytes) return Buffer.concat(parts);
-  return Readable.from(pieces(parts, progress), { objectMode: false, highWaterMark: pieceMaxBytes });
+/** @param up bandwidth limit: what passes at once has passed when the body is there, the rest passes as it is read */
+export async function bodyOf(
+  parts: readonly Uint8Array[],
+  { progress, signal }: Watched,
+  up?: Gate,
+): Promise<Buffer | Readable> {
+  const sizeBytes = sizeOf(parts);
+  const gathered = sizeBytes <= Math.min(gatheredMaxBytes, up?.pieceBytes() ?? gatheredMaxBytes);
+  if (gathered) {
+    await up?.take(sizeBytes, signal);
+    return Buffer.concat(parts);
+  }
+  const body = up === undefined ? pieces(parts, progress) : paced(parts, up, { progress, signal });
+  const stream = Readable.from(body, { objectMode: false, highWaterMark: pieceMaxBytes });
+  // It breaks off only when the signal does, which the request hears too; nobody else listens to the stream.
+  return stream.on('error', () => undefined);
+}
+
+async function* paced(
+  parts: readonly Uint8Array[],
+  up: Gate,
+  { progress, signal }: Watched,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of inPieces([...pieces(parts, progress)], up, signal)) {
+    progress();
+    yield piece;
+  }
 }
 
 /** Large parts in views; small ones gathered, because every piece is a write to the socket. */

@@ -4,6 +4,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { CoffreError, isCoffreError, messageOf } from '../../errors.ts';
+import type { Throttle } from '../limits/throttle.ts';
 import type { StorageOptions, TlsOptions } from '../storage-options.ts';
 import { createGate } from './connection-gate.ts';
 import { findCredentials } from './s3-credentials.ts';
@@ -22,6 +23,7 @@ export type S3Caller = {
   readonly sdk: S3Sdk;
   readonly location: S3Location;
   readonly settings: S3Settings;
+  readonly throttle: Throttle | undefined;
   /** The region that is believed in now. */
   readonly region: () => string;
   /** The server has done something that was asked of it. */
@@ -94,7 +96,16 @@ export function createS3Caller(
     }
   }
 
-  return { sdk, location, settings, region: () => region, worked: () => worked, call, close: () => client.destroy() };
+  return {
+    sdk,
+    location,
+    settings,
+    throttle: options.throttle,
+    region: () => region,
+    worked: () => worked,
+    call,
+    close: () => client.destroy(),
+  };
 }
 
 function clientConfig(

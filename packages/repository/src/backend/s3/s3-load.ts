@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { CoffreError, isCoffreError } from '../../errors.ts';
 import { fileName } from '../backend.ts';
 import type { FileHandle, LoadOptions } from '../backend.ts';
+import type { Gate } from '../limits/throttle.ts';
 import type { S3Caller, S3Request } from './s3-client.ts';
 import { failureOf } from './s3-errors.ts';
 import { keyOf } from './s3-location.ts';
@@ -37,7 +38,7 @@ export async function loadObject(
       try {
         if (ranged) requireRange(what, answer.ContentRange, offset);
         const sizeBytes = expectedSize(what, answer.ContentLength, length);
-        return await collect(what, body, sizeBytes, request);
+        return await collect(what, body, sizeBytes, request, s3.throttle?.down);
       } finally {
         body.destroy();
       }
@@ -69,11 +70,18 @@ function expectedSize(what: string, contentLength: number | undefined, length: n
 }
 
 /** A buffer of its own, not of a pool: the caller may hand it to a thread. */
-async function collect(what: string, body: Readable, sizeBytes: number, { progress }: S3Request): Promise<Buffer> {
+async function collect(
+  what: string,
+  body: Readable,
+  sizeBytes: number,
+  { progress, signal }: S3Request,
+  down?: Gate,
+): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(sizeBytes);
   let filled = 0;
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
+      await down?.take(chunk.byteLength, signal);
       progress();
       if (filled + chunk.byteLength > sizeBytes) throw lies(what, `sent more than the ${sizeBytes} bytes it announced`);
       chunk.copy(bytes, filled);

@@ -54,17 +54,17 @@ async function putWhole(s3: S3Caller, upload: Upload, sha256: string): Promise<v
   const { file, parts, signal } = upload;
   const isConfig = file.kind === 'config';
   const put = (onlyIfNew: boolean): Promise<unknown> =>
-    s3.call(`saving ${fileName(file)}`, signal, ({ client, signal: abortSignal, progress }) => {
+    s3.call(`saving ${fileName(file)}`, signal, async ({ client, ...watch }) => {
       const command = new s3.sdk.PutObjectCommand({
         ...objectInput(s3, upload),
-        Body: bodyOf(parts, progress),
+        Body: await bodyOf(parts, watch, s3.throttle?.up),
         ContentLength: sizeOf(parts),
         // Amazon wants a checksum of its own beside a retention.
         ...(upload.retention === undefined ? {} : { ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') }),
         ...(onlyIfNew ? { IfNoneMatch: '*' } : {}),
       });
       command.middlewareStack.add((next) => (args) => next(withPayloadHash(args, sha256)), payloadHashStep);
-      return client.send(command, { abortSignal });
+      return client.send(command, { abortSignal: watch.signal });
     });
   try {
     await put(isConfig);
@@ -169,17 +169,17 @@ async function sendPieces(s3: S3Caller, upload: Upload, target: Target, pieceByt
 async function sendPiece(s3: S3Caller, upload: Upload, target: Target, number: number): Promise<string | undefined> {
   const { file, parts, retention, signal } = upload;
   const sha256 = sha256Of(parts);
-  const answer = await s3.call(`saving ${fileName(file)}`, signal, ({ client, signal: abortSignal, progress }) => {
+  const answer = await s3.call(`saving ${fileName(file)}`, signal, async ({ client, ...watch }) => {
     const command = new s3.sdk.UploadPartCommand({
       ...target,
       // Amazon wants a checksum of its own beside a retention.
       ...(retention === undefined ? {} : { ContentMD5: md5Base64Of(parts) }),
       PartNumber: number,
-      Body: bodyOf(parts, progress),
+      Body: await bodyOf(parts, watch, s3.throttle?.up),
       ContentLength: sizeOf(parts),
     });
     command.middlewareStack.add((next) => (args) => next(withPayloadHash(args, sha256)), payloadHashStep);
-    return client.send(command, { abortSignal });
+    return client.send(command, { abortSignal: watch.signal });
   });
   return answer.ETag;
 }

@@ -45,6 +45,7 @@ function presentBucket(s3: S3Caller, clock: Pick<Clock, 'nowNs'>, sizes: SaveSiz
     location: describeS3(location),
     connectionsMax: settings.connectionsMax,
     replacesAtomically: true,
+    isThrottled: true,
 
     async create() {
       await createBucket(s3);
@@ -114,6 +115,7 @@ function pastBucket(s3: S3Caller, asOfMs: number): Backend {
     location: `${describeS3(s3.location)} as of ${new Date(asOfMs).toISOString()}`,
     connectionsMax: s3.settings.connectionsMax,
     replacesAtomically: true,
+    isThrottled: true,
     create: () => refuse('making a repository'),
     save: async (file) => refuse(`saving ${fileName(file)}`),
     remove: async (file) => refuse(`removing ${fileName(file)}`),

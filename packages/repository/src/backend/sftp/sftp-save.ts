@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { CoffreError, isCoffreError } from '../../errors.ts';
+import type { Gate } from '../limits/throttle.ts';
 import {
   canReplace,
   closeHandle,
@@ -28,6 +29,8 @@ export type SaveOptions = {
   readonly folderMode: number;
   readonly fileMode: number;
   readonly signal?: AbortSignal;
+  /** Bandwidth limit. */
+  readonly gate?: Gate | undefined;
 };
 
 /**
@@ -39,12 +42,12 @@ export async function saveWhole(
   parts: readonly Uint8Array[],
   options: SaveOptions,
 ): Promise<void> {
-  const { temporary, place, fileMode, signal } = options;
+  const { temporary, place, fileMode, signal, gate } = options;
   const folder = posix.dirname(place);
   let handle: Buffer | undefined;
   try {
     handle = await createInFolder(session, options);
-    await writeParts(session, handle, parts, signal);
+    await writeParts(session, handle, parts, { signal, gate });
     const written = handle;
     handle = undefined;
     // In one go: the server keeps the order of requests of one file.

@@ -67,7 +67,8 @@ export function createSftpSessions(options: SessionsOptions): SftpSessions {
         spokenBefore = true;
         return (entry.session = session);
       } catch (error) {
-        throw spokenBefore ? error : withoutAnotherTry(error);
+        // After a login, a connection that is lost as a whole is the network's doing.
+        throw spokenBefore || transport.ended ? error : withoutAnotherTry(error);
       }
     };
     const entry: Entry = { opening: Promise.resolve().then(open), users: 0 };

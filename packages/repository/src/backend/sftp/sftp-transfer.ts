@@ -2,6 +2,8 @@ import { CoffreError } from '../../errors.ts';
 import { inParallel } from '../../parallel.ts';
 import { fileName } from '../backend.ts';
 import type { FileHandle, LoadOptions } from '../backend.ts';
+import { inPieces } from '../limits/pieces.ts';
+import type { Gate } from '../limits/throttle.ts';
 import { readAt, statHandle, writeAt } from './sftp-calls.ts';
 import type { SftpSession } from './sftp-session.ts';
 
@@ -10,17 +12,31 @@ const bytesAtOnce = 2 * 1024 * 1024;
 
 type Piece = { readonly offset: number; readonly length: number };
 
+type WriteOptions = {
+  readonly signal?: AbortSignal | undefined;
+  /** Bandwidth limit. */
+  readonly gate?: Gate | undefined;
+};
+
 /** Writes the parts one after the other from the start of the file. */
 export async function writeParts(
   session: SftpSession,
   handle: Buffer,
   parts: readonly Uint8Array[],
-  signal?: AbortSignal,
+  { signal, gate }: WriteOptions,
 ): Promise<void> {
+  if (gate !== undefined) {
+    const pace = atMost(gate, session.pieceBytes.write);
+    return overlapping(
+      placed(inPieces(parts, pace, signal)),
+      atOnce(session.pieceBytes.write),
+      async ({ offset, piece }) => writeAt(session, handle, offset, piece.byteLength, (into) => into.set(piece)),
+    );
+  }
   const sizeBytes = bytesOf(parts);
   const cursor = createCursor(parts);
   await inParallel(
-    piecesOf(sizeBytes, session.pieceBytes.write),
+    piecesOf(sizeBytes, () => session.pieceBytes.write),
     atOnce(session.pieceBytes.write),
     async ({ offset, length }) => {
       signal?.throwIfAborted();
@@ -39,13 +55,14 @@ export async function readRange(
   handle: Buffer,
   file: FileHandle,
   options: LoadOptions,
+  gate?: Gate,
 ): Promise<Buffer> {
   const { offset = 0, signal } = options;
   const length = options.length ?? (await sizeOf(session, handle)) - offset;
   if (length < 0) throw shortRead(file, 0, offset);
   // Not from the shared pool: the buffer belongs to the caller, who may hand it to a worker.
   const bytes = Buffer.allocUnsafeSlow(length);
-  await inParallel(piecesOf(length, session.pieceBytes.read), atOnce(session.pieceBytes.read), async (piece) => {
+  const readPiece = async (piece: Piece): Promise<void> => {
     let filled = 0;
     while (filled < piece.length) {
       signal?.throwIfAborted();
@@ -55,7 +72,15 @@ export async function readRange(
       bytes.set(got, at);
       filled += got.byteLength;
     }
-  });
+  };
+  const { read: pieceBytes } = session.pieceBytes;
+  if (gate === undefined)
+    await inParallel(
+      piecesOf(length, () => pieceBytes),
+      atOnce(pieceBytes),
+      readPiece,
+    );
+  else await overlapping(admitted(length, atMost(gate, pieceBytes), signal), atOnce(pieceBytes), readPiece);
   return bytes;
 }
 
@@ -71,10 +96,43 @@ function shortRead(file: FileHandle, got: number, wanted: number): CoffreError {
   });
 }
 
-function* piecesOf(sizeBytes: number, pieceBytes: number): Generator<Piece> {
-  for (let offset = 0; offset < sizeBytes; offset += pieceBytes) {
-    yield { offset, length: Math.min(pieceBytes, sizeBytes - offset) };
+function* piecesOf(sizeBytes: number, pieceBytes: () => number): Generator<Piece> {
+  for (let offset = 0; offset < sizeBytes;) {
+    const length = Math.min(pieceBytes(), sizeBytes - offset);
+    yield { offset, length };
+    offset += length;
   }
+}
+
+function atMost(gate: Gate, pieceBytes: number): Gate {
+  return { ...gate, pieceBytes: () => Math.min(gate.pieceBytes(), pieceBytes) };
+}
+
+async function* admitted(sizeBytes: number, gate: Gate, signal?: AbortSignal): AsyncGenerator<Piece> {
+  for (const piece of piecesOf(sizeBytes, () => gate.pieceBytes())) {
+    await gate.take(piece.length, signal);
+    yield piece;
+  }
+}
+
+async function* placed(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<{ offset: number; piece: Uint8Array }> {
+  let offset = 0;
+  for await (const piece of pieces) {
+    yield { offset, piece };
+    offset += piece.byteLength;
+  }
+}
+
+/** One after the other is let through, and none waits for the answer to the one before; after an error none begins. */
+async function overlapping<T>(
+  items: AsyncGenerator<T>,
+  itemsAtOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const lane = async (): Promise<void> => {
+    for await (const item of items) await work(item);
+  };
+  await Promise.all(Array.from({ length: itemsAtOnce }, lane));
 }
 
 function atOnce(pieceBytes: number): number {

@@ -30,7 +30,7 @@ type OpenFile = { readonly session: SftpSession; readonly handle: Buffer; close(
 
 /** A repository in a folder of an SSH server, laid out as the local one is. Connects when it is first used. */
 export async function createSftpBackend(where: SftpLocation, options: StorageOptions): Promise<Backend> {
-  const { random = systemRandom(), clock = systemClock() } = options;
+  const { random = systemRandom(), clock = systemClock(), throttle } = options;
   const { path } = where;
   const location = `sftp:${where.address}`;
   const connector = createSftpConnector(where, options);
@@ -87,6 +87,7 @@ export async function createSftpBackend(where: SftpLocation, options: StorageOpt
           ...names,
           folderMode,
           fileMode,
+          gate: throttle?.up,
           ...(signal === undefined ? {} : { signal }),
         });
       });
@@ -100,12 +101,12 @@ export async function createSftpBackend(where: SftpLocation, options: StorageOpt
     // Trees and small files come as many little ranges of few packs; a whole file is wanted once.
     if (file.kind === 'data' && loadOptions.length !== undefined) {
       await using open = await openFiles.borrow(place);
-      return await readRange(open.file.session, open.file.handle, file, loadOptions);
+      return await readRange(open.file.session, open.file.handle, file, loadOptions, throttle?.down);
     }
     return run(async (session) => {
       const open = await openFile(session, place);
       try {
-        return await readRange(session, open.handle, file, loadOptions);
+        return await readRange(session, open.handle, file, loadOptions, throttle?.down);
       } finally {
         open.close().catch(() => undefined);
       }
@@ -126,6 +127,7 @@ export async function createSftpBackend(where: SftpLocation, options: StorageOpt
   return {
     location,
     connectionsMax: connector.connectionsMax,
+    isThrottled: true,
     get replacesAtomically() {
       return replaces;
     },
