@@ -13,6 +13,7 @@ export const errorCodes = {
   SOURCE_MISSING: 'none of the paths to back up exists',
   SOURCE_INCOMPLETE: 'some source data could not be read; the rest is saved',
   SOURCE_COMMAND_FAILED: 'the command whose output was to be saved failed; nothing was published',
+  SCHEDULE_INVALID: 'a schedule or a time zone cannot be understood, or would never be due',
   POLICY_EMPTY: 'a retention policy without any rule was given',
   POLICY_REMOVES_ALL: 'the policy would remove every snapshot of a group',
   POLICY_FLOOR: 'removing these snapshots would go below the floor of the group',
