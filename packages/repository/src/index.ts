@@ -10,6 +10,7 @@ export {
   type ListedFile,
   type LoadOptions,
 } from './backend/backend.ts';
+export { commandWords } from './backend/command-words.ts';
 export { openBackend } from './backend/open-backend.ts';
 export { createFileNote, type FileNote } from './backend/file-note.ts';
 export { reachStorage, withMemory, type LimitOptions, type NearOptions, type ReachOptions } from './backend/layers.ts';

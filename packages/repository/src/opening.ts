@@ -3,6 +3,7 @@
  * one, so that a program can begin to derive the key, which takes a while on another thread, before it loads the rest.
  * Everything here is in the large door too.
  */
+export { commandWords } from './backend/command-words.ts';
 export { openBackend } from './backend/open-backend.ts';
 export { describeLocation, parseLocation } from './backend/location.ts';
 export { createFileNote } from './backend/file-note.ts';

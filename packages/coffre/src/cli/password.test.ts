@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { givenPassword } from './password.ts';
 import type { PasswordSource } from './password.ts';
-import { splitWords } from './shell-words.ts';
 
 const none: PasswordSource = { file: undefined, command: undefined, environment: undefined, insecureNone: false };
 const printing = (text: string | Uint8Array) => (): Uint8Array => Buffer.from(text as string);
@@ -55,11 +54,4 @@ test('a command that fails, cannot be started or is empty says so', () => {
 test('no password on purpose excludes every other source', () => {
   assert.equal(givenPassword({ ...none, insecureNone: true }), '');
   assert.throws(() => givenPassword({ ...none, insecureNone: true, environment: 'x' }), { code: 'USAGE' });
-});
-
-test('a command line is cut into words without a shell', () => {
-  assert.deepEqual(splitWords('pass show "backup key"'), ['pass', 'show', 'backup key']);
-  assert.deepEqual(splitWords("echo 'a b' c\\ d"), ['echo', 'a b', 'c d']);
-  assert.deepEqual(splitWords('printf "secret\\n"'), ['printf', 'secret\\n']);
-  assert.deepEqual(splitWords('say "\\"hi\\"" \'\''), ['say', '"hi"', '']);
 });

@@ -1,7 +1,6 @@
 /** Where the password comes from, by restic's rules: command or file, then the environment, then a person, then stdin. */
 import { spawnSync } from 'node:child_process';
-import { CoffreError } from '@coffre/repository/opening';
-import { splitWords } from './shell-words.ts';
+import { CoffreError, commandWords } from '@coffre/repository/opening';
 import { decodeText, readTextFile, trimSpace } from './text-file.ts';
 import { usage } from './values.ts';
 
@@ -53,7 +52,9 @@ function isSet(text: string | undefined): text is string {
 }
 
 function outputOf(command: string, run: RunCommand): string {
-  const text = decodeText(run(splitWords(command)));
+  const words = commandWords(command, 'the password command');
+  if (words.length === 0) throw usage('the password command is empty');
+  const text = decodeText(run(words));
   if (text === undefined) throw usage('the password command did not print text in UTF-8');
   return text;
 }

@@ -4,7 +4,6 @@ import {
   chmodSync,
   existsSync,
   linkSync,
-  mkdirSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -13,7 +12,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { makeFolders } from '@coffre/repository';
 import { openShop } from './shop.ts';
 
 /** Inside the application's folder. */
@@ -32,7 +32,7 @@ export function makeApplication(folder: string): { made: boolean } {
   if (existsSync(folder)) return { made: false };
   const part = `${folder}.part`;
   rmSync(part, { recursive: true, force: true });
-  mkdirSync(join(part, 'data'), { recursive: true });
+  makeFolders(join(part, 'data'), 0o755);
   writeSettings(part);
   writeUploads(part);
   openShop(join(part, databaseName)).close();
@@ -43,7 +43,7 @@ export function makeApplication(folder: string): { made: boolean } {
 /** What a day brings: one more photo, so that a second backup has something to add. */
 export function addTodaysPhoto(folder: string): string {
   const photos = join(folder, 'uploads/photos');
-  mkdirSync(photos, { recursive: true });
+  makeFolders(photos, 0o755);
   const name = `today-${readdirSync(photos).length + 1}.jpg`;
   writeFileSync(join(photos, name), noise(name + String(Date.now()), 300 * kib));
   return `uploads/photos/${name}`;
@@ -112,7 +112,7 @@ function writeOddities(folder: string): void {
 
 function write(folder: string, name: string, content: string | Buffer, mode = 0o644): void {
   const path = join(folder, name);
-  mkdirSync(join(path, '..'), { recursive: true });
+  makeFolders(dirname(path), 0o755);
   writeFileSync(path, content);
   chmodSync(path, mode);
   const writtenAt = 1_750_000_000 + (seedOf(name).readUInt32LE(0) % 30_000_000) + 0.123_456;

@@ -2,9 +2,9 @@
  * `coffre start`: the whole way once, on this machine, with proof. Backs up, verifies, restores into a scratch folder,
  * compares. Without paths it makes a small application first; with paths it takes the user's own folders.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CoffreError, toByteString, toText, type ByteString, type Host } from '@coffre/repository';
+import { CoffreError, makeFolders, toByteString, toText, type ByteString, type Host } from '@coffre/repository';
 import { quoteName } from '../cli/output/display.ts';
 import type { Printer } from '../cli/output/printer.ts';
 import { addTodaysPhoto, applicationBytes, databaseName, makeApplication } from './application.ts';
@@ -106,7 +106,7 @@ class Trial {
 
   async #copyDatabase(): Promise<CopiedDatabase> {
     const { copies } = this.#folder;
-    mkdirSync(copies, { recursive: true });
+    makeFolders(copies);
     const path = join(copies, 'shop.sqlite');
     const { value } = await this.#narration.step('Copied', async () => {
       const truth = await copyDatabase(join(this.#folder.application, databaseName), path);
