@@ -72,31 +72,36 @@ function nextTime(trigger: CronTrigger | TimesTrigger, from: number): number | u
 /** The first day at or after `from` (days since 1970) on which a rule holds. */
 export function nextDay(rule: DayRule, from: number): number | undefined {
   const date = new Date(from * dayMs);
-  let day = from;
-  while (day < from + horizonDays) {
-    const month = date.getUTCMonth() + 1;
+  let [year, month, dayOfMonth] = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate()];
+  for (let day = from; day < from + horizonDays;) {
+    const length = daysIn(year, month);
     if (rule.months.includes(month)) {
-      if (holdsOn(rule, date)) return day;
-      date.setUTCDate(date.getUTCDate() + 1);
-    } else date.setUTCMonth(month, 1);
-    day = date.getTime() / dayMs;
+      for (; dayOfMonth <= length; dayOfMonth += 1, day += 1) {
+        if (holdsOn(rule, dayOfMonth, length, weekdayOf(day))) return day;
+      }
+    } else day += length + 1 - dayOfMonth;
+    dayOfMonth = 1;
+    month = (month % 12) + 1;
+    if (month === 1) year += 1;
   }
   return undefined;
 }
 
-function holdsOn(rule: DayRule, date: Date): boolean {
-  const day = date.getUTCDate();
-  const weekday = date.getUTCDay();
-  const lastDay = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
-  const byMonth = rule.monthDays.includes(day) || (rule.lastDay && day === lastDay);
-  if (rule.match === 'either' && byMonth) return true;
-  if (rule.match === 'both' && !byMonth) return false;
-  return (
-    rule.weekdays.some((candidate) => candidate === weekday) ||
-    rule.nthWeekdays.some(
-      (candidate) =>
-        candidate.weekday === weekday &&
-        (candidate.nth === -1 ? day + 7 > lastDay : candidate.nth === Math.ceil(day / 7)),
-    )
-  );
+function holdsOn(rule: DayRule, dayOfMonth: number, lastDay: number, weekday: number): boolean {
+  const byMonth = rule.monthDays.includes(dayOfMonth) || (rule.lastDay && dayOfMonth === lastDay);
+  if (rule.match === 'either' ? byMonth : !byMonth) return byMonth;
+  for (const candidate of rule.weekdays) if (candidate === weekday) return true;
+  for (const { nth, weekday: candidate } of rule.nthWeekdays) {
+    const isNth = nth === -1 ? dayOfMonth + 7 > lastDay : nth === Math.ceil(dayOfMonth / 7);
+    if (candidate === weekday && isNth) return true;
+  }
+  return false;
+}
+
+/** 1 January 1970 was a Thursday. */
+const weekdayOf = (day: number): number => (((day + 4) % 7) + 7) % 7;
+
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }

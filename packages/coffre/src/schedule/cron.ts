@@ -32,16 +32,18 @@ export function parseCron(text: string, zone: ZoneName): CronTrigger {
     throw invalid(text, `${line} is not a shorthand`, `Use one of ${[...shorthands.keys()].join(', ')}.`);
   }
   const fields = line.toUpperCase().split(/\s+/);
-  const [minute, hour, day, month, weekday] = fields;
-  if (fields.length !== 5 || weekday === undefined || month === undefined || day === undefined) {
+  const [minute = '', hour = '', day = '', month = '', weekday = ''] = fields;
+  if (fields.length !== 5) {
     throw invalid(
       text,
-      `it has ${fields.length} fields and not five`,
-      'Write minute, hour, day, month, weekday: "30 2 * * *".',
+      'it does not have five fields',
+      'Write minute, hour, day, month and day of the week: 30 2 * * *.',
     );
   }
+  const minutes = values(text, minuteField, minute);
+  const hours = values(text, hourField, hour);
   const days: DayRule = {
-    months: values(text, monthField, month!),
+    months: values(text, monthField, month),
     ...monthDays(text, day),
     ...weekdays(text, weekday),
     match: day.startsWith('*') || weekday.startsWith('*') ? 'both' : 'either',
@@ -51,10 +53,10 @@ export function parseCron(text: string, zone: ZoneName): CronTrigger {
     kind: 'cron',
     text: text.trim(),
     zone,
-    minutes: values(text, minuteField, minute!),
-    hours: values(text, hourField, hour!),
+    minutes,
+    hours,
     days,
-    follows: minute!.startsWith('*') || hour!.startsWith('*') ? 'elapsed' : 'wall',
+    follows: minute.startsWith('*') || hour.startsWith('*') ? 'elapsed' : 'wall',
   };
 }
 
@@ -114,7 +116,8 @@ function bounds(text: string, field: Field, range: string, stepped: boolean): [f
   const [from = '', to, ...rest] = range.split('-');
   const first = numberIn(text, field, from);
   // `5/15` counts on from 5, as cron does.
-  const last = to === undefined ? (stepped ? max : first) : numberIn(text, field, to);
+  const named = to === undefined ? (stepped ? max : first) : numberIn(text, field, to);
+  const last = field === weekdayField && to === 'SUN' ? 7 : named;
   if (rest.length > 0 || last < first) throw wrongField(text, field, range);
   return [first, last];
 }
@@ -131,7 +134,7 @@ function wrongField(text: string, field: Field, item: string): CoffreError {
   const most = field.names.length === 0 ? '' : ', or a name';
   return invalid(
     text,
-    `${JSON.stringify(item)} is not a ${field.name}`,
-    `A ${field.name} is ${field.min} to ${field.max}${most}; ranges go upwards.`,
+    `${JSON.stringify(item)} cannot be the ${field.name}`,
+    `The ${field.name} is ${field.min} to ${field.max}${most}; ranges go upwards.`,
   );
 }
