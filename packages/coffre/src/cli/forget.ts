@@ -207,12 +207,14 @@ function printPlan(cli: Cli, { globals, printer }: Session, plan: ForgetPlan, co
   }
 }
 
+type Refused = { readonly id: SnapshotId; readonly error: CoffreError };
+
 /** @returns those that could not be removed */
 async function tryRemove(
   { repository, printer, signal }: Session,
   snapshots: readonly StoredSnapshot[],
   dryRun: boolean,
-): Promise<SnapshotId[]> {
+): Promise<Refused[]> {
   if (snapshots.length === 0) return [];
   const ids = snapshots.map(({ id }) => id);
   if (dryRun) {
@@ -224,28 +226,31 @@ async function tryRemove(
     );
     return [];
   }
-  const failed: SnapshotId[] = [];
+  const failed: Refused[] = [];
   using counter = printer.counter('files deleted', ids.length);
   for (const id of ids) {
     signal.throwIfAborted();
     try {
       await repository.remove('snapshots', id);
+      counter.add(1);
       printer.debug(`removed snapshot/${id}`);
     } catch (error) {
       if (!(error instanceof CoffreError)) throw error;
       printer.error(`unable to remove snapshot/${id} from the repository: ${error.message}`);
-      failed.push(id);
+      failed.push({ id, error });
     }
-    counter.add(1);
   }
   counter.finish();
   return failed;
 }
 
-function refuseIncomplete(failed: readonly SnapshotId[]): void {
-  if (failed.length === 0) return;
+function refuseIncomplete(failed: readonly Refused[]): void {
+  const [first] = failed;
+  if (first === undefined) return;
+  const { hint = 'Look at the permissions of the storage.' } = first.error;
   throw new CoffreError('SNAPSHOT_NOT_REMOVED', 'failed to remove one or more snapshots', {
-    hint: `Still there: ${failed.map((id) => shortId(id)).join(', ')}. Look at the permissions of the storage.`,
+    hint: `Still there: ${failed.map(({ id }) => shortId(id)).join(', ')}. ${hint}`,
+    cause: first.error,
   });
 }
 
