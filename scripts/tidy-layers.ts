@@ -51,11 +51,17 @@ const coffreLayers: readonly Layer[] = [
   { name: 'platform', uses: [] },
   // Decides when; knows neither clock nor files.
   { name: 'schedule', uses: [] },
+  // What the file means; reading files, variables and secrets is a layer of its own above it.
+  { name: 'config', uses: ['schedule'] },
+  { name: 'config/read', uses: ['config', 'platform'] },
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
   { name: 'repo-server', uses: ['platform'] },
-  { name: 'cli', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'demo', 'repo-server', 'schedule'] },
+  {
+    name: 'cli',
+    uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'demo', 'repo-server', 'schedule', 'config', 'config/read'],
+  },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },
 ];
 

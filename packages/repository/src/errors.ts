@@ -30,6 +30,10 @@ export const errorCodes = {
   TRIAL_FOLDER_REFUSED: 'the folder for the trial holds something that is not ours',
   TRIAL_SPACE_SHORT: 'there is not enough free space for a trial backup and restore',
   TRIAL_DIFFERS: 'what was restored is not what was saved',
+  CONFIG_INVALID: 'the configuration has mistakes',
+  CONFIG_NOT_FOUND: 'there is no configuration where one was looked for',
+  CONFIG_KEY_UNKNOWN: 'the configuration has no such key',
+  SECRET_UNAVAILABLE: 'a secret that the configuration refers to cannot be read',
   // repository
   REPO_NOT_FOUND: 'there is no repository at the place given',
   REPO_EXISTS: 'there is a repository already',

@@ -1,8 +1,8 @@
 import { isCoffreError } from '@coffre/repository/opening';
 import type { ErrorCode } from '@coffre/repository';
 
-/** Verbs that restic has use its codes and no others, so that scripts transfer. */
-export type ExitCode = 0 | 1 | 3 | 10 | 11 | 12 | 130;
+/** Verbs that restic has use its codes and no others, so that scripts transfer; 2 is for a wrong configuration. */
+export type ExitCode = 0 | 1 | 2 | 3 | 10 | 11 | 12 | 130;
 
 const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   SOURCE_INCOMPLETE: 3,
@@ -11,6 +11,9 @@ const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   REPO_LOCKED: 11,
   REPO_LOCK_LOST: 11,
   REPO_PASSWORD_WRONG: 12,
+  CONFIG_INVALID: 2,
+  CONFIG_NOT_FOUND: 2,
+  CONFIG_KEY_UNKNOWN: 2,
   INTERRUPTED: 130,
 };
 
