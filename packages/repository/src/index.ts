@@ -30,7 +30,9 @@ export { unlock, type UnlockOptions, type UnlockResult } from './lock/unlock.ts'
 
 // Back up.
 export { backup } from './operations.ts';
-export type { BackupOptions, BackupResult, StreamSource } from './archive/backup.ts';
+export type { BackupOptions, BackupResult } from './archive/backup.ts';
+export type { SavedStream, StreamSource } from './archive/stream-source.ts';
+export type { Closing, SavedContent } from './archive/closing.ts';
 export { zeroCounters, type BackupCounters, type BackupEvent, type EntryChange } from './archive/report.ts';
 export { SourcePrefetch, type PrefetchOptions, type SourceTotals } from './archive/prefetch.ts';
 export {

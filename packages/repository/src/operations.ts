@@ -29,6 +29,9 @@ export const changePassword: typeof import('./maintain/keys.ts').changePassword 
 export const listKeys: typeof import('./maintain/keys.ts').listKeys = async (...args) =>
   (await import('./maintain/keys.ts')).listKeys(...args);
 
+export const rotateKey: typeof import('./maintain/keys.ts').rotateKey = async (...args) =>
+  (await import('./maintain/keys.ts')).rotateKey(...args);
+
 export const removeKey: typeof import('./maintain/keys.ts').removeKey = async (...args) =>
   (await import('./maintain/keys.ts')).removeKey(...args);
 

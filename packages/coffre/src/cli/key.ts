@@ -1,5 +1,5 @@
-import { addKey, changePassword, listKeys, removeKey, shortId } from '@coffre/repository';
-import type { NewKey } from '@coffre/repository';
+import { addKey, changePassword, listKeys, removeKey, rotateKey, shortId } from '@coffre/repository';
+import type { KeyInfo, NewKey } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import { quoteName } from './output/display.ts';
@@ -26,6 +26,18 @@ export function defineKey(command: Command, cli: Cli): void {
     const { keyId } = await changePassword(session.repository, await newKey(cli, options));
     session.printer.plain().normal(`saved new key as ${keyId}`);
   });
+  addNewKeyOptions(
+    command.command('rotate').description('Set a new password, prove that it opens the repository, remove the old one'),
+  )
+    .option('--keep-old', 'the old password works too')
+    .option('--remove-all-others', 'no other password works any more')
+    .action(async (options) => await rotate(cli, options));
+  command
+    .command('kit')
+    .description('Write a sheet to print, which opens the repository when everything else is gone')
+    .option('--output <file>', 'where to (default: coffre-recovery-ID.txt here; - prints it)')
+    .option('--format <format>', 'text or html (default: html for a file that ends in .html)')
+    .action(async (options) => await (await import('./key-kit.ts')).runKeyKit(cli, options));
   command
     .command('remove')
     .description('Remove a password')
@@ -77,21 +89,47 @@ async function newPassword(
   return password;
 }
 
+async function rotate(
+  cli: Cli,
+  options: NewKeyOptions & { readonly keepOld?: true | undefined; readonly removeAllOthers?: true | undefined },
+): Promise<void> {
+  const { keepOld = false, removeAllOthers = false } = options;
+  if (keepOld && removeAllOthers) throw usage('--keep-old and --remove-all-others exclude each other');
+  await using session = await openSession(cli, 'exclusive');
+  const { printer } = session;
+  const rotation = await rotateKey(session.repository, { ...(await newKey(cli, options)), keepOld, removeAllOthers });
+  const { repository, removed, remaining } = rotation;
+  if (printer.json) {
+    printer.message({ message_type: 'key_rotated', id: repository.keyId, removed, remaining: remaining.map(keyJson) });
+    return;
+  }
+  printer.normal(`saved new key as ${repository.keyId}, and the repository opens with the new password`);
+  for (const id of removed) printer.normal(`removed key ${id}`);
+  for (const { id, username, hostname } of remaining) {
+    printer.normal(`key ${shortId(id)} of ${quoteName(`${username}@${hostname}`)} still opens the repository`);
+  }
+  for (const line of rotationLimits) printer.normal(line);
+}
+
+const rotationLimits = [
+  'All keys wrap the same master key: who knew the old password and kept a copy of a key file can still read this repository.',
+  'Only a copy into a new one has a new master key: `coffre init`, then `coffre copy`.',
+];
+
+function createdText(text: string): string {
+  return text === '' ? '' : formatLocalTime(new Date(text));
+}
+
+function keyJson({ id, username, hostname, created }: KeyInfo): Record<string, unknown> {
+  return { id, userName: username, hostName: hostname, created: createdText(created) };
+}
+
 async function listAll(cli: Cli): Promise<void> {
   await using session = await openSession(cli, 'read', { besideLock: true });
   const { repository, printer } = session;
   const keys = await session.reading(() => listKeys(repository));
-  const createdText = (text: string): string => (text === '' ? '' : formatLocalTime(new Date(text)));
   if (printer.json) {
-    printer.message(
-      keys.map(({ isCurrent, id, username, hostname, created }) => ({
-        current: isCurrent,
-        id,
-        userName: username,
-        hostName: hostname,
-        created: createdText(created),
-      })),
-    );
+    printer.message(keys.map((key) => ({ current: key.isCurrent, ...keyJson(key) })));
     return;
   }
   const lines = tableLines({

@@ -38,6 +38,8 @@ export type Access = {
 
 export type Opened = {
   readonly repository: Repository;
+  /** The one that opened it. */
+  readonly password: string;
   /** Of the derivation that fitted. */
   readonly keyMs: number;
 };
@@ -133,7 +135,7 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
         },
         ...(keyHint === undefined ? {} : { keyHint }),
       });
-      return { repository, keyMs: host.clock.monotonicMs() - derivingMs };
+      return { repository, password, keyMs: host.clock.monotonicMs() - derivingMs };
     };
     const { question = 'enter password for repository: ' } = access;
     return given === undefined ? await openAsking(cli, question, open, printer) : await open(given);

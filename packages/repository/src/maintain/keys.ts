@@ -3,7 +3,7 @@ import { resolvePrefix } from '../browse/select.ts';
 import { CoffreError, isCoffreError } from '../errors.ts';
 import { isId, parseId, shortId, type KeyId } from '../ids.ts';
 import { loadKeyFile, makeKeyFile, openKeyFile } from '../key.ts';
-import { Repository } from '../repository.ts';
+import { openRepository, Repository } from '../repository.ts';
 
 export type KeyInfo = {
   readonly id: KeyId;
@@ -98,4 +98,71 @@ export async function changePassword(repository: Repository, key: NewKey): Promi
   const switched = new Repository({ backend, host, config, keyId, masterKey });
   await switched.remove('keys', repository.keyId);
   return switched;
+}
+
+export type RotateOptions = NewKey & {
+  /** The key in use stays too. */
+  readonly keepOld?: boolean;
+  /** Every key but the new one goes. */
+  readonly removeAllOthers?: boolean;
+};
+
+export type Rotation = {
+  /** Under the new key. */
+  readonly repository: Repository;
+  readonly removed: readonly KeyId[];
+  /** Of other passwords, or of the old one when it was to stay. */
+  readonly remaining: readonly KeyInfo[];
+};
+
+/**
+ * The caller holds an exclusive lock. Before anything is removed, the repository is opened from the storage with the new
+ * password alone, as anybody will from now on.
+ * @throws {CoffreError} REPO_KEY_REFUSED when that fails (nothing was removed), or when an old key could not be removed
+ */
+export async function rotateKey(repository: Repository, options: RotateOptions): Promise<Rotation> {
+  const { password, keepOld = false, removeAllOthers = false } = options;
+  await refuseSamePassword(repository, password);
+  const keyId = await addKey(repository, options);
+  await proveOpening(repository, keyId, password);
+  const { backend, host, config, masterKey } = repository;
+  const switched = new Repository({ backend, host, config, keyId, masterKey });
+  const others = (await keyIds(switched)).filter((id) => id !== keyId);
+  const removed = others.filter((id) => removeAllOthers || (!keepOld && id === repository.keyId));
+  for (const id of removed) await removeOld(switched, id);
+  const remaining = (await listKeys(switched)).filter(({ id }) => id !== keyId);
+  return { repository: switched, removed, remaining };
+}
+
+/** Somebody who believes that the password was changed would go on with the one that leaked. */
+async function refuseSamePassword({ backend, keyId }: Repository, password: string): Promise<void> {
+  if ((await openKeyFile(await loadKeyFile(backend, keyId), password)) === undefined) return;
+  throw new CoffreError('REPO_KEY_REFUSED', 'the new password is the one that is in use already', {
+    hint: 'Choose another one.',
+  });
+}
+
+async function proveOpening({ backend, host, config }: Repository, keyId: KeyId, password: string): Promise<void> {
+  try {
+    const opened = await openRepository({ backend, host, password });
+    if (opened.config.id !== config.id) throw new CoffreError('INTERNAL', 'another repository was opened');
+  } catch (error) {
+    await backend.remove({ kind: 'keys', name: keyId }).catch(() => undefined);
+    throw new CoffreError('REPO_KEY_REFUSED', 'the repository does not open with the new password', {
+      hint: 'The old password still works; check the storage, remove keys nobody needs, and try again.',
+      cause: error,
+    });
+  }
+}
+
+async function removeOld(repository: Repository, id: KeyId): Promise<void> {
+  try {
+    await repository.remove('keys', id);
+  } catch (error) {
+    if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;
+    throw new CoffreError('REPO_KEY_REFUSED', `the new password works, but the old key ${shortId(id)} is still there`, {
+      hint: `Remove it: open with the new password and run \`coffre key remove ${shortId(id)}\`.`,
+      cause: error,
+    });
+  }
 }
