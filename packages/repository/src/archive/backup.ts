@@ -1,40 +1,43 @@
 import type { ChunkProfile } from '../chunker/profile.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
-import { CoffreError } from '../errors.ts';
+import { CoffreError, isCoffreError } from '../errors.ts';
 import { toText, type ByteString } from '../format/bytestring.ts';
 import { encodeSnapshot, type Snapshot, type SnapshotSummary } from '../format/snapshot.ts';
 import { formatLocal, timestampNs, timestampOfNs } from '../format/time.ts';
-import { encodeNode, type Timestamp, type TreeNode } from '../format/tree.ts';
+import type { Timestamp } from '../format/tree.ts';
 import type { Files } from '../host/files.ts';
 import type { BlobId, SnapshotId } from '../ids.ts';
 import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { adoptPacks } from './adopt-packs.ts';
+import { idWithout, type Closing } from './closing.ts';
 import { ArchiveCrew } from './crew.ts';
+import { graft } from './graft.ts';
 import { ResumeJournal } from './journal.ts';
 import type { ChangeRules } from './node.ts';
 import { mayKeepNodes } from './kept-node.ts';
 import { defaultProfile } from './default-profile.ts';
 import { findParent } from './parent.ts';
 import { zeroCounters, type BackupCounters, type BackupEvent } from './report.ts';
+import { saveStreams } from './save-streams.ts';
 import { everything, type Selection } from './selection.ts';
-import { absolutePath, planTargets } from './targets.ts';
+import { placedStreams, type SavedStream, type StreamSource } from './stream-source.ts';
+import { absolutePath, cleanPath, planTargets } from './targets.ts';
 import { SourceWalk } from './walk.ts';
-
-/** One file whose content comes from a program instead of a disk. */
-export type StreamSource = {
-  /** Path of the file in the snapshot: `/stdin`. */
-  readonly path: ByteString;
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** Settles when the producer has ended; a rejection means nothing is published. */
-  readonly ended?: Promise<void>;
-};
 
 export type BackupOptions = {
   /** As given by the user; relative ones are seen from `workingFolder`. */
   readonly paths?: readonly ByteString[];
+  /** One stream alone, as restic saves it: never compared with a parent unless one is named. */
   readonly stream?: StreamSource;
+  /** Beside the paths, or without any. All of them are in the snapshot, or there is no snapshot. */
+  readonly streams?: readonly StreamSource[];
+  /** Streams read at the same time; one after the other when absent. */
+  readonly streamsAtOnce?: number;
+  readonly closing?: Closing;
+  /** What the snapshot records as its paths, by which a parent is found and groups are made; else all paths and streams. */
+  readonly listedPaths?: readonly string[];
   readonly workingFolder: ByteString;
   readonly selection?: Selection;
   /** Reads the source instead of the host's own files: a prefetch that has seen part of it already. */
@@ -76,12 +79,15 @@ export type BackupResult = {
   readonly parent: SnapshotId | undefined;
   readonly unchanged: boolean;
   readonly counters: BackupCounters;
+  /** In the order given. */
+  readonly streams: readonly SavedStream[];
   readonly durationMs: number;
 };
 
 /**
- * Saves folders or a stream as one snapshot. Order of publication: packs, index, and last the snapshot file,
- * so a crash at any point leaves every earlier snapshot as it was.
+ * Saves folders and streams as one snapshot. Streams come first: a database that names files is then never newer than
+ * the files. Order of publication: packs, index, and last the snapshot file, so a crash at any point leaves every earlier
+ * snapshot as it was.
  * @throws {CoffreError} SOURCE_MISSING when no path exists; INTERRUPTED; storage errors
  */
 export async function backup(indexed: IndexedRepository, options: BackupOptions): Promise<BackupResult> {
@@ -109,18 +115,14 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
       pick(options, 'compression', 'packTargetBytes', 'threads'),
     );
     crew = threads;
-    const tree =
-      options.stream === undefined
-        ? await saveFolders({ indexed, writer, crew, journal, counters, options, parent })
-        : await saveStream(writer, crew, options.stream, options, indexed, counters);
+    const { tree, unchanged, streams } = await saveAll({ indexed, writer, crew, journal, counters, options, parent });
     await crew.flush();
     await writer.flush();
     const snapshot: Snapshot = {
       ...describeSnapshot(indexed, options, paths, time, tree, parent?.id),
       summary: summarize(counters, writer, formatLocal(started), formatLocal(timestampOfNs(host.clock.nowNs()))),
     };
-    const unchanged = parent?.snapshot.tree === tree;
-    const publish = options.dryRun !== true && !(options.skipIfUnchanged === true && unchanged);
+    const publish = isPublished(options, unchanged);
     const snapshotId = publish
       ? await indexed.repository.saveUnpacked('snapshots', encodeSnapshot(snapshot))
       : undefined;
@@ -133,6 +135,7 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
       parent: parent?.id,
       unchanged,
       counters,
+      streams,
       durationMs: host.clock.monotonicMs() - startedMs,
     };
   } finally {
@@ -146,10 +149,20 @@ function pick<T extends object, K extends keyof T>(from: T, ...keys: K[]): { [P 
   return picked as { [P in K]: Exclude<T[P], undefined> };
 }
 
-function snapshotPaths({ paths, stream, workingFolder }: BackupOptions): string[] {
+function isPublished({ dryRun, skipIfUnchanged }: BackupOptions, unchanged: boolean): boolean {
+  return dryRun !== true && !(skipIfUnchanged === true && unchanged);
+}
+
+function snapshotPaths(options: BackupOptions): readonly string[] {
+  const { stream, streams = [], listedPaths } = options;
   if (stream !== undefined) return [toText(stream.path)];
-  const absolute = (paths ?? []).map((path) => absolutePath(path, workingFolder));
-  return [...new Set(absolute)].toSorted().map((path) => toText(path));
+  if (listedPaths !== undefined) return listedPaths;
+  const all = [...absolutePaths(options), ...streams.map(({ path }) => cleanPath(path))];
+  return [...new Set(all)].toSorted().map((path) => toText(path));
+}
+
+function absolutePaths({ paths = [], workingFolder }: BackupOptions): ByteString[] {
+  return paths.map((path) => absolutePath(path, workingFolder));
 }
 
 async function chooseParent(
@@ -178,7 +191,7 @@ async function removeLeftovers({ repository }: IndexedRepository): Promise<void>
   }
 }
 
-type FolderWork = {
+type SaveWork = {
   indexed: IndexedRepository;
   writer: BlobWriter;
   crew: ArchiveCrew;
@@ -188,7 +201,62 @@ type FolderWork = {
   parent: StoredSnapshot | undefined;
 };
 
-async function saveFolders(work: FolderWork): Promise<BlobId> {
+type SavedAll = { tree: BlobId; unchanged: boolean; streams: readonly SavedStream[] };
+
+/** Everything but the publication: streams, folders, and last what says how they are. */
+async function saveAll(work: SaveWork): Promise<SavedAll> {
+  const { indexed, options, writer, counters, parent, crew } = work;
+  const { stream, closing } = options;
+  const given = stream === undefined ? (options.streams ?? []) : [stream];
+  const placed = placedStreams(given, absolutePaths(options));
+  const profile = options.profile ?? defaultProfile(indexed.repository.config);
+  const streaming = {
+    crew,
+    counters,
+    profile,
+    signal: options.signal,
+    ...pick({ atOnce: options.streamsAtOnce }, 'atOnce'),
+  };
+  const streams = await saveStreams(streaming, placed);
+  const hasPaths = streams.length === 0 || (options.paths ?? []).length > 0;
+  const { tree: walked, leadingTrees } = hasPaths
+    ? await saveFolders(work)
+    : { tree: undefined, leadingTrees: new Map<BlobId, Buffer>() };
+  const time = options.time ?? timestampOfNs(indexed.repository.host.clock.nowNs());
+  const grafting = { indexed, writer, open: leadingTrees, time, counters };
+  const parentTree = stream === undefined ? parent?.snapshot.tree : undefined;
+  const tree =
+    walked !== undefined && streams.length === 0 ? walked : await graft(grafting, walked, streams, parentTree);
+  const unchanged = await isUnchanged(indexed, tree, parent, closing);
+  if (closing === undefined || !isPublished(options, unchanged)) return { tree, unchanged, streams };
+  if (walked !== undefined) {
+    await crew.flush();
+    await writer.flush();
+  }
+  const last = placedStreams(await closing.make({ tree: walked, streams, parent }), []);
+  const closed = await saveStreams(streaming, last);
+  return { tree: await graft(grafting, tree, closed, parentTree), unchanged, streams };
+}
+
+async function isUnchanged(
+  indexed: IndexedRepository,
+  tree: BlobId,
+  parent: StoredSnapshot | undefined,
+  closing: Closing | undefined,
+): Promise<boolean> {
+  if (parent === undefined) return false;
+  const before = parent.snapshot.tree;
+  if (closing === undefined) return before === tree;
+  try {
+    return (await idWithout(indexed, before, closing.paths)) === tree;
+  } catch (error) {
+    // A damaged parent is no reason to go without a new snapshot.
+    if (!isCoffreError(error)) throw error;
+    return false;
+  }
+}
+
+async function saveFolders(work: SaveWork): Promise<{ tree: BlobId; leadingTrees: Map<BlobId, Buffer> }> {
   const { indexed, options } = work;
   const files = options.files ?? indexed.repository.host.files;
   const host = { ...indexed.repository.host, files };
@@ -209,10 +277,11 @@ async function saveFolders(work: FolderWork): Promise<BlobId> {
     signal: options.signal,
   });
   const targets = planTargets(presentPaths(work, files), (folder) => files.listNames(folder));
-  return await walk.save(targets, work.parent?.snapshot.tree);
+  const tree = await walk.save(targets, work.parent?.snapshot.tree);
+  return { tree, leadingTrees: walk.leadingTrees };
 }
 
-function presentPaths({ options, counters }: FolderWork, files: Files): ByteString[] {
+function presentPaths({ options, counters }: SaveWork, files: Files): ByteString[] {
   const present: ByteString[] = [];
   for (const path of options.paths ?? []) {
     try {
@@ -229,56 +298,6 @@ function presentPaths({ options, counters }: FolderWork, files: Files): ByteStri
     });
   }
   return present;
-}
-
-async function saveStream(
-  writer: BlobWriter,
-  crew: ArchiveCrew,
-  source: StreamSource,
-  options: BackupOptions,
-  indexed: IndexedRepository,
-  counters: BackupCounters,
-): Promise<BlobId> {
-  const { host } = indexed.repository;
-  counters.current.add(source.path);
-  const saved = await crew.saveStream(
-    source.bytes,
-    options.profile ?? defaultProfile(indexed.repository.config),
-    (bytes) => {
-      counters.bytesRead += bytes;
-      counters.bytesDone += bytes;
-    },
-  );
-  // The stream's end alone proves nothing: the program that wrote it must have ended well too.
-  await source.ended;
-  const now = options.time ?? timestampOfNs(host.clock.nowNs());
-  const names = source.path.split('/').filter((part) => part !== '') as ByteString[];
-  const file: TreeNode = {
-    ...plainNode(names.pop() as ByteString, 'file', 0o644, now, host.identity),
-    size: saved.sizeBytes,
-    content: saved.content,
-  };
-  counters.filesNew += 1;
-  counters.current.delete(source.path);
-  let node = file;
-  for (;;) {
-    const bytes = Buffer.from(`{"nodes":[${encodeNode(node)}]}\n`, 'latin1');
-    const { id } = await writer.saveBlob('tree', bytes);
-    const name = names.pop();
-    if (name === undefined) return id;
-    counters.dirsNew += 1;
-    node = { ...plainNode(name, 'dir', 0x8000_0000 + 0o755, now, host.identity), subtree: id };
-  }
-}
-
-function plainNode(
-  name: ByteString,
-  type: 'file' | 'dir',
-  mode: number,
-  time: Timestamp,
-  owner: { uid: number; gid: number },
-): TreeNode {
-  return { name, type, mode, mtime: time, atime: time, ctime: time, uid: owner.uid, gid: owner.gid, content: null };
 }
 
 function describeSnapshot(

@@ -222,6 +222,16 @@ export class ArchiveCrew implements AsyncDisposable {
     return { content, added, sizeBytes };
   }
 
+  /** Content that is in memory already: one task, and no thread is started for little. `bytes` stay the caller's. */
+  async saveBytes(bytes: Uint8Array, profile: ChunkProfile, progress: (bytes: number) => void): Promise<SegmentResult> {
+    const stream = this.#files++;
+    const own = Uint8Array.from(bytes);
+    const seat = this.#seat(own.byteLength);
+    const result = await seat.run<SegmentResult>('stream', { stream, bytes: own, last: true, profile }, [own.buffer]);
+    progress(result.sizeBytes);
+    return result;
+  }
+
   async flush(): Promise<void> {
     const seats: (Seat | undefined)[] = [this.#inline, ...(this.#pool?.threads ?? [])];
     await Promise.all(seats.map(async (seat) => await seat?.run('flush', undefined)));

@@ -72,6 +72,8 @@ export class SourceWalk {
   readonly #longFileEnded: (() => void)[] = [];
   #failure: Error | undefined;
   #yieldedMs: number;
+  /** Folders above the targets as they were written, by id: what has no place on the disk is put there afterwards. */
+  readonly leadingTrees = new Map<BlobId, Buffer>();
 
   constructor(parts: WalkParts) {
     this.#parts = parts;
@@ -104,7 +106,11 @@ export class SourceWalk {
     parent: ParentFolder,
     done: (tree: FinishedTree) => void,
   ): Promise<void> {
-    const folder = new OpenFolder((complete) => this.#finish(complete, parent, done));
+    const keep = (tree: FinishedTree, bytes: Buffer): void => {
+      this.leadingTrees.set(tree.id, bytes);
+      done(tree);
+    };
+    const folder = new OpenFolder((complete) => this.#finish(complete, parent, keep));
     for (const name of [...node.children.keys()].toSorted()) {
       const child = node.children.get(name) as TargetNode;
       const previous = parent.find(name);
@@ -197,11 +203,11 @@ export class SourceWalk {
     };
   }
 
-  #finish(folder: OpenFolder, parent: ParentFolder, done: (tree: FinishedTree) => void): void {
+  #finish(folder: OpenFolder, parent: ParentFolder, done: (tree: FinishedTree, bytes: Buffer) => void): void {
     const bytes = folder.encode();
     const id = parent.idIfEqual(bytes);
-    if (id !== undefined) return done({ id, isNew: false, packedBytes: 0 });
-    this.#track(async () => done(await this.#parts.writer.saveBlob('tree', bytes)));
+    if (id !== undefined) return done({ id, isNew: false, packedBytes: 0 }, bytes);
+    this.#track(async () => done(await this.#parts.writer.saveBlob('tree', bytes), bytes));
   }
 
   #file(entry: Entry, stat: FileStat): Promise<void> | undefined {
