@@ -70,6 +70,13 @@ export const errorCodes = {
   BACKEND_READ_ONLY: 'the storage is opened for reading only',
   BACKEND_UNPROTECTED: 'the storage cannot protect what is written, as was asked for',
   BACKEND_URL: 'the repository address cannot be understood',
+  // our own state
+  STORE_ADDRESS: 'the address of the state cannot be understood',
+  STORE_UNAVAILABLE: 'the database that holds the state cannot be used',
+  STORE_BUSY: 'another process kept the database that holds the state for too long',
+  STORE_FULL: 'there is no room for the state',
+  STORE_DAMAGED: 'the database that holds the state is damaged',
+  STORE_NEWER: 'the state was written by a newer version of the program',
   // surroundings
   SERVER_ADDRESS: 'the server cannot listen at the address',
   HOST_UNSUPPORTED: 'this machine lacks something that is needed',

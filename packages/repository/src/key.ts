@@ -3,7 +3,7 @@ import type { Backend } from './backend/backend.ts';
 import { sha256Hex } from './crypto/hash.ts';
 import { calibrateCosts, deriveKey } from './crypto/kdf.ts';
 import { openSealed, seal, type MasterKey } from './crypto/seal.ts';
-import { asError, CoffreError, isCoffreError } from './errors.ts';
+import { asError, CoffreError, isCoffreError, isDamage } from './errors.ts';
 import { encodeKeyFile, encodeMasterKey, parseKeyFile, parseMasterKey, type KeyFile } from './format/key-file.ts';
 import { formatLocal, timestampOfNs } from './format/time.ts';
 import type { Host } from './host/context.ts';
@@ -37,7 +37,8 @@ export async function findMasterKey(search: KeySearch): Promise<{ keyId: KeyId; 
       const masterKey = await openKeyFile(file, search.password);
       if (masterKey !== undefined) return { keyId, masterKey };
     } catch (error) {
-      if (!isCoffreError(error, 'REPO_KEY_DAMAGED') && !isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
+      const isLost = isDamage(error) || isCoffreError(error, 'REPO_KEY_DAMAGED');
+      if (!isLost && !isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
       damaged = asError(error);
       search.host.warn({ about: `key ${shortId(keyId)} is unreadable and left out`, error });
     }

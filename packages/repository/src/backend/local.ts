@@ -3,7 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { isCoffreError } from '../errors.ts';
 import type { Clock, Random } from '../host/host.ts';
 import { fileName } from './backend.ts';
-import type { Backend, FileHandle } from './backend.ts';
+import type { Backend, FileHandle, LoadOptions } from './backend.ts';
+import { readPastBadSectors } from './local-bad-sectors.ts';
 import { localError, systemCode } from './local-errors.ts';
 import { nodeLocalFiles } from './local-files.ts';
 import type { LocalFiles } from './local-files.ts';
@@ -59,6 +60,7 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
     ...(mountNote === undefined ? {} : { note: mountNote }),
   });
   const openFiles = createOpenFiles(files);
+  const bad = new Set<string>();
   let modes: Promise<Modes> | undefined;
   let seen = false;
 
@@ -106,6 +108,19 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
     }
   }
 
+  async function loadFile(file: FileHandle, place: string, options: LoadOptions): Promise<Buffer> {
+    options.signal?.throwIfAborted();
+    // Trees and small files come as many little ranges of few packs; a whole file is wanted once.
+    await using open = await (file.kind === 'data' && options.length !== undefined
+      ? openFiles.borrow(place)
+      : openOnce(files, place));
+    return await readRange(open.file, file, options, throttle?.down).catch(async (error: unknown) => {
+      // What was opened before a server restarted stays stale for ever; the next try opens it anew.
+      await openFiles.forget(place);
+      throw error;
+    });
+  }
+
   return {
     location,
     connectionsMax,
@@ -123,20 +138,13 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
 
     save: async (file, parts, signal) => guarded(`saving ${fileName(file)}`, () => saveFile(file, parts, signal)),
 
-    load: async (file, loadOptions = {}) =>
-      guarded(`reading ${fileName(file)}`, async () => {
-        loadOptions.signal?.throwIfAborted();
-        const place = placeOf(path, file);
-        // Trees and small files come as many little ranges of few packs; a whole file is wanted once.
-        await using open = await (file.kind === 'data' && loadOptions.length !== undefined
-          ? openFiles.borrow(place)
-          : openOnce(files, place));
-        return await readRange(open.file, file, loadOptions, throttle?.down).catch(async (error: unknown) => {
-          // What was opened before a server restarted stays stale for ever; the next try opens it anew.
-          await openFiles.forget(place);
-          throw error;
-        });
-      }),
+    load: async (file, loadOptions = {}) => {
+      const what = `reading ${fileName(file)}`;
+      const place = placeOf(path, file);
+      const { signal } = loadOptions;
+      const around = { files, path, place, bad, clock, signal, what: `${what} in ${location}` };
+      return guarded(what, () => readPastBadSectors(() => loadFile(file, place, loadOptions), around));
+    },
 
     stat: async (file) =>
       guarded(`looking at ${fileName(file)}`, async () => {

@@ -1,5 +1,5 @@
 /** The lock files of a repository, and no more of it than that. */
-import { isCoffreError } from '../errors.ts';
+import { isCoffreError, isDamage } from '../errors.ts';
 import { encodeLockFile, parseLockFile } from '../format/lock-file.ts';
 import type { LockFile } from '../format/lock-file.ts';
 import { formatLocal, timestampOfNs } from '../format/time.ts';
@@ -66,7 +66,7 @@ async function readLock(store: LockStore, id: LockId): Promise<LockFile | 'unrea
     return parseLockFile(await store.loadUnpacked('locks', id));
   } catch (error) {
     if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return 'gone';
-    if (isCoffreError(error, 'REPO_FILE_DAMAGED') || isCoffreError(error, 'BACKEND_SHORT_READ')) return 'unreadable';
+    if (isDamage(error)) return 'unreadable';
     throw error;
   }
 }

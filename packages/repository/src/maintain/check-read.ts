@@ -49,7 +49,10 @@ export type PackVerdict = {
   readonly id: PackId;
   readonly sizeBytes: number;
   readonly problems: readonly string[];
-  /** The bytes are wrong, twice; a pack that could not be read, or was right the second time, is not. */
+  /**
+   * The bytes are wrong, twice, or the disk cannot read them; a pack that no server gave, or was right the second time, is
+   * not.
+   */
   readonly isDamaged: boolean;
 };
 
@@ -81,6 +84,7 @@ async function checkTwice(crew: CheckCrew, pack: PackToRead): Promise<PackVerdic
     return { id, sizeBytes, problems, isDamaged: false };
   } catch (error) {
     if (!isCoffreError(error) || error.code === 'INTERRUPTED') throw error;
-    return { id, sizeBytes, problems: [`download error: ${messageOf(error)}`], isDamaged: false };
+    const isDamaged = isCoffreError(error, 'BACKEND_UNREADABLE');
+    return { id, sizeBytes, problems: [`download error: ${messageOf(error)}`], isDamaged };
   }
 }

@@ -1,9 +1,9 @@
 /** Every tree that snapshots lead to, once: it loads, is well-formed, and the index knows all that it names. */
-import { CoffreError, messageOf } from '../errors.ts';
+import { CoffreError, isCoffreError, messageOf } from '../errors.ts';
 import { toText } from '../format/bytestring.ts';
 import type { TreeNode } from '../format/tree.ts';
 import type { BlobId, PackId } from '../ids.ts';
-import type { IndexedRepository } from '../index/indexed-repository.ts';
+import type { BlobLocation, IndexedRepository } from '../index/indexed-repository.ts';
 import { finding, type CheckFinding } from './check-findings.ts';
 
 export type TreeCheckOptions = {
@@ -12,6 +12,9 @@ export type TreeCheckOptions = {
   readonly packs?: Set<PackId>;
   readonly rootDone?: () => void;
 };
+
+/** With the packs on bad sectors that were named already. */
+type TreeWalk = TreeCheckOptions & { readonly unreadable: Set<PackId> };
 
 /** Trees asked for at once; the storage's own bound counts too. */
 const treesAtOnce = 16;
@@ -22,10 +25,11 @@ export async function checkTrees(
   options: TreeCheckOptions,
 ): Promise<void> {
   const seen = new Set<BlobId>();
+  const walk = { ...options, unreadable: new Set<PackId>() };
   for (const root of roots) {
     if (!seen.has(root)) {
       seen.add(root);
-      await checkBelow(indexed, root, seen, options);
+      await checkBelow(indexed, root, seen, walk);
     }
     options.rootDone?.();
   }
@@ -36,7 +40,7 @@ async function checkBelow(
   indexed: IndexedRepository,
   root: BlobId,
   seen: Set<BlobId>,
-  options: TreeCheckOptions,
+  options: TreeWalk,
 ): Promise<void> {
   const waiting = [root];
   const follow = async (treeId: BlobId): Promise<void> => {
@@ -60,23 +64,30 @@ async function checkBelow(
 }
 
 /** The subtrees it names. */
-async function checkTree(
-  indexed: IndexedRepository,
-  treeId: BlobId,
-  { report, packs }: TreeCheckOptions,
-): Promise<BlobId[]> {
+async function checkTree(indexed: IndexedRepository, treeId: BlobId, walk: TreeWalk): Promise<BlobId[]> {
+  const { report, packs } = walk;
   let nodes: TreeNode[];
   try {
     nodes = await indexed.loadTree(treeId);
   } catch (error) {
     if (!(error instanceof CoffreError) || error.retryable) throw error;
     report(damagedTree(treeId, [messageOf(error)]));
+    if (isCoffreError(error, 'BACKEND_UNREADABLE')) nameUnreadable(indexed.places('tree', treeId), walk);
     return [];
   }
   for (const { packId } of packs === undefined ? [] : indexed.places('tree', treeId)) packs?.add(packId);
   const problems = nodes.flatMap((node) => problemsOf(indexed, node, packs));
   if (problems.length > 0) report(damagedTree(treeId, problems));
   return nodes.flatMap(({ type, subtree }) => (type === 'dir' && subtree !== undefined ? [subtree] : []));
+}
+
+/** That needs no reading of packs to be known, and is mended like what it finds. */
+function nameUnreadable(places: readonly BlobLocation[], { report, unreadable }: TreeWalk): void {
+  for (const { packId } of places) {
+    if (unreadable.has(packId)) continue;
+    unreadable.add(packId);
+    report(finding('pack-damaged', `pack ${packId}: the disk cannot read it`, { packId }));
+  }
 }
 
 function damagedTree(treeId: BlobId, problems: readonly string[]): CheckFinding {

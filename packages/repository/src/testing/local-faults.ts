@@ -6,6 +6,8 @@ export type LocalCall = {
   readonly index: number;
   readonly operation: LocalOperation;
   readonly path: string;
+  /** Of a read: the first byte wanted. */
+  readonly position?: number;
 };
 
 /**
@@ -31,9 +33,9 @@ export function withLocalFaults(files: LocalFiles, plan: LocalFaultPlan): Faulty
   let crashed = false;
 
   /** Resolves to how many bytes the call may move. */
-  function meet(operation: LocalOperation, path: string): number {
+  function meet(operation: LocalOperation, path: string, position?: number): number {
     if (!crashed) {
-      const call = { index: calls.length, operation, path };
+      const call = { index: calls.length, operation, path, ...(position === undefined ? {} : { position }) };
       calls.push(call);
       const fault = plan(call);
       if (fault === undefined) return Infinity;
@@ -51,7 +53,7 @@ export function withLocalFaults(files: LocalFiles, plan: LocalFaultPlan): Faulty
         return open.write(bytesMax === Infinity ? parts : [Buffer.concat(parts).subarray(0, bytesMax)]);
       },
       async read(into, offset, length, position) {
-        return open.read(into, offset, Math.min(meet('read', path), length), position);
+        return open.read(into, offset, Math.min(meet('read', path, position), length), position);
       },
       async sizeBytes() {
         meet('size', path);

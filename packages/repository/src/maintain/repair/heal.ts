@@ -3,7 +3,6 @@
  * tell what else is needed. Ids are hashes of what was stored, so the same file in both is the same blob; a repository
  * that cuts files elsewhere has other blobs.
  */
-import { CoffreError } from '../../errors.ts';
 import { parseTree, type TreeNode } from '../../format/tree.ts';
 import { packSizeOf } from '../../format/pack-header.ts';
 import type { BlobId, PackId } from '../../ids.ts';
@@ -15,7 +14,7 @@ import type { Repository } from '../../repository.ts';
 import { readIndexes } from '../check-index.ts';
 import { fetchFrom } from './damaged-pack.ts';
 import { refuseUnreadableIndex } from './repair-packs.ts';
-import { isLoss, listStoredPacks } from './stored-packs.ts';
+import { isLoss, isLossForGood, listStoredPacks } from './stored-packs.ts';
 
 export type HealOptions = { readonly source: IndexedRepository; readonly dryRun?: boolean };
 
@@ -115,7 +114,7 @@ class Healing {
     try {
       return await this.#indexed.loadTree(id);
     } catch (error) {
-      if (!(error instanceof CoffreError) || error.retryable) throw error;
+      if (!isLossForGood(error)) throw error;
       const bytes = await this.#heal('tree', id);
       return bytes === undefined ? [] : parsedOrNothing(bytes);
     }

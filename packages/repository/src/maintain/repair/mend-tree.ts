@@ -1,11 +1,11 @@
 /** A tree without what is lost: files keep the pieces that are left, folders that cannot be read become empty. */
 import { childPath, rootPath } from '../../browse/walk.ts';
-import { CoffreError } from '../../errors.ts';
 import type { ByteString } from '../../format/bytestring.ts';
 import { emptyTree, encodeTree, type NodeType, type TreeNode } from '../../format/tree.ts';
 import type { BlobId } from '../../ids.ts';
 import type { IndexedRepository } from '../../index/indexed-repository.ts';
 import type { SaveTree } from '../rewrite-tree.ts';
+import { isLossForGood } from './stored-packs.ts';
 
 export type Mend =
   | {
@@ -67,7 +67,7 @@ async function loadIfWhole(indexed: IndexedRepository, treeId: BlobId): Promise<
   try {
     return await indexed.loadTree(treeId);
   } catch (error) {
-    if (!(error instanceof CoffreError) || error.retryable) throw error;
+    if (!isLossForGood(error)) throw error;
     return undefined;
   }
 }

@@ -6,14 +6,14 @@ import { parseId, type BlobId, type PackId, type SnapshotId } from '../../ids.ts
 import { BlobTable } from '../../index/blob-table.ts';
 import { BlobWriter } from '../../index/blob-writer.ts';
 import type { IndexedRepository } from '../../index/indexed-repository.ts';
-import { readPackHeader } from '../../pack/pack-read.ts';
+import { openBlob, readPackHeader, type PackEntry } from '../../pack/pack-read.ts';
 import { inParallel } from '../../parallel.ts';
 import type { Repository, StoredSnapshot } from '../../repository.ts';
 import { readIndexes, type CheckedIndex } from '../check-index.ts';
 import { hasOtherCopy } from './damaged-pack.ts';
 import { createTreeMender, type Mend } from './mend-tree.ts';
 import { refuseUnreadableIndex } from './repair-packs.ts';
-import { isLoss, listStoredPacks } from './stored-packs.ts';
+import { isLoss, isLossForGood, listStoredPacks } from './stored-packs.ts';
 
 export type SnapshotRepairOptions = {
   /** The damaged snapshots go. When absent they stay, and the new ones get the tag `repaired`. */
@@ -111,7 +111,9 @@ async function refuseUnindexedPieces({ indexed, packs }: CheckedIndex, plan: rea
   await inParallel(unindexed, repository.backend.connectionsMax, async ([id, sizeBytes]) => {
     try {
       const pieces = await readPackHeader(repository.backend, repository.sealer, id, sizeBytes);
-      if (pieces.some((piece) => lost.has(piece.id))) found = id;
+      for (const piece of pieces) {
+        if (lost.has(piece.id) && (await mayBeReadable(repository, id, piece))) found = id;
+      }
     } catch (error) {
       if (!isLoss(error)) throw error;
     }
@@ -124,6 +126,18 @@ async function refuseUnindexedPieces({ indexed, packs }: CheckedIndex, plan: rea
       hint: 'Run `coffre repair index --read-all-packs` first; then nothing may have to be removed at all.',
     },
   );
+}
+
+/** A pack that was taken out of the index because its place on the disk is bad still names what is lost. */
+async function mayBeReadable({ backend, sealer }: Repository, packId: PackId, piece: PackEntry): Promise<boolean> {
+  const { offset, length } = piece;
+  try {
+    openBlob(sealer, piece, await backend.load({ kind: 'data', name: packId }, { offset, length }));
+    return true;
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    return !isLossForGood(error);
+  }
 }
 
 function lostBlobs(mend: Mend): BlobId[] {

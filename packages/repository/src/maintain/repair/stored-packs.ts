@@ -16,6 +16,11 @@ export function isLoss(error: unknown): boolean {
   return lossCodes.some((code) => isCoffreError(error, code));
 }
 
+/** Asking again another day gives nothing more: snapshots may be written anew without it. */
+export function isLossForGood(error: unknown): boolean {
+  return isLoss(error) && !isCoffreError(error, 'BACKEND_IO');
+}
+
 const lossCodes = [
   'REPO_PACK_DAMAGED',
   'REPO_BLOB_DAMAGED',
@@ -24,5 +29,6 @@ const lossCodes = [
   'REPO_FILE_DAMAGED',
   'BACKEND_NOT_FOUND',
   'BACKEND_SHORT_READ',
+  'BACKEND_UNREADABLE',
   'BACKEND_IO',
 ] as const;
