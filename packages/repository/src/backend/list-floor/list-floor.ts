@@ -168,7 +168,7 @@ function shrankError(location: string, kind: JudgedKind, known: KnownListing | u
   const day = new Date(known?.seenMs ?? 0).toISOString().slice(0, 10);
   const sentence = `${location} lists ${amount(seen, words[kind])}, where ${amount(known ?? seen, words[kind])} should be since ${day}`;
   return new CoffreError('BACKEND_LIST_SHRANK', sentence, {
-    hint: 'Nothing is removed while that is so. Look at the storage; if the rest was removed on purpose, add --force-list once.',
+    hint: 'Nothing is removed while that is so. Look whether the right storage is there, and whole. If the rest was removed on purpose, or is really lost, add --force-list to this command; after a loss, go on with `coffre check`.',
   });
 }
 
