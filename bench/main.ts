@@ -7,10 +7,11 @@ import { makeIndexFixture } from './data/index-fixture.ts';
 import type { DataSet } from './data/data-set.ts';
 import { growthTree, makeDataSet } from './data/sets.ts';
 import { describeMachine } from './machine.ts';
-import { parseOptions, usage, type BenchOptions } from './options.ts';
+import { parseOptions, usage, type BenchOptions, type RowName } from './options.ts';
 import { failures, formatRows, plainTable, type Row } from './report.ts';
 import { recordRun } from './results.ts';
-import { runDataSet, runGrowth, runIndex, runOpening, type Surroundings } from './rows.ts';
+import { makeTemplate, runDataSet, runGrowth, runIndex, runOpening, runServer, type Surroundings } from './rows.ts';
+import { startServer } from './servers.ts';
 import { findCoffre, findPeers } from './tools/find.ts';
 
 const resultsFile = fileURLToPath(new URL('RESULTS.md', import.meta.url));
@@ -42,9 +43,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const tools = [findCoffre(options.coffre, join(dataFolder, 'cache-home')), ...findPeers(options.peers)];
   const versions = tools.map(({ name, version }) => `${name} ${version}`);
   say(`${describeMachine()}\n${versions.join(', ')}`);
-  const around: Surroundings = { tools, pairs: options.pairs, workFolder, say };
   const titles: string[] = [];
   try {
+    const template = await makeTemplate(tools, join(workFolder, 'template'));
+    const around: Surroundings = { tools, pairs: options.pairs, workFolder, template, say };
     const rows = await runAll(options, dataFolder, around, titles);
     const lines = formatRows(rows, 'coffre');
     process.stdout.write(`${[plainTable(lines), ...failures(rows)].join('\n')}\n`);
@@ -81,13 +83,19 @@ async function runAll(
     say(`${set.name}: ${set.title}`);
     return set;
   };
-  const sets = options.rows.some((row) => row !== 'growth' && row !== 'index') ? options.sets : [];
+  const apart = new Set<RowName>(['growth', 'index', 'sftp', 's3']);
+  const sets = options.rows.some((row) => !apart.has(row)) ? options.sets : [];
   const makeSet = (name: (typeof sets)[number]): DataSet => makeDataSet(name, dataFolder, options.scale);
   const tiny = growthTree(dataFolder, 100);
   rows.push(...(await runOpening(tiny, around)));
   for (const name of sets) {
     say(`preparing ${name}`);
     rows.push(...(await runDataSet(begin(makeSet(name)), options.rows, around)));
+  }
+  for (const kind of ['sftp', 's3'] as const) {
+    if (!options.rows.includes(kind)) continue;
+    await using server = await startServer(kind);
+    for (const name of options.sets) rows.push(...(await runServer(begin(makeSet(name)), server, around)));
   }
   if (options.rows.includes('growth')) {
     say('preparing the growing trees');

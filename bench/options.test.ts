@@ -17,7 +17,7 @@ test('lists are split, and rows keep the order of the table', () => {
 });
 
 test('a wrong row, number or flag is refused with what is allowed', () => {
-  assert.throws(() => parseOptions(['--rows', 'prune']), /--rows does not know prune; it takes first, second/);
+  assert.throws(() => parseOptions(['--rows', 'mount']), /--rows does not know mount; it takes first, second/);
   assert.throws(() => parseOptions(['--pairs', '0']), /--pairs takes a whole number/);
   assert.throws(() => parseOptions(['--scale', 'big']), /--scale takes a number/);
   assert.throws(() => parseOptions(['--quick']), /--quick/);

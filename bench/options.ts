@@ -1,6 +1,18 @@
 import { parseArgs } from 'node:util';
 
-export const rowNames = ['first', 'second', 'changed', 'restore', 'check', 'copy', 'growth', 'index'] as const;
+export const rowNames = [
+  'first',
+  'second',
+  'changed',
+  'restore',
+  'check',
+  'copy',
+  'prune',
+  'sftp',
+  's3',
+  'growth',
+  'index',
+] as const;
 export type RowName = (typeof rowNames)[number];
 export const setNames = ['random', 'usr', 'small', 'scattered'] as const;
 export type SetName = (typeof setNames)[number];
@@ -31,7 +43,7 @@ export const usage = `npm run bench -- [options]
   --peers LIST     of restic,rustic,kopia,kopia-raw,borg; "none" for Coffre alone (default: what is found)
   --data FOLDER    where data sets are made and kept (default: coffre-bench in the system's temporary folder)
   --work FOLDER    where repositories and restored files go (default: /dev/shm when there is one, else the data folder)
-  --coffre FILE    another coffre to measure (default: packages/coffre/bin/coffre)
+  --coffre FILE    another coffre to measure (default: the release that was just built)
   --note TEXT      a line for the results
   --no-record      print only, do not append to bench/RESULTS.md
 `;

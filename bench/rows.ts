@@ -1,5 +1,5 @@
 /** What is measured: every tool takes its turn on the same data, in another order each time. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { volumeOf, warm, type DataSet } from './data/data-set.ts';
 import type { IndexFixture } from './data/index-fixture.ts';
@@ -7,6 +7,7 @@ import { measure, type Command, type Measured } from './measure.ts';
 import type { RowName } from './options.ts';
 import type { Cell, Row } from './report.ts';
 import type { Sample } from './statistics.ts';
+import type { BenchServer } from './servers.ts';
 import type { Place, Tool } from './tools/tool.ts';
 
 export type Surroundings = {
@@ -14,6 +15,11 @@ export type Surroundings = {
   readonly pairs: number;
   /** Repositories, caches and restored files; emptied after every turn. */
   readonly workFolder: string;
+  /**
+   * An empty repository of restic's format, copied for all who use it: each program calibrates the cost of a new key
+   * anew, and by the load of that moment; one key costs everybody the same.
+   */
+  readonly template?: string;
   readonly say: (line: string) => void;
 };
 
@@ -103,9 +109,28 @@ class Turn implements Disposable {
   }
 }
 
+async function prepare(tool: Tool, place: Place, template: string | undefined): Promise<void> {
+  if (template === undefined || tool.hasResticFormat !== true) return succeed(tool.init(place), `${tool.name} init`);
+  cpSync(template, place.repository, { recursive: true });
+}
+
 async function succeed(command: Command, what: string): Promise<void> {
   const done = await measure(command);
   if (done.exitCode !== 0) throw new Error(`${what} failed with ${done.exitCode}: ${lastLine(done)}`);
+}
+
+/** The first of the tools with restic's format makes it, restic itself where it is here. */
+export async function makeTemplate(tools: readonly Tool[], folder: string): Promise<string> {
+  const [maker] = tools.filter(({ hasResticFormat }) => hasResticFormat).toSorted((a, b) => rank(a) - rank(b));
+  if (maker === undefined) throw new Error('nothing here makes repositories of restic');
+  const place: Place = { repository: folder, state: `${folder}-state` };
+  mkdirSync(place.state, { recursive: true });
+  await succeed(maker.init(place), `${maker.name} init`);
+  return folder;
+}
+
+function rank({ name }: Tool): number {
+  return name === 'restic' ? 0 : 1;
 }
 
 /** First, unchanged and changed backup, restore, check and copy of one data set. */
@@ -116,22 +141,27 @@ export async function runDataSet(set: DataSet, wanted: readonly RowName[], aroun
   for (let pair = 0; pair < around.pairs; pair++) {
     for (const tool of inTurn(around.tools, pair)) {
       using turn = new Turn(around.workFolder, tool);
-      await takeTurn(set, volume, wanted, tool, turn, ledger);
+      await takeTurn({ set, volume, wanted, template: around.template }, tool, turn, ledger);
     }
   }
   return ledger.rows(around.tools);
 }
 
+type Task = {
+  readonly set: DataSet;
+  readonly volume: { files: number; bytes: number };
+  readonly wanted: readonly RowName[];
+  readonly template: string | undefined;
+};
+
 async function takeTurn(
-  set: DataSet,
-  volume: { files: number; bytes: number },
-  wanted: readonly RowName[],
+  { set, volume, wanted, template }: Task,
   tool: Tool,
   { place, offsite, target }: Turn,
   ledger: Ledger,
 ): Promise<void> {
   const title = (row: string): string => `${row}, ${set.name}`;
-  await succeed(tool.init(place), `${tool.name} init`);
+  await prepare(tool, place, template);
   const first = await measure(tool.backup(place, set.path));
   if (wanted.includes('first') || first.exitCode !== 0) {
     if (!ledger.note(title('first backup'), tool, first)) return;
@@ -140,7 +170,8 @@ async function takeTurn(
   if (wanted.includes('second')) {
     ledger.note(title('unchanged backup'), tool, await measure(tool.backup(place, set.path)));
   }
-  if (wanted.includes('changed') && set.change !== undefined) {
+  const prunes = wanted.includes('prune') && tool.prune !== undefined && tool.forget !== undefined;
+  if ((wanted.includes('changed') || prunes) && set.change !== undefined) {
     const before = volumeOf(place.repository).bytes;
     const changeBack = set.change();
     const changed = await measure(tool.backup(place, set.path));
@@ -162,12 +193,47 @@ async function takeTurn(
   }
   if (wanted.includes('check')) ledger.note(title('check, all data'), tool, await measure(tool.check(place)));
   if (wanted.includes('copy') && tool.copy !== undefined) {
-    await succeed(tool.init(offsite), `${tool.name} init`);
+    await prepare(tool, offsite, template);
     const copied = await measure(tool.copy(place, offsite));
     const [there, here] = [volumeOf(offsite.repository).bytes, volumeOf(place.repository).bytes];
     ledger.note(title('copy'), tool, copied, there * 2 > here ? undefined : `copied ${there} of ${here} bytes`);
     ledger.cell(title('copy'), tool).repositoryBytes = there;
   }
+  if (prunes && set.change !== undefined) await pruneTurn(title('prune'), tool, place, ledger);
+}
+
+/** Of the two backups the first is forgotten, and with it what changed since. */
+async function pruneTurn(row: string, tool: Tool, place: Place, ledger: Ledger): Promise<void> {
+  if (tool.forget === undefined || tool.prune === undefined) return;
+  await succeed(tool.forget(place), `${tool.name} forget`);
+  const before = volumeOf(place.repository).bytes;
+  const pruned = await measure(tool.prune(place));
+  const after = volumeOf(place.repository).bytes;
+  ledger.note(row, tool, pruned, after < before ? undefined : 'nothing was freed');
+  ledger.cell(row, tool).repositoryBytes = after;
+}
+
+/** The first backup to a server on this machine, and its restore. */
+export async function runServer(set: DataSet, server: BenchServer, around: Surroundings): Promise<Row[]> {
+  const ledger = new Ledger(around.say);
+  const tools = around.tools.filter((tool) => tool.reachesServers === true);
+  const volume = volumeOf(set.path);
+  warm(set.path);
+  for (let pair = 0; pair < around.pairs; pair++) {
+    for (const tool of inTurn(tools, pair)) {
+      using turn = new Turn(around.workFolder, tool);
+      const { repository, ...access } = server.place(`${tool.name}-${pair}`);
+      const place: Place = { repository, state: turn.place.state, access };
+      await succeed(tool.init(place), `${tool.name} init`);
+      const saved = await measure(tool.backup(place, set.path));
+      if (!ledger.note(`first backup over ${server.name}, ${set.name}`, tool, saved)) continue;
+      const restored = await measure(tool.restore(place, set.path, turn.target));
+      const whole = volumeOf(turn.target).files === volume.files;
+      ledger.note(`restore over ${server.name}, ${set.name}`, tool, restored, whole ? undefined : 'files are missing');
+      server.empty();
+    }
+  }
+  return ledger.rows(tools);
 }
 
 /** What every command pays before it begins: start of the program and the key. */
@@ -175,7 +241,7 @@ export async function runOpening(set: DataSet, around: Surroundings): Promise<Ro
   const ledger = new Ledger(around.say);
   for (const tool of around.tools) {
     using turn = new Turn(around.workFolder, tool);
-    await succeed(tool.init(turn.place), `${tool.name} init`);
+    await prepare(tool, turn.place, around.template);
     await measure(tool.backup(turn.place, set.path));
     for (let time = 0; time < around.pairs; time++) {
       ledger.note('start and key', tool, await measure(tool.open(turn.place)));
@@ -192,7 +258,7 @@ export async function runGrowth(trees: readonly DataSet[], around: Surroundings)
     for (let pair = 0; pair < around.pairs; pair++) {
       for (const tool of inTurn(around.tools, pair)) {
         using turn = new Turn(around.workFolder, tool);
-        await succeed(tool.init(turn.place), `${tool.name} init`);
+        await prepare(tool, turn.place, around.template);
         await succeed(tool.backup(turn.place, tree.path), `${tool.name} backup`);
         ledger.note(`unchanged backup, ${tree.title}`, tool, await measure(tool.backup(turn.place, tree.path)));
       }

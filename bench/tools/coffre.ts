@@ -4,12 +4,20 @@ import type { Place, Tool } from './tool.ts';
 
 /** `cacheHome` outlives the places: compiled modules are kept there between starts, as on a user's machine. */
 export function coffreTool(program: string, version: string, cacheHome: string): Tool {
+  // It speaks SSH itself, with the keys of the home folder.
+  const own = <Asked extends Place>(place: Asked): Asked =>
+    place.access === undefined ? place : { ...place, access: { env: place.access.env } };
   const tool = resticLike('coffre', version, program, cacheHome);
   const timed = (command: Command): Command => ({ ...command, env: { ...command.env, COFFRE_TIMINGS: '1' } });
   return {
     ...tool,
-    backup: (place, source) => timed(tool.backup(place, source)),
-    restore: (place, source, target) => timed(tool.restore(place, source, target)),
+    init: (place) => tool.init(own(place)),
+    backup: (place, source) => timed(tool.backup(own(place), source)),
+    restore: (place, source, target) => timed(tool.restore(own(place), source, target)),
+    prune: (place) => {
+      const { args, ...rest } = (tool.prune as NonNullable<Tool['prune']>)(place);
+      return timed({ ...rest, args: [...args, '--instant-delete'] });
+    },
     check: (place) => timed(tool.check(place)),
     copy: (from, to) => timed((tool.copy as NonNullable<Tool['copy']>)(from, to)),
     open: (place) => timed(tool.open(place)),

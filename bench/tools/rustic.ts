@@ -11,11 +11,15 @@ export function rusticTool(program: string, version: string): Tool {
   return {
     name: 'rustic',
     version,
+    hasResticFormat: true,
     init: (place) => command(place, 'init'),
     backup: (place, source) => command(place, 'backup', source),
     restore: (place, _source, target) => command(place, 'restore', 'latest', target),
     check: (place) => command(place, 'check', '--read-data'),
     open: (place) => command(place, 'cat', 'config'),
+    forget: (place) => command(place, 'forget', '--keep-last', '1'),
+    prune: (place) =>
+      command(place, 'prune', '--max-unused', '0B', '--instant-delete', '--keep-pack', '0s', '--keep-delete', '0s'),
     lookUp: (place, blobId) => command(place, 'cat', 'data-blob', blobId),
   };
 }
