@@ -54,13 +54,27 @@ const coffreLayers: readonly Layer[] = [
   // What the file means; reading files, variables and secrets is a layer of its own above it.
   { name: 'config', uses: ['schedule'] },
   { name: 'config/read', uses: ['config', 'platform'] },
+  // All SQL of our own state.
+  { name: 'store', uses: ['platform'] },
+  { name: 'audit', uses: ['store', 'platform'] },
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
   { name: 'repo-server', uses: ['platform'] },
   {
     name: 'cli',
-    uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'demo', 'repo-server', 'schedule', 'config', 'config/read'],
+    uses: [
+      'platform',
+      'cli/exit-code.ts',
+      'cli/output',
+      'demo',
+      'repo-server',
+      'schedule',
+      'config',
+      'config/read',
+      'store',
+      'audit',
+    ],
   },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },
 ];

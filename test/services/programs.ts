@@ -18,6 +18,7 @@ export const servicePrograms = [
   { name: 'rclone', debianPackage: 'rclone' },
   { name: 'rest-server', buildsWithGo: true },
   { name: 'versitygw', buildsWithGo: true },
+  { name: 'postgres', debianPackage: 'postgresql-15' },
 ] as const satisfies readonly ServiceProgram[];
 
 export type ServiceName = (typeof servicePrograms)[number]['name'];
@@ -33,6 +34,8 @@ export function findService(name: ServiceName): string | undefined {
     '/usr/sbin',
     '/usr/bin',
     '/opt/peers',
+    // Debian keeps the server's programs off the path, a folder for each version.
+    '/usr/lib/postgresql/15/bin',
   ];
   return folders.map((folder) => join(folder, name)).find(isProgram);
 }

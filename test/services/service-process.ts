@@ -15,14 +15,18 @@ export type ServiceStart = {
   readonly argv: readonly string[];
   readonly environment?: { readonly [name: string]: string };
   readonly place: { readonly port: number } | { readonly path: string };
+  /** For servers that refuse to run as root. */
+  readonly asUser?: { readonly uid: number; readonly gid: number };
 };
 
 const readyTriesMax = 500;
 const readyPauseMs = 20;
 const stopGraceMs = 5000;
 
-export async function startService({ program, argv, environment = {}, place }: ServiceStart): Promise<ServiceProcess> {
+export async function startService(start: ServiceStart): Promise<ServiceProcess> {
+  const { program, argv, environment = {}, place, asUser } = start;
   const child = spawn(program, argv, {
+    ...asUser,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...environment },
   });

@@ -1,0 +1,102 @@
+/** Forward only, one step at a time, each in one transaction; a file is copied before its first step. */
+import { sql } from 'kysely';
+import { CoffreError } from '@coffre/repository/opening';
+import type { StoreLocation } from './location.ts';
+import { engineWords } from './migrations/migration.ts';
+import type { Migration } from './migrations/migration.ts';
+import { migrations, schemaVersion } from './migrations/migrations.ts';
+import { postgresSchemaName } from './postgres-schema.ts';
+import type { Rows, Store } from './store.ts';
+
+export type MigrationEvent = {
+  readonly from: number;
+  readonly to: number;
+  /** The copy of the file, or what the owner of a server may do himself. */
+  readonly backup:
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'advice'; readonly text: string };
+};
+
+export async function migrate(
+  store: Store,
+  location: StoreLocation,
+  report: (event: MigrationEvent) => void,
+): Promise<void> {
+  const before = await versionNow(store);
+  refuseNewer(before, store);
+  if (before === schemaVersion) return;
+  if (before > 0) {
+    const backup = await backUp(location, before, await store.nowMs());
+    report({ from: before, to: schemaVersion, backup });
+  }
+  for (const migration of migrations) {
+    if (migration.version > before) await store.transaction(async (rows) => await apply(rows, migration, store));
+  }
+}
+
+/** Another process may have been quicker. */
+async function apply(rows: Rows, migration: Migration, store: Store): Promise<void> {
+  const { db, engine } = rows;
+  if (engine === 'postgres') {
+    await sql`select pg_advisory_xact_lock(${migrationLock}::bigint)`.execute(db);
+    await sql.raw(`create schema if not exists ${postgresSchemaName}`).execute(db);
+  }
+  const words = engineWords[engine];
+  await sql
+    .raw(
+      `create table if not exists state_schema (version ${words.integer} primary key, name text not null, applied_at ${words.integer} not null)${words.strict}`,
+    )
+    .execute(db);
+  const { version: found } = await db
+    .selectFrom('state_schema')
+    .select((eb) => eb.fn.coalesce(eb.fn.max('version'), sql<number>`0`).as('version'))
+    .executeTakeFirstOrThrow();
+  refuseNewer(found, store);
+  if (found >= migration.version) return;
+  for (const statement of migration.statements(words)) await sql.raw(statement).execute(db);
+  const { version, name } = migration;
+  await db
+    .insertInto('state_schema')
+    .values({ version, name, applied_at: await rows.nowMs() })
+    .execute();
+}
+
+/** Any number, the same for all of us. */
+const migrationLock = 72_610_093;
+
+/** 0 for a state that is not there yet. */
+async function versionNow({ db, engine }: Rows): Promise<number> {
+  const found =
+    engine === 'sqlite'
+      ? sql<{ n: number }>`select count(*) as n from sqlite_schema where type = 'table' and name = 'state_schema'`
+      : sql<{
+          n: number;
+        }>`select count(*) as n from pg_tables where schemaname = ${postgresSchemaName} and tablename = 'state_schema'`;
+  const { rows } = await found.execute(db);
+  if (rows[0]?.n === 0) return 0;
+  const newest = await db
+    .selectFrom('state_schema')
+    .select((eb) => eb.fn.max('version').as('version'))
+    .executeTakeFirst();
+  return newest?.version ?? 0;
+}
+
+function refuseNewer(found: number, { place }: Store): void {
+  if (found <= schemaVersion) return;
+  throw new CoffreError(
+    'STORE_NEWER',
+    `the state in ${place.name} has version ${found}, and this program knows versions up to ${schemaVersion}`,
+    {
+      hint: 'Use the newer program again. To go back for good, put the copy from before its update in place: it is in the folder `backups` beside the state.',
+    },
+  );
+}
+
+async function backUp(location: StoreLocation, version: number, nowMs: number): Promise<MigrationEvent['backup']> {
+  if (location.kind === 'sqlite') {
+    const { copyBeforeMigration } = await import('./sqlite-copy.ts');
+    return { kind: 'file', path: await copyBeforeMigration(location.file, version, nowMs) };
+  }
+  const text = `to be able to go back, stop here and save the old state first: pg_dump --schema ${postgresSchemaName} DATABASE`;
+  return { kind: 'advice', text };
+}

@@ -1,0 +1,130 @@
+/** What runs and slots promise, on any engine. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { endRun, findRun, listRuns, openRuns, startRun } from '../runs.ts';
+import type { NewRun } from '../runs.ts';
+import { closeSlot, markSlotMissing, newestSlot, openSlot, openSlots } from '../slots.ts';
+import { handClock, openScene, sceneStartMs } from './scene.ts';
+import type { Scene } from './scene.ts';
+
+const run: NewRun = {
+  plan: 'shop-db',
+  source: 'sqlite',
+  kind: 'backup',
+  trigger: 'schedule',
+  slotAtMs: sceneStartMs,
+  host: 'alpha',
+  pid: 4711,
+  bootId: 'boot-1',
+};
+
+export function historySuite(engine: string, scene: () => Scene): void {
+  test(`${engine}: a run is told as it was written, also by another process`, async () => {
+    const place = scene().freshPlace();
+    const clock = handClock();
+    await using store = await openScene(place, clock);
+    const id = await startRun(store, run);
+    clock.moveMs(5000);
+    assert.equal(
+      await endRun(store, id, { outcome: 'success', figures: { bytesAdded: 2 ** 43 }, snapshots: ['ab'.repeat(32)] }),
+      true,
+    );
+    await using other = await openScene(place, clock);
+    assert.deepEqual(await findRun(other, id), {
+      id,
+      plan: 'shop-db',
+      source: 'sqlite',
+      kind: 'backup',
+      trigger: 'schedule',
+      slotAtMs: sceneStartMs,
+      startedAtMs: sceneStartMs,
+      end: { atMs: sceneStartMs + 5000, outcome: 'success', reason: undefined },
+      figures: { bytesAdded: 2 ** 43 },
+      snapshots: ['ab'.repeat(32)],
+      logPath: undefined,
+      host: 'alpha',
+      pid: 4711,
+      bootId: 'boot-1',
+    });
+  });
+
+  test(`${engine}: a run ends once`, async () => {
+    await using store = await openScene(scene().freshPlace());
+    const id = await startRun(store, run);
+    assert.equal(await endRun(store, id, { outcome: 'lost', reason: 'its process is gone' }), true);
+    assert.equal(await endRun(store, id, { outcome: 'success' }), false);
+    const found = await findRun(store, id);
+    assert.equal(found?.end?.outcome, 'lost');
+    assert.equal(found?.end?.reason, 'its process is gone');
+  });
+
+  test(`${engine}: runs are listed newest first, by plan, kind and time, and open ones oldest first`, async () => {
+    const clock = handClock();
+    await using store = await openScene(scene().freshPlace(), clock);
+    const first = await startRun(store, run);
+    clock.moveMs(1000);
+    const second = await startRun(store, { ...run, kind: 'copy', host: 'beta' });
+    clock.moveMs(1000);
+    const third = await startRun(store, { ...run, plan: 'uploads' });
+    const ids = async (filter: Parameters<typeof listRuns>[1], count = 10): Promise<number[]> =>
+      (await listRuns(store, filter, count)).map(({ id }) => id);
+    assert.deepEqual(await ids({}), [third, second, first]);
+    assert.deepEqual(await ids({}, 2), [third, second]);
+    assert.deepEqual(await ids({ plan: 'shop-db' }), [second, first]);
+    assert.deepEqual(await ids({ plan: 'shop-db', kind: 'backup' }), [first]);
+    assert.deepEqual(await ids({ sinceMs: sceneStartMs + 1000 }), [third, second]);
+    await endRun(store, third, { outcome: 'failed', reason: 'no room' });
+    assert.deepEqual(
+      (await openRuns(store)).map(({ id }) => id),
+      [first, second],
+    );
+    assert.deepEqual(
+      (await openRuns(store, 'beta')).map(({ id }) => id),
+      [second],
+    );
+  });
+
+  test(`${engine}: of many who open a slot at once, one gets it`, async () => {
+    const place = scene().freshPlace();
+    await using one = await openScene(place);
+    await using two = await openScene(place);
+    const key = { plan: 'shop-db', dueAtMs: sceneStartMs };
+    const got = await Promise.all([one, two, one, two, one].map((store) => openSlot(store, key)));
+    assert.equal(got.filter(Boolean).length, 1);
+    assert.equal((await openSlots(two)).length, 1);
+  });
+
+  test(`${engine}: a slot is closed once, and stays known as missing`, async () => {
+    const clock = handClock();
+    await using store = await openScene(scene().freshPlace(), clock);
+    const key = { plan: 'shop-db', dueAtMs: sceneStartMs };
+    assert.equal(await closeSlot(store, key, 'success'), false);
+    assert.equal(await openSlot(store, key), true);
+    clock.moveMs(60_000);
+    assert.equal(await markSlotMissing(store, key), true);
+    assert.equal(await markSlotMissing(store, key), false);
+    clock.moveMs(60_000);
+    assert.equal(await closeSlot(store, key, 'success-late'), true);
+    assert.equal(await closeSlot(store, key, 'failed'), false);
+    assert.equal(await openSlot(store, key), false);
+    assert.deepEqual(await openSlots(store), []);
+    assert.deepEqual(await newestSlot(store, 'shop-db'), {
+      ...key,
+      openedAtMs: sceneStartMs,
+      missingAtMs: sceneStartMs + 60_000,
+      closed: { atMs: sceneStartMs + 120_000, outcome: 'success-late', reason: undefined },
+    });
+  });
+
+  test(`${engine}: what fails in a transaction leaves nothing`, async () => {
+    await using store = await openScene(scene().freshPlace());
+    const work = store.transaction(async (rows) => {
+      await openSlot(rows, { plan: 'shop-db', dueAtMs: sceneStartMs });
+      await startRun(rows, run);
+      throw new Error('no');
+    });
+    await assert.rejects(work, /^Error: no$/);
+    assert.deepEqual(await openSlots(store), []);
+    assert.deepEqual(await openRuns(store), []);
+  });
+}
