@@ -104,6 +104,7 @@ describe('keys', { skip }, async () => {
     const sheet = world.coffre(['key', 'kit', '--output', '-'], anew).stdout;
     const steps = [...sheet.matchAll(/^ {4}restic (.+)$/gm)].map(([, words]) => words ?? '');
     assert.equal(steps.length, 2);
+    assert.ok(sheet.includes(`    export RESTIC_REPOSITORY=${world.repository}\n`));
     for (const words of steps) {
       const target = join(world.folder, 'restored');
       mkdirSync(target, { recursive: true });

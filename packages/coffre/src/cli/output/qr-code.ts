@@ -7,10 +7,13 @@ export type QrModules = readonly (readonly boolean[])[];
 /** What a scanner needs around the code, in modules. */
 const quietZone = 4;
 
-/** The bytes of the text in UTF-8, legible with 15 % of it damaged. Undefined when there are too many: 2,331 fit. */
+/** More of them make squares too small for a phone to read from paper. */
+const bytesMax = 800;
+
+/** The bytes of the text in UTF-8, legible with 15 % of it damaged. Undefined when there are too many. */
 export function qrModules(text: string): QrModules | undefined {
   const bytes = Buffer.from(text, 'utf8');
-  if (bytes.byteLength > 2331) return undefined;
+  if (bytes.byteLength > bytesMax) return undefined;
   const code = createCode(0, 'M');
   // The library takes one byte of each character.
   code.addData(bytes.toString('latin1'), 'Byte');

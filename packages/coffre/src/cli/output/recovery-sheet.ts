@@ -55,10 +55,10 @@ export function shownPassword(password: string): ShownPassword {
 }
 
 export function restoreSteps({ address }: RecoverySheet): { title: string; commands: string[] }[] {
-  const repository = quoteWord(address);
   const steps = (program: string, restore: string): string[] => [
-    `${program} -r ${repository} snapshots`,
-    `${program} -r ${repository} restore latest --target /tmp/restored${restore}`,
+    `export RESTIC_REPOSITORY=${quoteWord(address)}`,
+    `${program} snapshots`,
+    `${program} restore latest --target /tmp/restored${restore}`,
   ];
   return [
     { title: 'Restore with Coffre', commands: steps('coffre', ' --verify') },
