@@ -149,6 +149,11 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./cache.ts')).defineCache,
   },
   {
+    name: 'config',
+    summary: 'Check, show and explain the configuration file',
+    load: async () => (await import('./config.ts')).defineConfig,
+  },
+  {
     name: 'completion',
     summary: 'Print a script that completes commands in your shell',
     load: async () => (await import('./completion.ts')).defineCompletion,

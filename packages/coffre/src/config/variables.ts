@@ -1,0 +1,69 @@
+/** `${VAR}` and `${VAR:-default}` in values. `${secret:name}` stays: it is resolved where it is used, never before. */
+import type { Located, LocatedScalar, Scalar } from './located.ts';
+import type { Mistake } from './mistake.ts';
+
+export type Variables = { readonly [name: string]: string | undefined };
+
+export type Substituted = {
+  readonly value: Located;
+  readonly mistakes: readonly Mistake[];
+  /** Named somewhere, without a default, and not set. */
+  readonly unset: readonly string[];
+};
+
+const reference = /\$\$\{|\$\{(?!secret:)([^{}]*)\}/g;
+
+export function substituteVariables(root: Located, variables: Variables): Substituted {
+  const mistakes: Mistake[] = [];
+  const unset = new Set<string>();
+
+  const scalar = (found: LocatedScalar): LocatedScalar => {
+    if (typeof found.value !== 'string' || !found.value.includes('${')) return found;
+    const used: string[] = [];
+    let isOpen = false;
+    const text = found.value.replaceAll(reference, (whole, inner: string | undefined) => {
+      if (inner === undefined) return '${';
+      const [, name, fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([^]*))?$/.exec(inner) ?? [];
+      if (name === undefined) {
+        mistakes.push({
+          severity: 'error',
+          place: found.place,
+          path: [],
+          message: `\`${whole}\` is neither a variable nor a secret`,
+          hint: 'Write ${NAME}, ${NAME:-default} or ${secret:name}; $${ for the characters themselves.',
+        });
+        return whole;
+      }
+      used.push(name);
+      const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
+      if (value !== undefined && (value !== '' || fallback === undefined)) return value;
+      if (fallback === undefined) {
+        unset.add(name);
+        isOpen = true;
+      }
+      return fallback ?? whole;
+    });
+    if (used.length === 0) return { ...found, value: text };
+    const value = found.isPlain && !isOpen ? plainScalar(text) : text;
+    return { ...found, value, variables: used, ...(isOpen ? { isOpen: true } : {}) };
+  };
+
+  const walk = (value: Located): Located => {
+    if (value.kind === 'scalar') return scalar(value);
+    if (value.kind === 'list') return { ...value, items: value.items.map(walk) };
+    const entries = [...value.entries].map(([key, entry]) => [key, { ...entry, value: walk(entry.value) }] as const);
+    return { ...value, entries: new Map(entries) };
+  };
+  return { value: walk(root), mistakes, unset: [...unset].toSorted() };
+}
+
+/** What YAML would have made of the text, so that `min_files: ${MIN}` is a number. */
+function plainScalar(text: string): Scalar {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?(0|[1-9]\d{0,14})(\.\d{1,9})?$/.test(text) ? Number(text) : text;
+}
+
+/** Names of the secrets that a text refers to, in order. */
+export function secretNamesIn(text: string): string[] {
+  return [...text.matchAll(/\$\{secret:([^{}]*)\}/g)].map((found) => found[1] ?? '');
+}
