@@ -40,7 +40,7 @@ describe('slots', () => {
         const { differences } = compareWithWalker({
           zone,
           plans: 10,
-          seed: index,
+          random: createSeededRandom(index),
           fromMs: Date.parse(fromDay),
           toMs: Date.parse(toDay),
           zones,

@@ -1,24 +1,22 @@
 /** Compares the slots of many plans with those of the minute walker. */
-import { createSeededRandom } from '@coffre/repository/testing';
 import { dueBetween } from '../due.ts';
 import { scheduleOf } from '../schedule-spec.ts';
 import { parseZone, type Zones } from '../zone.ts';
 import { walkMinutes } from './minute-walker.ts';
-import { samplePlan } from './sample-plans.ts';
+import { samplePlan, type Dice } from './sample-plans.ts';
 
 export type Comparison = { readonly plans: number; readonly slots: number; readonly differences: readonly string[] };
 
 export function compareWithWalker(options: {
   readonly zone: string;
   readonly plans: number;
-  readonly seed: number;
+  readonly random: Dice;
   readonly fromMs: number;
   readonly toMs: number;
   readonly zones: Zones;
 }): Comparison {
-  const random = createSeededRandom(options.seed);
   const zone = parseZone(options.zone);
-  const plans = Array.from({ length: options.plans }, () => samplePlan(random, zone));
+  const plans = Array.from({ length: options.plans }, () => samplePlan(options.random, zone));
   const expected = walkMinutes(
     options.zone,
     plans.map(({ job }) => job),

@@ -1,5 +1,4 @@
 /** Schedules as people write them, drawn from a seed, each with what the minute walker has to look for. */
-import type { SeededRandom } from '@coffre/repository/testing';
 import { parseCron } from '../cron.ts';
 import { parseEvery, parseTrigger } from '../parse-trigger.ts';
 import type { ClockTrigger, ZoneName } from '../schedule-spec.ts';
@@ -39,12 +38,19 @@ export const sampleZones: readonly string[] = [
   'UTC',
 ];
 
+/** What `createDice` of the library gives to tests. */
+export type Dice = {
+  integer(below: number): number;
+  chance(probability: number): boolean;
+  pick<T>(choices: readonly T[]): T;
+};
+
 export type SamplePlan = { readonly trigger: ClockTrigger; readonly job: WalkedJob };
 
 const weekdayNames = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const ordinals = ['1st', '2nd', '3rd', '4th', '5th'];
 
-export function samplePlan(random: SeededRandom, zone: ZoneName): SamplePlan {
+export function samplePlan(random: Dice, zone: ZoneName): SamplePlan {
   if (random.chance(0.1)) {
     const minutes = random.pick([7, 45, 60, 90, 360, 720, 1440, 10_080]);
     return { trigger: parseEvery(`${minutes}m`), job: { kind: 'every', minutes } };
@@ -55,7 +61,7 @@ export function samplePlan(random: SeededRandom, zone: ZoneName): SamplePlan {
 }
 
 /** More often than not in the small hours, where clocks change. */
-function cronLine(random: SeededRandom): string {
+function cronLine(random: Dice): string {
   const minute = random.pick(['0', '30', '0,30', '15', '59', '*/20', '10-40/15', '5/25', String(random.integer(60))]);
   const hour = random.pick(['*', '2', '1-3', '0', '2,3', '*/2', '23', '0-23', '1,2,3,4', String(random.integer(24))]);
   const day = random.pick(['*', '*', '*', '*', '1', '13', '31', 'L', '15,L', '*/3']);
@@ -67,7 +73,7 @@ function cronLine(random: SeededRandom): string {
     : [minute, hour, day, month, weekday].join(' ');
 }
 
-function timesPlan(random: SeededRandom, zone: ZoneName): SamplePlan {
+function timesPlan(random: Dice, zone: ZoneName): SamplePlan {
   const times = ['00:00', '00:30', '01:45', '02:00', '02:30', '03:00', '12:00', '23:30'].filter(() =>
     random.chance(0.3),
   );
