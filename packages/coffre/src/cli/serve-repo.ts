@@ -1,10 +1,10 @@
+import { messageOf } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import { parseListenAddress } from '../repo-server/listen-address.ts';
 import type { Served } from '../repo-server/served.ts';
 import { serveRepositories } from '../repo-server/serve.ts';
 import type { RepoServer, ServeOptions } from '../repo-server/serve.ts';
 import type { Cli } from './cli.ts';
-import { messageOf } from '@coffre/repository';
 import { formatBytes } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
 import { parseSize, usage } from './values.ts';
@@ -16,7 +16,8 @@ export function defineServeRepo(command: Command, cli: Cli): void {
     .option('--append-only', 'take files in, remove and replace nothing but locks')
     .option('--private-repos', 'everybody sees only what is below a folder of the own name')
     .option('--htpasswd <file>', 'who may log in (default: .htpasswd in the folder)')
-    .option('--no-auth', 'everybody who reaches the server may do everything')
+    // The default is said, because commander looks for it before the verb has its options.
+    .option('--no-auth', 'everybody who reaches the server may do everything', true)
     .option('--tls-cert <file>', 'certificate and its chain, in PEM')
     .option('--tls-key <file>', 'key of the certificate')
     .option('--max-size <size>', 'how much all repositories together may hold, such as 500G')
@@ -105,13 +106,15 @@ function sayListening(server: RepoServer, options: ServeOptions, printer: Printe
   printer.terminal.flush();
 }
 
+/** Faults of the server always, and what was refused of a writer: nobody refused by mistake tries to delete. */
 function logRequest(served: Served, printer: Printer): void {
   const { method, path, status, address, user, moved, durationMs, failure, aborted } = served;
-  const isFault = status >= 500;
-  if (!isFault && printer.verbosity < 2) return;
+  const isRefusedWrite = (method === 'POST' && status === 400) || (method === 'DELETE' && status === 403);
+  const isTold = status >= 500 || isRefusedWrite;
+  if (!isTold && printer.verbosity < 2) return;
   const size = moved === undefined ? '' : ` ${moved.sizeBytes} bytes`;
   const end = aborted ? ', broken off' : '';
-  const why = isFault || printer.verbosity >= 3 ? reasonOf(failure) : '';
+  const why = isTold || printer.verbosity >= 3 ? reasonOf(failure) : '';
   printer.error(
     `${address} ${user ?? '-'} ${method} ${path} ${status}${size} ${Math.round(durationMs)} ms${end}${why}`,
   );

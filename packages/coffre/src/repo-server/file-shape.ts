@@ -20,6 +20,7 @@ import type { FileHandle } from '@coffre/repository';
 /** The parts of an upload that are looked at. */
 export type UploadFacts = {
   readonly sizeBytes: number;
+  readonly sha256: string;
   /** Up to `headBytesMax` bytes of the start. */
   readonly head: Uint8Array;
   /** The last four bytes, fewer of a smaller file. */
@@ -51,7 +52,13 @@ export function largestUpload(file: FileHandle): number {
   return sizeBytesMax[file.kind];
 }
 
-export const judgeShape: JudgeUpload = (file, facts) => {
+/** The content has its name, and the shape of its kind. */
+export const judgeUpload: JudgeUpload = (file, facts) => {
+  if (file.kind !== 'config' && facts.sha256 !== file.name) return 'its content does not have this name';
+  return judgeShape(file, facts);
+};
+
+function judgeShape(file: FileHandle, facts: UploadFacts): string | undefined {
   switch (file.kind) {
     case 'keys':
       return judgeKey(facts);
@@ -65,7 +72,7 @@ export const judgeShape: JudgeUpload = (file, facts) => {
     default:
       return file satisfies never;
   }
-};
+}
 
 function judgeKey({ head, sizeBytes }: UploadFacts): string | undefined {
   if (sizeBytes > head.byteLength) return 'it is too large for a key';

@@ -1,12 +1,12 @@
 /** Answers requests for repositories: who asks, what for, may it be, then the storage. It can be mounted in any server. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FileHandle } from '@coffre/repository';
+import type { Clock, FileHandle } from '@coffre/repository';
 import { chooseAction } from './action.ts';
 import type { Action } from './action.ts';
 import { answer, answerFile, answerList, answerRefusal } from './answers.ts';
 import type { Login } from './login.ts';
 import type { Metrics } from './metrics.ts';
-import { refusalOf, refused } from './refusal.ts';
+import { refusalOf, refused, RefusedRequest } from './refusal.ts';
 import { parseRoute } from './route.ts';
 import type { Route } from './route.ts';
 import type { Moved, Served } from './served.ts';
@@ -28,6 +28,10 @@ export type HandlerOptions = UploadParts & {
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 const urlCharsMax = 2048;
+type Patience = { readonly bytesMax: number; readonly timeMs: number };
+/** With the rest of an upload that was refused: the largest pack that restic makes. */
+const patience: Patience = { bytesMax: 160 * 1024 * 1024, timeMs: 120_000 };
+const strangerPatience: Patience = { bytesMax: 1024 * 1024, timeMs: 10_000 };
 
 /** Filled in while a request is answered, for its report. */
 type Progress = { user?: string; repository?: string; moved?: Moved };
@@ -35,19 +39,21 @@ type Progress = { user?: string; repository?: string; moved?: Moved };
 export function createRequestHandler(options: HandlerOptions): RequestHandler {
   return async (request, response) => {
     const startMs = options.clock.monotonicMs();
+    // A connection that is gone has no address.
+    const address = addressOf(request);
     const progress: Progress = {};
     let failure: unknown;
     try {
       await respond(request, response, options, progress);
     } catch (error) {
       failure = error;
-      giveUp(request, response, error);
+      await giveUp(request, response, error, options.clock);
     }
     options.report({
       method: request.method ?? '',
       path: pathOf(request),
       status: response.headersSent ? response.statusCode : 0,
-      address: addressOf(request),
+      address,
       user: progress.user,
       repository: progress.repository,
       moved: progress.moved,
@@ -114,7 +120,7 @@ async function act(action: Action, exchange: Exchange): Promise<void> {
   };
   switch (action.kind) {
     case 'refuse':
-      return answerRefusal(response, action.refusal);
+      throw new RefusedRequest(action.refusal);
     case 'create':
       await storage.create(folder);
       return answer(response, 200);
@@ -129,7 +135,9 @@ async function act(action: Action, exchange: Exchange): Promise<void> {
       return note('read', action.file, await load(exchange, action.file));
     case 'save': {
       const declaredBytes = declaredSize(request);
-      const sizeBytes = await receiveUpload({ folder, file: action.file, declaredBytes, body: request }, options);
+      // Who is refused in mid-upload is told why, over the connection that still sends.
+      const body: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false });
+      const sizeBytes = await receiveUpload({ folder, file: action.file, declaredBytes, body }, options);
       note('write', action.file, sizeBytes);
       return answer(response, 200);
     }
@@ -162,15 +170,26 @@ function declaredSize(request: IncomingMessage): number | undefined {
 }
 
 /** A sentence while nothing was said yet; otherwise the answer breaks off, so that nobody takes it for whole. */
-function giveUp(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+async function giveUp(request: IncomingMessage, response: ServerResponse, error: unknown, clock: Clock): Promise<void> {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
   const refusal = refusalOf(error);
-  // What still comes in is not wanted; the connection ends with it.
-  const rest = request.complete ? {} : { Connection: 'close' };
-  answerRefusal(response, { ...refusal, headers: { ...refusal.headers, ...rest } });
+  answerRefusal(response, refusal);
+  if (request.complete) return;
+  // To close on somebody who is sending would take the answer away from him; to listen for ever is his to abuse.
+  await discardRest(request, refusal.status === 401 ? strangerPatience : patience, clock).catch(() => undefined);
+  if (!request.complete) request.destroy();
+}
+
+async function discardRest(request: IncomingMessage, { bytesMax, timeMs }: Patience, clock: Clock): Promise<void> {
+  const untilMs = clock.monotonicMs() + timeMs;
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += (chunk as Uint8Array).byteLength;
+    if (bytes > bytesMax || clock.monotonicMs() > untilMs) return;
+  }
 }
 
 function unauthorized(): Error {

@@ -5,7 +5,7 @@ import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoffreError, messageOf, nodeLocalFiles, systemClock, systemRandom } from '@coffre/repository';
 import type { Clock, Random } from '@coffre/repository';
-import { judgeShape } from './file-shape.ts';
+import { judgeUpload } from './file-shape.ts';
 import { createRequestHandler } from './handler.ts';
 import type { HandlerOptions } from './handler.ts';
 import { isLoopback } from './listen-address.ts';
@@ -63,7 +63,7 @@ export async function serveRepositories(options: ServeOptions): Promise<RepoServ
   const handlerOptions: HandlerOptions = {
     storage: new RepositoryFiles(nodeLocalFiles, path),
     quota: new Quota({ limitBytes: options.maxBytes, ...(usedBytes === undefined ? {} : { usedBytes }) }),
-    judge: judgeShape,
+    judge: judgeUpload,
     clock,
     random,
     run,

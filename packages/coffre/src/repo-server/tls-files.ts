@@ -28,7 +28,7 @@ export async function openTlsFiles(options: TlsFileOptions): Promise<TlsFiles> {
   const { certFile, keyFile, clock, say } = options;
   let current = await readBoth(options);
   const listeners: (() => void)[] = [];
-  let reloading: Promise<void> | undefined;
+  let waiting: Promise<void> | undefined;
 
   async function reload(): Promise<void> {
     try {
@@ -43,10 +43,11 @@ export async function openTlsFiles(options: TlsFileOptions): Promise<TlsFiles> {
   }
 
   function reloadSoon(): void {
-    reloading ??= clock
-      .sleep(settleMs)
-      .then(reload)
-      .finally(() => (reloading = undefined));
+    waiting ??= clock.sleep(settleMs).then(() => {
+      // What changes while the files are read wants to be read as well.
+      waiting = undefined;
+      return reload();
+    });
   }
 
   // Renewals put another file, or another link, under the name: the folder sees that, the old file does not.
@@ -62,7 +63,7 @@ export async function openTlsFiles(options: TlsFileOptions): Promise<TlsFiles> {
     reload,
     async [Symbol.asyncDispose]() {
       for (const watcher of watchers) watcher.close();
-      await reloading;
+      await waiting;
     },
   };
 }

@@ -73,10 +73,11 @@ async function receiveAndPublish(upload: Upload, parts: UploadParts, way: Way): 
   const temporary = temporaryName(place, run, random.bytes(8).toString('hex'));
   const open = await storage.createTemporary(upload.folder, temporary);
   try {
-    let received: Received;
+    let received: UploadFacts;
     try {
       received = await receive(upload, { open, reserve, clock: parts.clock });
-      judge(upload, received, parts.judge);
+      const reason = parts.judge(upload.file, received);
+      if (reason !== undefined) throw refused(400, `refused as ${upload.file.kind}: ${reason}`);
       await open.sync().catch(ignoreUnsupportedSync);
     } finally {
       await open.close();
@@ -92,12 +93,10 @@ async function receiveAndPublish(upload: Upload, parts: UploadParts, way: Way): 
   }
 }
 
-type Received = UploadFacts & { readonly sha256: string };
-
 async function receive(
   { body, declaredBytes }: Upload,
   { open, reserve, clock }: { open: LocalFile; reserve: Way['reserve']; clock: Clock },
-): Promise<Received> {
+): Promise<UploadFacts> {
   const hash = createHash('sha256');
   const heads: Uint8Array[] = [];
   let [headSize, sizeBytes, batchSize] = [0, 0, 0];
@@ -140,14 +139,6 @@ async function receive(
 function lastBytes(before: Uint8Array, chunk: Uint8Array): Uint8Array {
   if (chunk.byteLength >= tailBytes) return chunk.slice(-tailBytes);
   return Buffer.concat([before, chunk]).subarray(-tailBytes);
-}
-
-function judge({ file }: Upload, received: Received, shape: JudgeUpload): void {
-  if (file.kind !== 'config' && received.sha256 !== file.name) {
-    throw refused(400, 'the content does not have this name; it was changed on its way');
-  }
-  const reason = shape(file, received);
-  if (reason !== undefined) throw refused(400, `refused as ${file.kind}: ${reason}`);
 }
 
 function ignoreUnsupportedSync(error: unknown): void {
