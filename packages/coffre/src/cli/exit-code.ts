@@ -2,7 +2,7 @@ import { isCoffreError } from '@coffre/repository/opening';
 import type { ErrorCode } from '@coffre/repository';
 
 /** Verbs that restic has use its codes and no others, so that scripts transfer; 2 is for a wrong configuration. */
-export type ExitCode = 0 | 1 | 2 | 3 | 10 | 11 | 12 | 130;
+export type ExitCode = 0 | 1 | 2 | 3 | 10 | 11 | 12 | 20 | 21 | 23 | 130;
 
 const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   SOURCE_INCOMPLETE: 3,
@@ -14,6 +14,11 @@ const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   CONFIG_INVALID: 2,
   CONFIG_NOT_FOUND: 2,
   CONFIG_KEY_UNKNOWN: 2,
+  MANIFEST_DAMAGED: 20,
+  VERIFY_FAILED: 20,
+  MANIFEST_MISSING: 21,
+  SOURCE_VERIFY_FAILED: 21,
+  SOURCE_REFUSED: 23,
   INTERRUPTED: 130,
 };
 

@@ -12,6 +12,7 @@ import type { IndexedRepository } from '../index/indexed-repository.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { adoptPacks } from './adopt-packs.ts';
 import { idWithout, type Closing } from './closing.ts';
+import type { ContentJudge, RejectedFile } from './content-judge.ts';
 import { ArchiveCrew } from './crew.ts';
 import { graft } from './graft.ts';
 import { ResumeJournal } from './journal.ts';
@@ -36,6 +37,8 @@ export type BackupOptions = {
   /** Streams read at the same time; one after the other when absent. */
   readonly streamsAtOnce?: number;
   readonly closing?: Closing;
+  /** Files that it finds unsound keep the parent's content; what was read is saved below `/.coffre/invalid`. */
+  readonly judge?: ContentJudge;
   /** What the snapshot records as its paths, by which a parent is found and groups are made; else all paths and streams. */
   readonly listedPaths?: readonly string[];
   readonly workingFolder: ByteString;
@@ -81,6 +84,7 @@ export type BackupResult = {
   readonly counters: BackupCounters;
   /** In the order given. */
   readonly streams: readonly SavedStream[];
+  readonly rejected: readonly RejectedFile[];
   readonly durationMs: number;
 };
 
@@ -115,7 +119,15 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
       pick(options, 'compression', 'packTargetBytes', 'threads'),
     );
     crew = threads;
-    const { tree, unchanged, streams } = await saveAll({ indexed, writer, crew, journal, counters, options, parent });
+    const { tree, unchanged, streams, rejected } = await saveAll({
+      indexed,
+      writer,
+      crew,
+      journal,
+      counters,
+      options,
+      parent,
+    });
     await crew.flush();
     await writer.flush();
     const snapshot: Snapshot = {
@@ -136,6 +148,7 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
       unchanged,
       counters,
       streams,
+      rejected,
       durationMs: host.clock.monotonicMs() - startedMs,
     };
   } finally {
@@ -201,14 +214,14 @@ type SaveWork = {
   parent: StoredSnapshot | undefined;
 };
 
-type SavedAll = { tree: BlobId; unchanged: boolean; streams: readonly SavedStream[] };
+type SavedAll = Pick<BackupResult, 'unchanged' | 'streams' | 'rejected'> & { readonly tree: BlobId };
 
 /** Everything but the publication: streams, folders, and last what says how they are. */
 async function saveAll(work: SaveWork): Promise<SavedAll> {
   const { indexed, options, writer, counters, parent, crew } = work;
   const { stream, closing } = options;
-  const given = stream === undefined ? (options.streams ?? []) : [stream];
-  const placed = placedStreams(given, absolutePaths(options));
+  const wanted = stream === undefined ? (options.streams ?? []) : [stream];
+  const placed = placedStreams(wanted, absolutePaths(options));
   const profile = options.profile ?? defaultProfile(indexed.repository.config);
   const streaming = {
     crew,
@@ -219,23 +232,25 @@ async function saveAll(work: SaveWork): Promise<SavedAll> {
   };
   const streams = await saveStreams(streaming, placed);
   const hasPaths = streams.length === 0 || (options.paths ?? []).length > 0;
-  const { tree: walked, leadingTrees } = hasPaths
-    ? await saveFolders(work)
-    : { tree: undefined, leadingTrees: new Map<BlobId, Buffer>() };
+  const {
+    tree: walked,
+    leadingTrees,
+    rejected,
+  } = hasPaths ? await saveFolders(work) : { tree: undefined, leadingTrees: new Map<BlobId, Buffer>(), rejected: [] };
   const time = options.time ?? timestampOfNs(indexed.repository.host.clock.nowNs());
   const grafting = { indexed, writer, open: leadingTrees, time, counters };
   const parentTree = stream === undefined ? parent?.snapshot.tree : undefined;
-  const tree =
-    walked !== undefined && streams.length === 0 ? walked : await graft(grafting, walked, streams, parentTree);
+  const given = [...streams, ...rejected.flatMap(({ stored }) => (stored === undefined ? [] : [stored]))];
+  const tree = walked !== undefined && given.length === 0 ? walked : await graft(grafting, walked, given, parentTree);
   const unchanged = await isUnchanged(indexed, tree, parent, closing);
-  if (closing === undefined || !isPublished(options, unchanged)) return { tree, unchanged, streams };
+  if (closing === undefined || !isPublished(options, unchanged)) return { tree, unchanged, streams, rejected };
   if (walked !== undefined) {
     await crew.flush();
     await writer.flush();
   }
-  const last = placedStreams(await closing.make({ tree: walked, streams, parent }), []);
+  const last = placedStreams(await closing.make({ tree: walked, streams, rejected, parent }), []);
   const closed = await saveStreams(streaming, last);
-  return { tree: await graft(grafting, tree, closed, parentTree), unchanged, streams };
+  return { tree: await graft(grafting, tree, closed, parentTree), unchanged, streams, rejected };
 }
 
 async function isUnchanged(
@@ -256,7 +271,9 @@ async function isUnchanged(
   }
 }
 
-async function saveFolders(work: SaveWork): Promise<{ tree: BlobId; leadingTrees: Map<BlobId, Buffer> }> {
+type SavedFolders = { tree: BlobId; leadingTrees: Map<BlobId, Buffer>; rejected: readonly RejectedFile[] };
+
+async function saveFolders(work: SaveWork): Promise<SavedFolders> {
   const { indexed, options } = work;
   const files = options.files ?? indexed.repository.host.files;
   const host = { ...indexed.repository.host, files };
@@ -268,6 +285,7 @@ async function saveFolders(work: SaveWork): Promise<{ tree: BlobId; leadingTrees
     journal: work.journal,
     counters: work.counters,
     selection: options.selection ?? everything,
+    judge: options.judge,
     workingFolder: options.workingFolder,
     node: { withAtime: options.withAtime ?? false },
     change: options.change ?? { ignoreCtime: false, ignoreInode: false },
@@ -278,7 +296,7 @@ async function saveFolders(work: SaveWork): Promise<{ tree: BlobId; leadingTrees
   });
   const targets = planTargets(presentPaths(work, files), (folder) => files.listNames(folder));
   const tree = await walk.save(targets, work.parent?.snapshot.tree);
-  return { tree, leadingTrees: walk.leadingTrees };
+  return { tree, leadingTrees: walk.leadingTrees, rejected: walk.rejected };
 }
 
 function presentPaths({ options, counters }: SaveWork, files: Files): ByteString[] {

@@ -5,6 +5,7 @@ import { encodeTree } from '../format/tree.ts';
 import { parseId, type BlobId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import type { StoredSnapshot } from '../repository.ts';
+import type { RejectedFile } from './content-judge.ts';
 import type { SavedStream, StreamSource } from './stream-source.ts';
 
 /** What is durable and can be read back, before the snapshot is published. */
@@ -12,6 +13,7 @@ export type SavedContent = {
   /** Of the paths that were walked; undefined when there were none. */
   readonly tree: BlobId | undefined;
   readonly streams: readonly SavedStream[];
+  readonly rejected: readonly RejectedFile[];
   readonly parent: StoredSnapshot | undefined;
 };
 

@@ -1,26 +1,20 @@
-import type { ChunkProfile } from '../chunker/profile.ts';
 import { asError, CoffreError, isCoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import { encodeNode, type TreeNode } from '../format/tree.ts';
-import type { Host } from '../host/context.ts';
 import type { FileStat } from '../host/stat.ts';
 import { idToBytes, type BlobId } from '../ids.ts';
-import type { BlobWriter } from '../index/blob-writer.ts';
-import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { errorFromWire } from '../workers/pool.ts';
 import { figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
 import { nothingAdded } from './chunk-store.ts';
-import type { ArchiveCrew } from './crew.ts';
+import { saveJudged, type ContentJudge, type RejectedFile } from './content-judge.ts';
 import { OpenFolder, type FinishedTree } from './folder.ts';
-import type { ResumeJournal } from './journal.ts';
 import { saysTheSame } from './kept-node.ts';
-import { describeEntry, mayHaveChanged, type ChangeRules, type NodeOptions } from './node.ts';
+import { describeEntry, mayHaveChanged } from './node.ts';
 import { saveLongFile } from './long-file.ts';
 import { loadParentFolder, ParentFolder } from './parent.ts';
-import type { BackupCounters, BackupEvent } from './report.ts';
-import type { Selection } from './selection.ts';
 import { EntryTally } from './tally.ts';
 import { absolutePath, joinPath, type TargetNode } from './targets.ts';
+import type { WalkParts } from './walk-parts.ts';
 
 /** Small files travel to a thread together, up to either bound. */
 const batchFilesMax = 64;
@@ -29,24 +23,6 @@ const batchBytesMax = 4 * 1024 * 1024;
 const longFilesMax = 2;
 /** The walk lets other work of this thread happen (packs to store, a lock to refresh) this often. */
 const yieldEveryMs = 20;
-
-export type WalkParts = {
-  readonly host: Host;
-  readonly indexed: IndexedRepository;
-  readonly writer: BlobWriter;
-  readonly crew: ArchiveCrew;
-  readonly selection: Selection;
-  readonly workingFolder: ByteString;
-  readonly node: NodeOptions;
-  readonly change: ChangeRules;
-  /** The parent's text of an unchanged file may be taken over: see `kept-node.ts`. */
-  readonly keepsNodes: boolean;
-  readonly profile: ChunkProfile;
-  readonly counters: BackupCounters;
-  readonly journal: ResumeJournal | undefined;
-  readonly report: ((event: BackupEvent) => void) | undefined;
-  readonly signal: AbortSignal | undefined;
-};
 
 type Entry = {
   readonly folder: OpenFolder;
@@ -74,6 +50,7 @@ export class SourceWalk {
   #yieldedMs: number;
   /** Folders above the targets as they were written, by id: what has no place on the disk is put there afterwards. */
   readonly leadingTrees = new Map<BlobId, Buffer>();
+  readonly rejected: RejectedFile[] = [];
 
   constructor(parts: WalkParts) {
     this.#parts = parts;
@@ -106,11 +83,12 @@ export class SourceWalk {
     parent: ParentFolder,
     done: (tree: FinishedTree) => void,
   ): Promise<void> {
-    const keep = (tree: FinishedTree, bytes: Buffer): void => {
-      this.leadingTrees.set(tree.id, bytes);
-      done(tree);
-    };
-    const folder = new OpenFolder((complete) => this.#finish(complete, parent, keep));
+    const folder = new OpenFolder((complete) =>
+      this.#finish(complete, parent, (tree, bytes) => {
+        this.leadingTrees.set(tree.id, bytes);
+        done(tree);
+      }),
+    );
     for (const name of [...node.children.keys()].toSorted()) {
       const child = node.children.get(name) as TargetNode;
       const previous = parent.find(name);
@@ -211,6 +189,8 @@ export class SourceWalk {
   }
 
   #file(entry: Entry, stat: FileStat): Promise<void> | undefined {
+    const { judge } = this.#parts;
+    if (judge?.judges(entry.absolute) === true) return this.#judged(entry, judge);
     const known = this.#knownContent(entry, stat);
     if (known !== undefined) {
       this.#keep(entry, stat, known);
@@ -224,6 +204,26 @@ export class SourceWalk {
     this.#batchBytes += stat.sizeBytes;
     const isFull = this.#batch.length >= batchFilesMax || this.#batchBytes >= batchBytesMax;
     return isFull ? this.#sendBatch() : undefined;
+  }
+
+  /** One after the other: they are few, and each is in memory whole. */
+  async #judged(entry: Entry, judge: ContentJudge): Promise<void> {
+    await this.#breathe();
+    const { host } = this.#parts;
+    const startedMs = host.clock.monotonicMs();
+    const slot = entry.folder.reserve();
+    const { previous } = entry;
+    const lastGood = previous?.type === 'file' && this.#allStored(previous.content ?? []) ? previous : undefined;
+    try {
+      const file = await saveJudged({ ...this.#parts, files: host.files }, judge, entry, lastGood);
+      entry.folder.fill(slot, file.text);
+      if (file.rejected !== undefined) this.rejected.push(file.rejected);
+      else this.#tally.file(entry, file.text, file.sizeBytes, file.added, startedMs);
+    } catch (error) {
+      if (isCoffreError(error)) throw error;
+      this.#tally.failed(entry.snapshotPath, error);
+      entry.folder.fill(slot, undefined);
+    }
   }
 
   /** Content that need not be read again: unchanged since the parent, or read before an interruption. */
