@@ -17,7 +17,7 @@ export { reachStorage, withMemory, type LimitOptions, type NearOptions, type Rea
 export type { StorageOptions, TlsOptions } from './backend/storage-options.ts';
 export { createLocalBackend, type LocalBackend, type LocalBackendOptions } from './backend/local.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from './backend/memory.ts';
-export { extendRetention, type RetentionExtended } from './backend/retention.ts';
+export { extendRetention, type ExtendOptions, type Retention, type RetentionExtended } from './backend/retention.ts';
 export { withDryRun, type DryRunOptions } from './backend/dry-run.ts';
 export { withRetry, type RetryEvent, type RetryOptions } from './backend/retry.ts';
 export { initRepository, openRepository } from './operations.ts';
@@ -100,7 +100,7 @@ export { zeroRestoreCounters, type RestoreCounters, type RestoreEvent } from './
 export { everythingSelected, excluding, including, type Choice, type RestoreSelection } from './restore/selection.ts';
 
 // Keep in order: check, retention, changed snapshots, recovery, passwords.
-export { check, prune, recover, rewriteSnapshots } from './operations.ts';
+export { check, prune, recover, retain, rewriteSnapshots } from './operations.ts';
 export type { CheckEvent, CheckOptions, CheckPhase } from './maintain/check.ts';
 export type { CheckFinding, CheckResult, FindingKind, RepairStep } from './maintain/check-findings.ts';
 export { parseFullWithin, parseReadDataSubset, type ReadDataSubset } from './maintain/read-data-subset.ts';
@@ -129,6 +129,7 @@ export { graceMsDefault } from './maintain/prune/marks.ts';
 export type { PruneEvent, PruneLock, PruneOptions, PruneResult } from './maintain/prune/prune.ts';
 export type { MarkFigures, PruneFigures, PrunePlan } from './maintain/prune/prune-plan.ts';
 export type { MaxUnused } from './maintain/prune/plan.ts';
+export type { RetainEvent, RetainOptions, RetainResult } from './maintain/retain.ts';
 export type { RecoverEvent, RecoverResult } from './maintain/recover.ts';
 export { healFrom, repairIndex, repairPacks, repairSnapshots } from './operations.ts';
 export type { IndexRepairEvent, IndexRepairOptions, IndexRepairResult } from './maintain/repair/repair-index.ts';

@@ -56,6 +56,9 @@ export const findFiles: typeof import('./browse/find.ts').findFiles = async (...
 export const findObjects: typeof import('./browse/find-objects.ts').findObjects = async (...args) =>
   (await import('./browse/find-objects.ts')).findObjects(...args);
 
+export const retain: typeof import('./maintain/retain.ts').retain = async (...args) =>
+  (await import('./maintain/retain.ts')).retain(...args);
+
 export const prune: typeof import('./maintain/prune/prune.ts').prune = async (...args) =>
   (await import('./maintain/prune/prune.ts')).prune(...args);
 

@@ -171,6 +171,12 @@ export const verbs: readonly Verb[] = [
     opens: true,
     load: async () => (await import('./prune.ts')).definePrune,
   },
+  {
+    name: 'retain',
+    summary: 'Keep what snapshots need from being deleted for longer (object lock)',
+    opens: true,
+    load: async () => (await import('./retain.ts')).defineRetain,
+  },
   ...later('mount', 'Mount the snapshots as a folder'),
   {
     name: 'repair',

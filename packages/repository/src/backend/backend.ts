@@ -2,6 +2,7 @@ import { assert } from '../errors.ts';
 import { isId } from '../ids.ts';
 import type { Clock } from '../host/host.ts';
 import type { Id } from '../ids.ts';
+import type { Retention } from './retention.ts';
 
 /** The kinds of file in a repository. `config` is the one file without an id. */
 export type FileKind = 'data' | 'index' | 'snapshots' | 'locks' | 'keys';
@@ -68,11 +69,8 @@ export type Backend = {
   list(kind: FileKind): AsyncIterable<ListedFile>;
   /** BACKEND_NOT_FOUND when it is not there. */
   remove(file: FileHandle): Promise<void>;
-  /**
-   * Keeps the file from being deleted or replaced until `untilMs` (since 1970) at least; never shortens. False when it is
-   * kept so long already. Absent where the storage cannot.
-   */
-  extendRetention?(file: FileHandle, untilMs: number, signal?: AbortSignal): Promise<boolean>;
+  /** Absent where the storage cannot keep files from deletion, or is not told to. */
+  readonly retention?: Retention;
   /** Takes away what killed writers left half-written, once it is old enough to belong to nobody; how many files. */
   removeLeftovers?(clock: Clock): Promise<number>;
   /** The packs that the whole index knows: what a cache kept of others may go. */

@@ -1,4 +1,5 @@
 import type { Backend, FileHandle } from './backend.ts';
+import { retentionWithin } from './retention.ts';
 
 /**
  * Never more than `connectionsMax` calls at once, first come, first served, whoever makes them. A list counts while the
@@ -33,6 +34,7 @@ export function withConnectionCap(backend: Backend): Backend {
       }
     },
     remove: (file) => laneOf(file)(undefined, () => backend.remove(file)),
+    ...retentionWithin(backend, (file, signal, call) => laneOf(file)(signal, call)),
     removeLeftovers: (clock) => lanes.files(undefined, async () => (await backend.removeLeftovers?.(clock)) ?? 0),
     close: () => backend.close(),
   };

@@ -1,4 +1,5 @@
 import type { Backend, FileKind } from './backend.ts';
+import { retentionWithin } from './retention.ts';
 
 export type BackendOperation = 'save' | 'load' | 'stat' | 'list' | 'remove';
 export type Tally = { readonly calls: number; readonly bytes: number };
@@ -49,6 +50,7 @@ export function withCounts(backend: Backend): CountingBackend {
       await backend.remove(file);
       count('remove', file.kind);
     },
+    ...retentionWithin(backend, (_file, _signal, call) => call()),
     close: () => backend.close(),
   };
 }

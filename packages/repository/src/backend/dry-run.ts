@@ -82,9 +82,26 @@ export function withDryRun(backend: Backend, options: DryRunOptions = {}): Backe
       removed.add(name);
     },
 
+    ...overlaidRetention(backend, overlaid),
+
     async retainPacks() {},
     refuseShrunkenLists: () => backend.refuseShrunkenLists?.(),
     bypassCaches: () => backend.bypassCaches?.(),
     close: () => backend.close(),
+  };
+}
+
+/** What was saved in the dry run would be kept for the whole period; nothing else is kept longer. */
+function overlaidRetention(
+  { retention }: Backend,
+  overlaid: (file: FileHandle) => Saved | undefined,
+): Pick<Backend, 'retention'> {
+  if (retention === undefined) return {};
+  return {
+    retention: {
+      periodMs: retention.periodMs,
+      until: async (file, signal) => (overlaid(file) === undefined ? retention.until(file, signal) : Infinity),
+      extend: async (file) => void overlaid(file),
+    },
   };
 }

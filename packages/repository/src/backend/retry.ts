@@ -3,6 +3,7 @@ import type { CoffreError, ErrorCode } from '../errors.ts';
 import type { Clock, Random } from '../host/host.ts';
 import { fileName } from './backend.ts';
 import type { Backend, FileHandle } from './backend.ts';
+import { retentionWithin } from './retention.ts';
 
 export type RetryEvent = {
   /** `saving data/00…` */
@@ -34,6 +35,7 @@ const permanentCodes: ReadonlySet<ErrorCode> = new Set([
   'BACKEND_EXISTS',
   'BACKEND_DENIED',
   'BACKEND_FULL',
+  'BACKEND_UNREADABLE',
   'BACKEND_NOT_MOUNTED',
   'BACKEND_LIST_SHRANK',
   'BACKEND_HOST_UNKNOWN',
@@ -96,15 +98,7 @@ export function withRetry(backend: Backend, options: RetryOptions): Backend {
         }
       }),
 
-    ...(backend.extendRetention === undefined
-      ? {}
-      : {
-          extendRetention: async (file, untilMs, signal) =>
-            again(`extending the retention of ${fileName(file)}`, signal, async () => {
-              if (backend.extendRetention === undefined) return false;
-              return backend.extendRetention(file, untilMs, signal);
-            }),
-        }),
+    ...retentionWithin(backend, (file, signal, call) => again(`the retention of ${fileName(file)}`, signal, call)),
 
     removeLeftovers: async (clock) => (await backend.removeLeftovers?.(clock)) ?? 0,
     close: () => backend.close(),

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.ts';
+import { retentionWithin } from '../backend/retention.ts';
 import { CoffreError } from '../errors.ts';
 import type { PendingLock } from './lock.ts';
 
@@ -42,6 +43,10 @@ export function withLockGuard(backend: Backend, options: { appendOnly?: boolean 
       if (file.kind !== 'locks') await permission();
       await backend.remove(file);
     },
+    ...retentionWithin(backend, async (file, _signal, call) => {
+      if (file.kind !== 'locks') await permission();
+      return await call();
+    }),
     removeLeftovers: async (clock) => (await backend.removeLeftovers?.(clock)) ?? 0,
     retainPacks: async (known) => backend.retainPacks?.(known),
     refuseShrunkenLists: () => backend.refuseShrunkenLists?.(),

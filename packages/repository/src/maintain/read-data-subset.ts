@@ -48,11 +48,11 @@ const spanUnitsMs: { readonly [letter: string]: number } = { h: 3_600_000, d: 24
 const spanMsMax = 3650 * 24 * 3_600_000;
 
 /** `90d`, `12w`, `36h`, in milliseconds. @throws {CoffreError} USAGE */
-export function parseFullWithin(text: string): number {
+export function parseFullWithin(text: string, option = '--full-within'): number {
   const found = /^(\d{1,6})([hdw])$/.exec(text);
   const spanMs = Number(found?.[1] ?? 0) * (spanUnitsMs[found?.[2] ?? ''] ?? 0);
   if (spanMs > 0 && spanMs <= spanMsMax) return spanMs;
-  throw new CoffreError('USAGE', `--full-within needs a time of at most ten years, not ${JSON.stringify(text)}`, {
+  throw new CoffreError('USAGE', `${option} needs a time of at most ten years, not ${JSON.stringify(text)}`, {
     hint: 'Write it as 90d, 12w or 36h.',
   });
 }

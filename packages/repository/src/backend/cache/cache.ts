@@ -1,5 +1,6 @@
 import type { Backend, FileHandle, LoadOptions } from '../backend.ts';
 import { asError } from '../../errors.ts';
+import { retentionWithin } from '../retention.ts';
 import type { CacheFiles } from './cache-files.ts';
 import { digestOf } from './piece-names.ts';
 import { createTreePacks } from './tree-packs.ts';
@@ -99,6 +100,7 @@ export function withCache(backend: Backend, { files, report }: CacheOptions): Ba
       if (file.kind !== 'config') await drop(file.kind, file.name);
     },
 
+    ...retentionWithin(backend, (_file, _signal, call) => call()),
     removeLeftovers: async (clock) => (await backend.removeLeftovers?.(clock)) ?? 0,
     retainPacks: (known) => trees.retain(known),
     refuseShrunkenLists: () => backend.refuseShrunkenLists?.(),

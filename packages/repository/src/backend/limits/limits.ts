@@ -1,5 +1,6 @@
 import type { Backend, FileHandle, LoadOptions } from '../backend.ts';
 import { sizeOf } from '../counting.ts';
+import { retentionWithin } from '../retention.ts';
 import type { Throttle } from './throttle.ts';
 
 /** Smaller requests would cost more in round trips than they smooth. */
@@ -51,6 +52,7 @@ export function withLimits(backend: Backend, throttle: Throttle): Backend {
     stat: (file) => backend.stat(file),
     list: (kind) => backend.list(kind),
     remove: (file) => backend.remove(file),
+    ...retentionWithin(backend, (_file, _signal, call) => call()),
     removeLeftovers: async (clock) => (await backend.removeLeftovers?.(clock)) ?? 0,
     close: () => backend.close(),
   };

@@ -1,6 +1,7 @@
 import { CoffreError } from '../../errors.ts';
 import type { Clock } from '../../host/host.ts';
 import type { Backend, FileHandle, FileKind } from '../backend.ts';
+import { retentionWithin } from '../retention.ts';
 import { hasShrunk, isJudged, lowered } from './judge.ts';
 import type { JudgedKind, KnownListing, Listing } from './judge.ts';
 import { encodeListings, parseListings } from './listing-notes.ts';
@@ -72,6 +73,7 @@ export function withListFloor(backend: Backend, options: ListFloorOptions): Back
       await backend.remove(file);
     },
 
+    ...retentionWithin(backend, (_file, _signal, call) => call()),
     removeLeftovers: async (leftoverClock) => (await backend.removeLeftovers?.(leftoverClock)) ?? 0,
     retainPacks: async (known) => backend.retainPacks?.(known),
     refuseShrunkenLists() {

@@ -3,18 +3,19 @@ import { CoffreError, isCoffreError } from '../../errors.ts';
 import type { Clock } from '../../host/host.ts';
 import { fileName } from '../backend.ts';
 import type { FileHandle } from '../backend.ts';
+import type { Retention } from '../retention.ts';
 import type { S3Caller } from './s3-client.ts';
 import { failureOf } from './s3-errors.ts';
 import { statObject } from './s3-load.ts';
 import { keyOf } from './s3-location.ts';
 import type { RetentionMode } from './s3-settings.ts';
 
-export type Retention = { readonly mode: RetentionMode; readonly untilMs: number };
+export type KeptUntil = { readonly mode: RetentionMode; readonly untilMs: number };
 
 const dayMs = 24 * 3600_000;
 
 /** In whole seconds, as headers carry it. Locks of the repository come and go; everything else is to stay. */
-export function retentionFor(s3: S3Caller, file: FileHandle, clock: Pick<Clock, 'nowNs'>): Retention | undefined {
+export function retentionFor(s3: S3Caller, file: FileHandle, clock: Pick<Clock, 'nowNs'>): KeptUntil | undefined {
   const { objectLock } = s3.settings;
   if (objectLock === undefined || file.kind === 'locks') return undefined;
   return { mode: objectLock.mode, untilMs: Number(clock.nowNs() / 1_000_000_000n) * 1000 + objectLock.days * dayMs };
@@ -51,23 +52,49 @@ export async function requireVersions(s3: S3Caller): Promise<void> {
   });
 }
 
-/** Never shortens. @returns whether it had to be made longer */
-export async function extendObjectRetention(
+/** Amazon and its likes refuse to shorten without a right and a header of their own. */
+export function bucketRetention(
+  s3: S3Caller,
+  { mode, days }: { readonly mode: RetentionMode; readonly days: number },
+  requireProtection: () => Promise<void>,
+): Retention {
+  return {
+    periodMs: days * dayMs,
+    async until(file) {
+      await requireProtection();
+      return (await statObject(s3, file)).retainedUntilMs;
+    },
+    async extend(file, untilMs, signal) {
+      await requireProtection();
+      await setObjectRetention(s3, file, { mode, untilMs }, signal);
+    },
+  };
+}
+
+/** For servers that forget the retention of what came in pieces. */
+export async function ensureObjectRetention(
   s3: S3Caller,
   file: FileHandle,
-  retention: Retention,
+  kept: KeptUntil,
   signal?: AbortSignal,
-): Promise<boolean> {
+): Promise<void> {
   const { retainedUntilMs } = await statObject(s3, file);
-  if (retainedUntilMs !== undefined && retainedUntilMs >= retention.untilMs) return false;
+  if (retainedUntilMs === undefined || retainedUntilMs < kept.untilMs) await setObjectRetention(s3, file, kept, signal);
+}
+
+async function setObjectRetention(
+  s3: S3Caller,
+  file: FileHandle,
+  { mode, untilMs }: KeptUntil,
+  signal?: AbortSignal,
+): Promise<void> {
   await s3.call(`extending the retention of ${fileName(file)}`, signal, ({ client, signal: abortSignal }) => {
     const input = {
       Bucket: s3.location.bucket,
       Key: keyOf(s3.location, file),
-      Retention: { Mode: retention.mode, RetainUntilDate: new Date(retention.untilMs) },
+      Retention: { Mode: mode, RetainUntilDate: new Date(untilMs) },
       // Amazon wants a checksum with it; the SDK adds it.
     };
     return client.send(new s3.sdk.PutObjectRetentionCommand(input), { abortSignal });
   });
-  return true;
 }

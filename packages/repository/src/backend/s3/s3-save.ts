@@ -8,8 +8,8 @@ import { bodyOf, md5Base64Of, sha256Of, sliceParts } from './s3-body.ts';
 import type { S3Caller } from './s3-client.ts';
 import { failureOf } from './s3-errors.ts';
 import { keyOf } from './s3-location.ts';
-import { extendObjectRetention } from './s3-object-lock.ts';
-import type { Retention } from './s3-object-lock.ts';
+import { ensureObjectRetention } from './s3-object-lock.ts';
+import type { KeptUntil } from './s3-object-lock.ts';
 
 export type SaveSizes = {
   /** Larger files go up in pieces. */
@@ -27,7 +27,7 @@ const mismatchCodes = new Set(['XAmzContentSHA256Mismatch', 'BadDigest', 'XAmzCo
 export type Upload = {
   readonly file: FileHandle;
   readonly parts: readonly Uint8Array[];
-  readonly retention: Retention | undefined;
+  readonly retention: KeptUntil | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 
@@ -134,7 +134,7 @@ async function saveInPieces(s3: S3Caller, upload: Upload, pieceBytes: number): P
     throw error;
   }
   // Ceph 16 forgets the retention of what came in pieces.
-  if (retention !== undefined) await extendObjectRetention(s3, file, retention, signal);
+  if (retention !== undefined) await ensureObjectRetention(s3, file, retention, signal);
 }
 
 type Target = { readonly Bucket: string; readonly Key: string; readonly UploadId: string | undefined };

@@ -10,7 +10,7 @@ import { listObjects } from './s3-list.ts';
 import { loadObject, statObject } from './s3-load.ts';
 import { describeS3, keyOf } from './s3-location.ts';
 import type { S3Location } from './s3-location.ts';
-import { extendObjectRetention, requireObjectLock, requireVersions, retentionFor } from './s3-object-lock.ts';
+import { bucketRetention, requireObjectLock, requireVersions, retentionFor } from './s3-object-lock.ts';
 import { saveObject, usualSizes } from './s3-save.ts';
 import type { SaveSizes } from './s3-save.ts';
 import { readS3Settings } from './s3-settings.ts';
@@ -79,15 +79,9 @@ function presentBucket(s3: S3Caller, clock: Pick<Clock, 'nowNs'>, sizes: SaveSiz
       });
     },
 
-    async extendRetention(file, untilMs, signal) {
-      if (settings.objectLock === undefined) {
-        throw new CoffreError('USAGE', 'retention can be extended only where its mode is known', {
-          hint: 'Give -o s3.object-lock-mode and -o s3.object-lock-days.',
-        });
-      }
-      await requireProtection();
-      return extendObjectRetention(s3, file, { mode: settings.objectLock.mode, untilMs }, signal);
-    },
+    ...(settings.objectLock === undefined
+      ? {}
+      : { retention: bucketRetention(s3, settings.objectLock, requireProtection) }),
 
     removeLeftovers: (clockNow) => dropLeftoverUploads(s3, Number(clockNow.nowNs() / 1_000_000n)),
 
