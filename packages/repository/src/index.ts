@@ -33,6 +33,7 @@ export { backup } from './operations.ts';
 export type { BackupOptions, BackupResult } from './archive/backup.ts';
 export type { SavedStream, StreamSource } from './archive/stream-source.ts';
 export type { Closing, SavedContent } from './archive/closing.ts';
+export { invalidFolder, type ContentJudge, type RejectedFile } from './archive/content-judge.ts';
 export { zeroCounters, type BackupCounters, type BackupEvent, type EntryChange } from './archive/report.ts';
 export { SourcePrefetch, type PrefetchOptions, type SourceTotals } from './archive/prefetch.ts';
 export {
@@ -109,11 +110,14 @@ export type { Amount, Coverage } from './maintain/reading-plan.ts';
 export {
   planForget,
   planRemoval,
+  type FlaggedSnapshot,
   type ForgetGroup,
   type ForgetOptions,
   type ForgetPlan,
   type KeepReason,
 } from './maintain/forget.ts';
+export { meetSnapshots } from './maintain/first-seen.ts';
+export type { Protection, SnapshotFlag } from './maintain/protection.ts';
 export {
   describePolicy,
   isEmptyPolicy,

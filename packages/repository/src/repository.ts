@@ -35,7 +35,18 @@ const unpackedBytesMax = 512 * 1024 * 1024;
 export type UnpackedKind = 'index' | 'snapshots' | 'locks';
 type IdOf = { index: IndexId; snapshots: SnapshotId; locks: LockId };
 
-export type StoredSnapshot = { readonly id: SnapshotId; readonly snapshot: Snapshot };
+export type StoredSnapshot = {
+  readonly id: SnapshotId;
+  readonly snapshot: Snapshot;
+  /** When the storage took the file in, which nobody who only writes snapshots can choose; absent where it does not tell. */
+  readonly storedMs?: number;
+};
+
+type ListedId<Kind extends UnpackedKind> = {
+  readonly id: IdOf[Kind];
+  readonly sizeBytes: number;
+  readonly storedMs?: number;
+};
 
 export type OpenOptions = {
   readonly backend: Backend;
@@ -97,10 +108,11 @@ export class Repository {
     await this.backend.remove(fileOf(kind, id));
   }
 
-  async listIds<Kind extends UnpackedKind>(kind: Kind): Promise<{ id: IdOf[Kind]; sizeBytes: number }[]> {
-    const all: { id: IdOf[Kind]; sizeBytes: number }[] = [];
-    for await (const file of this.backend.list(kind)) {
-      if (isId(file.name)) all.push({ id: file.name as IdOf[Kind], sizeBytes: file.sizeBytes });
+  async listIds<Kind extends UnpackedKind>(kind: Kind): Promise<ListedId<Kind>[]> {
+    const all: ListedId<Kind>[] = [];
+    for await (const { name, sizeBytes, storedMs } of this.backend.list(kind)) {
+      if (!isId(name)) continue;
+      all.push({ id: name as IdOf[Kind], sizeBytes, ...(storedMs === undefined ? {} : { storedMs }) });
     }
     return all;
   }
@@ -118,9 +130,9 @@ export class Repository {
   async listSnapshots(): Promise<StoredSnapshot[]> {
     const files = await this.listIds('snapshots');
     const found: StoredSnapshot[] = [];
-    await inParallel(files, this.backend.connectionsMax, async ({ id }) => {
+    await inParallel(files, this.backend.connectionsMax, async ({ id, storedMs }) => {
       try {
-        found.push({ id, snapshot: await this.loadSnapshot(id) });
+        found.push({ id, snapshot: await this.loadSnapshot(id), ...(storedMs === undefined ? {} : { storedMs }) });
       } catch (error) {
         // Removed by a forget between the listing and now: not news.
         if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return;

@@ -60,8 +60,8 @@ async function sizesOf(files: LocalFiles, folder: string, names: readonly string
   const found = await Promise.all(
     names.map(async (name) => {
       try {
-        const { isFile, sizeBytes } = await files.stat(join(folder, name));
-        return isFile ? { name, sizeBytes } : undefined;
+        const { isFile, sizeBytes, modifiedMs } = await files.stat(join(folder, name));
+        return isFile ? { name, sizeBytes, storedMs: modifiedMs } : undefined;
       } catch (error) {
         if (systemCode(error) === 'ENOENT') return undefined;
         throw error;
