@@ -1,6 +1,7 @@
 /** The suite of our own state, on a real PostgreSQL. */
 import { after, before, describe } from 'node:test';
 import { historySuite } from '../../packages/coffre/src/store/testing/history-suite.ts';
+import { workSuite } from '../../packages/coffre/src/store/testing/work-suite.ts';
 import type { Scene } from '../../packages/coffre/src/store/testing/scene.ts';
 import { startPostgres } from './postgres.ts';
 import type { PostgresServer } from './postgres.ts';
@@ -21,4 +22,5 @@ describe('the state on PostgreSQL', { skip: skipWithoutService('postgres') }, ()
   });
 
   historySuite('PostgreSQL', scene);
+  workSuite('PostgreSQL', scene);
 });

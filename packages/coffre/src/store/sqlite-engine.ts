@@ -7,16 +7,15 @@ import { makeFolders } from '@coffre/repository/opening';
 import { CompiledQuery, SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { DatabaseConnection, Dialect, SqliteDatabase, SqliteStatement } from 'kysely';
 
-const busyTimeoutMs = 10_000;
 const statementsMax = 200;
 
 /** Makes the file, and the folder for it, when they are not there: for their owner only. */
-export function openSqlite(file: string): DatabaseSync {
+export async function openSqlite(file: string): Promise<DatabaseSync> {
   makeFolders(dirname(file), 0o700);
   closeSync(openSync(file, 'a', 0o600));
-  const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
+  const database = new DatabaseSync(file, { timeout: heldUpMs });
   try {
-    enterWal(database);
+    await whenFree(() => enterWal(database));
     database.exec('PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON');
     return database;
   } catch (error) {
@@ -29,6 +28,34 @@ export function openSqlite(file: string): DatabaseSync {
 function enterWal(database: DatabaseSync): void {
   const mode = database.prepare('PRAGMA journal_mode').get();
   if (mode?.['journal_mode'] !== 'wal') database.exec('PRAGMA journal_mode=WAL');
+}
+
+/** How long SQLite itself waits for another writer: nothing else in this process runs meanwhile. */
+const heldUpMs = 20;
+const pauseMsMax = 50;
+const waitMs = 15_000;
+
+/**
+ * Tries again while another writer is at work, and lets this process go on in between: the other one may be in it, and
+ * needs a turn to come to its end.
+ */
+export async function whenFree<T>(work: () => T | Promise<T>): Promise<T> {
+  for (let pauseMs = 1, waitedMs = 0; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isBusy(error) || waitedMs > waitMs) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    waitedMs += pauseMs + heldUpMs;
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  const busy = 5;
+  return (
+    error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === busy
+  );
 }
 
 export function sqliteDialect(database: DatabaseSync): Dialect {
@@ -46,10 +73,21 @@ export function sqliteDialect(database: DatabaseSync): Dialect {
  */
 class ImmediateDriver extends SqliteDriver {
   readonly #database: DatabaseSync;
+  #isPatient = false;
 
   constructor(database: DatabaseSync) {
     super({ database: new StatementCache(database) });
     this.#database = database;
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection();
+    if (this.#isPatient) return connection;
+    this.#isPatient = true;
+    const execute = connection.executeQuery.bind(connection);
+    connection.executeQuery = (query, options) =>
+      this.#database.isTransaction ? execute(query, options) : whenFree(() => execute(query, options));
+    return connection;
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {

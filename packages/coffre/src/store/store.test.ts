@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { historySuite } from './testing/history-suite.ts';
+import { workSuite } from './testing/work-suite.ts';
 import type { Scene } from './testing/scene.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coffre-store-'));
@@ -17,3 +18,4 @@ const scene: Scene = {
 };
 
 historySuite('SQLite', () => scene);
+workSuite('SQLite', () => scene);

@@ -93,7 +93,7 @@ async function dialectOf(location: StoreLocation): Promise<Dialect> {
     return (await import('./postgres-engine.ts')).postgresDialect(location.url);
   }
   const { openSqlite, sqliteDialect } = await import('./sqlite-engine.ts');
-  return sqliteDialect(openSqlite(location.file));
+  return sqliteDialect(await openSqlite(location.file));
 }
 
 async function serverMs(db: Kysely<Tables>): Promise<number> {

@@ -43,10 +43,114 @@ export type SlotTable = {
   reason: string | null;
 };
 
+export type LeaseTable = {
+  id: Generated<LeaseId>;
+  repository: string;
+  mode: string;
+  holder: string;
+  acquired_at: number;
+  expires_at: number;
+};
+
+export type JobTable = {
+  id: Generated<JobId>;
+  queue: string;
+  /** No two jobs that have not ended have the same; null has no twin. */
+  job_key: string | null;
+  payload: string;
+  /** Higher first. */
+  priority: number;
+  run_at: number;
+  state: string;
+  attempts: number;
+  attempts_max: number;
+  worker: string | null;
+  lease_until: number | null;
+  cancel_asked: number;
+  error: string | null;
+  created_at: number;
+  ended_at: number | null;
+};
+
+export type EventTable = {
+  id: Generated<EventId>;
+  at: number;
+  code: string;
+  plan: string | null;
+  run_id: RunId | null;
+  detail: string;
+};
+
+/** An event on its way to one channel. */
+export type OutboxTable = {
+  id: Generated<LetterId>;
+  event_id: EventId;
+  channel: string;
+  attempts: number;
+  /** Nobody takes it before: a pause after a failure, or the lease of who is sending it. */
+  next_at: number;
+  worker: string | null;
+  error: string | null;
+  sent_at: number | null;
+};
+
+export type NamedBackupTable = {
+  id: Generated<number>;
+  repository: string;
+  name: string;
+  plan: string | null;
+  snapshot: string;
+  pinned: number;
+  created_at: number;
+};
+
+export type VerificationTable = {
+  id: Generated<number>;
+  repository: string;
+  kind: string;
+  subject: string | null;
+  at: number;
+  outcome: string;
+  detail: string | null;
+};
+
+export type SettingTable = {
+  name: string;
+  value: string;
+  until_at: number | null;
+  changed_at: number;
+  changed_by: string;
+};
+
+export type AuditEntryTable = {
+  /** 0 for the first; its place in the tree. */
+  position: number;
+  at: number;
+  action: string;
+  /** The canonical text that is hashed; the columns above only find it. */
+  body: string;
+  hash: string;
+};
+
+export type AuditCheckpointTable = { size: number; key_name: string; note: string; at: number };
+
+/** One row: what is needed to append without reading the log. */
+export type AuditHeadTable = { id: number; origin: string; size: number; last_hash: string; peaks: string };
+
 export type SchemaTable = { version: number; name: string; applied_at: number };
 
 export type Tables = {
   state_schema: SchemaTable;
   runs: RunTable;
   slots: SlotTable;
+  leases: LeaseTable;
+  jobs: JobTable;
+  events: EventTable;
+  outbox: OutboxTable;
+  named_backups: NamedBackupTable;
+  verifications: VerificationTable;
+  settings: SettingTable;
+  audit_entries: AuditEntryTable;
+  audit_checkpoints: AuditCheckpointTable;
+  audit_head: AuditHeadTable;
 };

@@ -1,0 +1,42 @@
+/** A few rows in every table, for stored copies. Times are fixed. */
+import { recordEvent } from '../events.ts';
+import { leasedQueue } from '../leased-queue.ts';
+import { takeLease } from '../leases.ts';
+import { nameBackup } from '../named-backups.ts';
+import { endRun, startRun } from '../runs.ts';
+import type { NewRun } from '../runs.ts';
+import { pauseAll, writeSetting } from '../settings.ts';
+import { closeSlot, openSlot } from '../slots.ts';
+import type { Store } from '../store.ts';
+import { recordVerification } from '../verifications.ts';
+import { sceneStartMs } from './scene.ts';
+
+export const sampleRun: NewRun = {
+  plan: "chef's shop – données",
+  source: 'sqlite',
+  kind: 'backup',
+  trigger: 'schedule',
+  slotAtMs: sceneStartMs,
+  host: 'alpha',
+  pid: 4711,
+  bootId: 'boot-1',
+};
+
+export async function fillSample(store: Store): Promise<void> {
+  const { plan } = sampleRun;
+  await openSlot(store, { plan, dueAtMs: sceneStartMs });
+  await openSlot(store, { plan, dueAtMs: sceneStartMs + 3_600_000 });
+  const ended = await startRun(store, sampleRun);
+  await endRun(store, ended, { outcome: 'success', figures: { bytesAdded: 12 }, snapshots: ['ab'.repeat(32)] });
+  await closeSlot(store, { plan, dueAtMs: sceneStartMs }, 'success');
+  const open = await startRun(store, { ...sampleRun, kind: 'copy' });
+  await takeLease(store, { repository: 'local', mode: 'shared', holder: 'alpha', durationMs: 60_000 });
+  const queue = leasedQueue(store);
+  await queue.enqueue({ queue: 'runs', key: plan, payload: { plan }, attemptsMax: 3 });
+  await queue.claim('runs', 'alpha', 60_000);
+  await queue.enqueue({ queue: 'runs', payload: { plan: 'uploads' } });
+  await recordEvent(store, { code: 'backup.run.failed', plan, runId: open, detail: { reason: 'no room' } }, ['mail']);
+  await nameBackup(store, { repository: 'local', name: 'v1.2', snapshot: 'ab'.repeat(32), isPinned: true });
+  await recordVerification(store, { repository: 'local', kind: 'pack', subject: 'cd'.repeat(32), outcome: 'good' });
+  await writeSetting(store, pauseAll, { value: 'new disk', untilMs: sceneStartMs + 86_400_000, changedBy: 'root' });
+}
