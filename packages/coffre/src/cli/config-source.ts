@@ -12,6 +12,7 @@ export type LoadedConfig = ParsedConfig & {
 /** @throws {CoffreError} CONFIG_NOT_FOUND */
 export async function loadConfig(cli: Cli, named: string | undefined, folder: string): Promise<LoadedConfig> {
   const { configPlaces, findConfigFile, readConfigFiles } = await import('../config/read/config-files.ts');
+  const { systemZone } = await import('../config/read/system-zone.ts');
   const { parseConfig } = await import('../config/parse.ts');
   const file = findConfigFile(named, cli.environment, folder);
   if (file === undefined) {
@@ -20,5 +21,9 @@ export async function loadConfig(cli: Cli, named: string | undefined, folder: st
     });
   }
   const texts = readConfigFiles(file, folder);
-  return { ...parseConfig(texts, cli.environment), file, files: texts.map(({ value }) => value.place.file) };
+  return {
+    ...parseConfig(texts, { variables: cli.environment, systemZone: systemZone() }),
+    file,
+    files: texts.map(({ value }) => value.place.file),
+  };
 }

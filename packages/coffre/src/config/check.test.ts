@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import type { ZoneName } from '../schedule/schedule-spec.ts';
 import { placeText } from './mistake.ts';
 import { parseConfig } from './parse.ts';
 import { readYaml } from './yaml-text.ts';
@@ -8,7 +9,10 @@ import { readYaml } from './yaml-text.ts';
 const example = readFileSync(new URL('../../../../docs/examples/company.yaml', import.meta.url), 'utf8');
 
 function mistakesIn(text: string): string[] {
-  const { mistakes } = parseConfig([readYaml({ file: 'coffre.yaml', text })], {});
+  const { mistakes } = parseConfig([readYaml({ file: 'coffre.yaml', text })], {
+    variables: {},
+    systemZone: 'UTC' as ZoneName,
+  });
   return mistakes
     .filter(({ severity }) => severity === 'error')
     .map(
@@ -27,12 +31,15 @@ function broken(...changes: readonly (readonly [from: string, to: string])[]): s
 }
 
 test('the example of a whole company is valid, with one warning about a source that has no second place', () => {
-  const { mistakes, document } = parseConfig([readYaml({ file: 'coffre.yaml', text: example })], {});
+  const { mistakes, config } = parseConfig([readYaml({ file: 'coffre.yaml', text: example })], {
+    variables: {},
+    systemZone: 'UTC' as ZoneName,
+  });
   assert.deepEqual(
     mistakes.map(({ severity, message }) => `${severity}: ${message}`),
     ['warning: `lyon/states` is critical and is kept at one place only (lyon)'],
   );
-  assert.notEqual(document, undefined);
+  assert.notEqual(config, undefined);
 });
 
 test('a misspelled key and a name that nobody declared are told with what was meant, all at once and in order', () => {

@@ -19,7 +19,23 @@ import {
   word,
   timetable,
 } from './leaf.ts';
+import type { Read } from '../values/quantity.ts';
+import { readPercent, readSizeBytes } from '../values/quantity.ts';
 import { oneOrMore } from './schedule.ts';
+
+export type UnusedLimit =
+  | { readonly kind: 'percent'; readonly percent: number }
+  | { readonly kind: 'size'; readonly sizeBytes: number }
+  | { readonly kind: 'unlimited' };
+
+function readUnused(text: string): Read<UnusedLimit> {
+  if (text === 'unlimited') return { value: { kind: 'unlimited' } };
+  const percent = readPercent(text).value;
+  if (percent !== undefined) return { value: { kind: 'percent', percent } };
+  const sizeBytes = readSizeBytes(text).value;
+  if (sizeBytes !== undefined) return { value: { kind: 'size', sizeBytes } };
+  return { problem: 'must be a percentage, a size or unlimited' };
+}
 
 const secretForms =
   'must say where the secret is: {env: NAME}, {file: PATH}, {command: [PROGRAM, …]} or {systemd: NAME}';
@@ -86,8 +102,7 @@ export const repository = z.strictObject({
   prune: z
     .strictObject({
       schedule: timetable.describe('When to remove what no snapshot needs'),
-      max_unused: z
-        .union([percent, sizeBytes, word(['unlimited'])])
+      max_unused: leaf('a percentage, a size or unlimited', readUnused)
         .optional()
         .describe('How much unneeded data may stay'),
       max_repack: sizeBytes.optional().describe('How much to write again at most'),

@@ -1,6 +1,6 @@
 /** When something is due. */
 import { z } from 'zod';
-import { readCron, readTimes } from '../values/schedule-text.ts';
+import { readCron, readEvery, readTimes } from '../values/schedule-text.ts';
 import { durationMs, flag, leaf, list, localDateTime, name, timetable, timeWindow, timeZone } from './leaf.ts';
 
 export const cron = leaf('a cron line such as "30 2 * * *"', readCron);
@@ -23,8 +23,7 @@ export const schedule = z.union([
   timetable,
   z.strictObject({
     cron: oneOrMore(cron, 'cron lines').optional().describe('Cron lines of five fields, read in the time zone'),
-    every: durationMs
-      .refine((ms) => ms >= 1000, { error: 'must be a second or more' })
+    every: leaf('a period such as 30s, 15m or 6h', readEvery)
       .optional()
       .describe('A fixed grid of time; runs by hand do not move it'),
     at: oneOrMore(calendarTime, 'times')

@@ -1,7 +1,7 @@
 /** Times as people write them, checked by the schedule's own readers; the zone comes later, when all is known. */
 import { isCoffreError } from '@coffre/repository/opening';
 import { parseCron } from '../../schedule/cron.ts';
-import { parseOnce, parseTimes, parseTrigger, parseWords } from '../../schedule/parse-trigger.ts';
+import { parseEvery, parseOnce, parseTimes, parseTrigger, parseWords } from '../../schedule/parse-trigger.ts';
 import type { ClockTrigger, ZoneName } from '../../schedule/schedule-spec.ts';
 import { parseWindow } from '../../schedule/window.ts';
 import { parseZone } from '../../schedule/zone.ts';
@@ -28,6 +28,7 @@ export function timesTrigger(text: string, zone: ZoneName): ClockTrigger {
 export const readTimetable = checkedBy(timetableTrigger);
 export const readTimes = checkedBy(timesTrigger);
 export const readCron = checkedBy(parseCron);
+export const readEvery = checkedBy((text) => parseEvery(text));
 export const readOnce = checkedBy(parseOnce);
 export const readTimeWindow = checkedBy(parseWindow);
 

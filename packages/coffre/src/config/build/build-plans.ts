@@ -1,0 +1,92 @@
+import type { KeepCount, RetentionPolicy } from '@coffre/repository';
+import type { ZoneName } from '../../schedule/schedule-spec.ts';
+import type {
+  CopyConfig,
+  Guards,
+  PlanConfig,
+  PlanName,
+  RepositoryName,
+  RetentionConfig,
+  SourceConfig,
+  SourceName,
+} from '../config.ts';
+import type { ConfigDocument } from '../schema/document.ts';
+import { timetableTrigger } from '../values/schedule-text.ts';
+import { guardsWritten, hookOf } from './build-sources.ts';
+import { scheduleOf } from './schedule-of.ts';
+
+type Written = ConfigDocument['plans'][string];
+type Surroundings = { readonly zone: ZoneName; readonly sources: ReadonlyMap<SourceName, SourceConfig> };
+
+const usualGuards: Guards = {
+  emptySource: 'refuse',
+  wrongMount: 'refuse',
+  minFiles: 1,
+  shrinkOverPercent: undefined,
+  growthOverPercent: undefined,
+  futureSnapshots: 'ignore',
+};
+
+export function plansOf(document: ConfigDocument, surroundings: Surroundings): ReadonlyMap<PlanName, PlanConfig> {
+  return new Map(
+    Object.entries(document.plans).map(([key, written]) => {
+      const name = key as PlanName;
+      return [name, planOf(name, written, document.defaults, surroundings)];
+    }),
+  );
+}
+
+function planOf(
+  name: PlanName,
+  written: Written,
+  defaults: ConfigDocument['defaults'],
+  { zone, sources }: Surroundings,
+): PlanConfig {
+  const retries = written.retries ?? defaults.retries;
+  return {
+    name,
+    sources: written.sources.flatMap((source) => sources.get(source as SourceName) ?? []),
+    to: written.to as RepositoryName,
+    schedule: scheduleOf(written.schedule, zone, {
+      jitterMs: written.jitter ?? defaults.jitter,
+      catchUp: written.catch_up ?? defaults.catch_up,
+      enabled: written.enabled,
+    }),
+    skipIfUnchanged: written.skip_if_unchanged,
+    copies: Object.entries(written.copy).map(([to, copy]) => copyOf(to as RepositoryName, copy, zone)),
+    retention: new Map(
+      Object.entries(written.retention).map(([to, rules]) => [to as RepositoryName, retentionOf(rules)]),
+    ),
+    verify: written.verify,
+    hooks: written.hooks.map(hookOf),
+    guards: { ...usualGuards, ...guardsWritten(defaults.guards), ...guardsWritten(written.guards) },
+    maxRuntimeMs: written.max_runtime ?? defaults.max_runtime,
+    priority: written.priority ?? defaults.priority,
+    retries: { times: retries.times, waitMs: retries.wait },
+    tags: written.tags,
+  };
+}
+
+function copyOf(to: RepositoryName, written: Written['copy'][string], zone: ZoneName): CopyConfig {
+  const { after, schedule, objective } = written;
+  const when: CopyConfig['when'] =
+    schedule === undefined
+      ? { kind: after ?? 'each' }
+      : { kind: 'schedule', trigger: timetableTrigger(schedule, zone) };
+  return { to, when, objectiveMs: objective, hooks: written.hooks.map(hookOf) };
+}
+
+function retentionOf(written: Written['retention'][string]): RetentionConfig {
+  const { floor, tags, within_hourly, within_daily, within_weekly, within_monthly, within_yearly, ...rest } = written;
+  const rules: Readonly<Record<string, KeepCount | object | undefined>> = {
+    ...rest,
+    withinHourly: within_hourly,
+    withinDaily: within_daily,
+    withinWeekly: within_weekly,
+    withinMonthly: within_monthly,
+    withinYearly: within_yearly,
+    tags: tags?.map((tag) => [tag]),
+  };
+  const said = Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
+  return { policy: said as RetentionPolicy, floor };
+}

@@ -1,0 +1,145 @@
+import type {
+  ApplicationConfig,
+  Guards,
+  HookConfig,
+  HostName,
+  ServerAddress,
+  SiteConfig,
+  SiteName,
+  SourceCommon,
+  SourceConfig,
+  SourceName,
+  SourceSettings,
+} from '../config.ts';
+import type { ConfigDocument } from '../schema/document.ts';
+
+type WrittenSite = ConfigDocument['sites'][string];
+type WrittenSource = WrittenSite['sources'][string];
+type Sites = {
+  readonly sites: ReadonlyMap<SiteName, SiteConfig>;
+  readonly sources: ReadonlyMap<SourceName, SourceConfig>;
+};
+
+export function sitesOf(written: ConfigDocument['sites']): Sites {
+  const sites = new Map<SiteName, SiteConfig>();
+  const sources = new Map<SourceName, SourceConfig>();
+  for (const [siteKey, site] of Object.entries(written)) {
+    const name = siteKey as SiteName;
+    const host = site.host as HostName | undefined;
+    sites.set(name, { name, host, place: site.place, application: applicationOf(site.application) });
+    for (const [sourceKey, source] of Object.entries(site.sources)) {
+      const full = `${siteKey}/${sourceKey}` as SourceName;
+      sources.set(full, { ...commonOf(full, name, site, source), ...settingsOf(source) });
+    }
+  }
+  return { sites, sources };
+}
+
+function commonOf(name: SourceName, site: SiteName, writtenSite: WrittenSite, source: WrittenSource): SourceCommon {
+  return {
+    name,
+    site,
+    host: writtenSite.host as HostName | undefined,
+    criticality: source.criticality,
+    objectives: { rpoMs: source.objectives.rpo, rtoMs: source.objectives.rto },
+    sensitive: source.sensitive,
+    guards: guardsWritten(source.guards),
+    hooks: source.hooks.map(hookOf),
+    waivers: source.waivers.map(({ rule, reason, until }) => ({ rule, reason, until })),
+    application: applicationOf(source.application ?? writtenSite.application),
+  };
+}
+
+function settingsOf(source: WrittenSource): SourceSettings {
+  switch (source.type) {
+    case 'files':
+      return {
+        type: 'files',
+        paths: source.paths,
+        exclude: source.exclude,
+        excludeCaches: source.exclude_caches,
+        excludeIfPresent: source.exclude_if_present,
+        excludeLargerThanBytes: source.exclude_larger_than,
+        oneFileSystem: source.one_file_system,
+        moduleFrom: source.module_from,
+        validate:
+          typeof source.validate === 'object'
+            ? { kind: 'command', argv: source.validate.command }
+            : source.validate === undefined
+              ? undefined
+              : { kind: source.validate },
+        freeze: source.freeze,
+      };
+    case 'postgresql':
+    case 'mysql':
+    case 'mariadb':
+    case 'mongodb':
+      return {
+        type: source.type,
+        connect: addressOf(source.connect),
+        parallelOverBytes: source.parallel_over,
+        jobs: source.jobs,
+        dumpArguments: source.options ?? [],
+      };
+    case 'sqlite': {
+      const { path, paths = [] } = source;
+      return { type: 'sqlite', paths: path === undefined ? paths : [path, ...paths], continuousMs: source.continuous };
+    }
+    case 'redis':
+      return { type: 'redis', connect: addressOf(source.connect), method: source.method };
+    case 'git':
+      return { type: 'git', path: source.path };
+    case 'command': {
+      const { run, load, filename, timeout } = source;
+      return { type: 'command', run, load, filename, timeoutMs: timeout };
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+type WrittenAddress = Extract<WrittenSource, { type: 'redis' }>['connect'];
+
+function addressOf(written: WrittenAddress): ServerAddress {
+  const { url, service, socket, host, port, database, user, password, tls } = written;
+  return {
+    url,
+    service,
+    socket,
+    host,
+    port,
+    databases: [...(database === undefined ? [] : [database]), ...(written.databases ?? [])],
+    excludeDatabases: written.exclude_databases ?? [],
+    user,
+    password,
+    tls,
+    caFile: written.ca_file,
+  };
+}
+
+function applicationOf(written: WrittenSite['application']): ApplicationConfig | undefined {
+  if (written === undefined) return undefined;
+  const { version, version_command: argv, version_file: path } = written;
+  if (version !== undefined) return { name: written.name, version: { kind: 'text', text: version } };
+  if (argv !== undefined) return { name: written.name, version: { kind: 'command', argv } };
+  return { name: written.name, version: path === undefined ? undefined : { kind: 'file', path } };
+}
+
+export function hookOf(written: WrittenSource['hooks'][number]): HookConfig {
+  const { at, run, shell, timeout, on_error: onError, environment = {} } = written;
+  const command = run === undefined ? { shell: shell! } : { argv: run };
+  return { at, command, timeoutMs: timeout, onError, environment };
+}
+
+/** Only what was said: everything absent is left to whoever stands above. */
+export function guardsWritten(written: WrittenSource['guards']): Partial<Guards> {
+  const guards = {
+    emptySource: written.empty_source,
+    wrongMount: written.wrong_mount,
+    minFiles: written.min_files,
+    shrinkOverPercent: written.shrink_over,
+    growthOverPercent: written.growth_over,
+    futureSnapshots: written.future_snapshots,
+  };
+  return Object.fromEntries(Object.entries(guards).filter(([, value]) => value !== undefined));
+}
