@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Backend } from '../backend/backend.ts';
 import { createMemoryBackend, type MemoryBackend } from '../backend/memory.ts';
+import { CoffreError } from '../errors.ts';
 import { encodeConfig, parseConfig } from '../format/config.ts';
 import { openRepository } from '../repository.ts';
 import { atCall, atEachCall, atEvery, isWrite, withFaults, type BackendCall } from '../testing/faults.ts';
@@ -15,8 +16,10 @@ import { createSeededRandom } from '../testing/seeded-random.ts';
 import { check } from './check.ts';
 import { recoverConfig, upgradeRepository } from './upgrade.ts';
 
-/** A storage that replaces no file, or one that does. */
-async function createOld(options: { replaces: boolean }): Promise<MemoryBackend> {
+type Storage = { readonly replaces: boolean; readonly refusesConfig?: true };
+
+/** A storage that replaces no file, or one that does; as S3, perhaps all but the config. */
+async function createOld(options: Storage): Promise<MemoryBackend> {
   const { repository, backend } = await createSampleRepository({ version: 1 });
   await addSampleSnapshot(await repository.loadIndex(), { a: 'text', b: 'more text' });
   // As rustic extends it.
@@ -27,7 +30,17 @@ async function createOld(options: { replaces: boolean }): Promise<MemoryBackend>
   await backend.save({ kind: 'config' }, [sealed]);
   const other = createMemoryBackend({ replacesAtomically: options.replaces });
   await copyAll(backend, other);
-  return other;
+  return options.refusesConfig === true ? refusingConfig(other) : other;
+}
+
+function refusingConfig(backend: MemoryBackend): MemoryBackend {
+  return {
+    ...backend,
+    async save(file, parts, signal) {
+      if (file.kind === 'config' && backend.files.has('config')) throw new CoffreError('BACKEND_EXISTS', 'it is there');
+      await backend.save(file, parts, signal);
+    },
+  };
 }
 
 async function copyAll(from: Backend, to: Backend): Promise<void> {
@@ -58,11 +71,17 @@ async function errorsIn(backend: Backend): Promise<number> {
   return (await check(await open(backend), { readData: { kind: 'all' }, threads: 0 }, () => undefined)).errors;
 }
 
-for (const replaces of [true, false]) {
-  const storage = replaces ? 'a storage that replaces files' : 'a storage that replaces nothing';
+const storages: readonly (readonly [string, Storage])[] = [
+  ['a storage that replaces files', { replaces: true }],
+  ['a storage that replaces nothing', { replaces: false }],
+  ['a storage that replaces all but the config', { replaces: true, refusesConfig: true }],
+];
+
+for (const [storage, kind] of storages) {
+  const replacesConfig = kind.replaces && kind.refusesConfig === undefined;
 
   test(`on ${storage} an upgrade changes the version and nothing else`, async () => {
-    const backend = await createOld({ replaces });
+    const backend = await createOld(kind);
     const before = await open(backend);
     const packs = await packsIn(backend);
     await upgradeRepository(before);
@@ -76,11 +95,11 @@ for (const replaces of [true, false]) {
     await assert.rejects(upgradeRepository(after), { code: 'MIGRATION_FAILED' });
   });
 
-  for (const kind of ['crash', 'crash-after'] as const) {
-    test(`on ${storage} a ${kind} at any write leaves a repository that opens, or is brought back`, async () => {
+  for (const fault of ['crash', 'crash-after'] as const) {
+    test(`on ${storage} a ${fault} at any write leaves a repository that opens, or is brought back`, async () => {
       let broughtBack = 0;
-      const places = await atEachCall({ kind }, isWrite, async (plan) => {
-        const backend = await createOld({ replaces });
+      const places = await atEachCall({ kind: fault }, isWrite, async (plan) => {
+        const backend = await createOld(kind);
         const repository = await open(withFaults(backend, plan));
         await upgradeRepository(repository).catch(() => undefined);
         if (await recover(backend)) broughtBack += 1;
@@ -91,8 +110,8 @@ for (const replaces of [true, false]) {
         assert.equal((await open(backend)).config.version, 2);
         assert.equal(await errorsIn(backend), 0);
       });
-      assert.equal(places, replaces ? 3 : 4);
-      assert.equal(broughtBack, replaces ? 0 : 1);
+      assert.equal(places, replacesConfig ? 3 : kind.replaces ? 5 : 4);
+      assert.equal(broughtBack, replacesConfig ? 0 : 1);
     });
   }
 }

@@ -48,8 +48,7 @@ export async function upgradeRepository(repository: Repository): Promise<Reposit
   );
   const copy = await saveCopy(repository, newPlain);
   try {
-    if (!backend.replacesAtomically) await backend.remove(configFile);
-    await backend.save(configFile, [sealer.seal(newPlain, host.random)]);
+    await replaceConfig(backend, sealer.seal(newPlain, host.random));
     const stored = sealer.open(await backend.load(configFile));
     assert(stored.equals(newPlain), 'the new config does not read back');
   } catch (error) {
@@ -57,6 +56,19 @@ export async function upgradeRepository(repository: Repository): Promise<Reposit
   }
   await removeCopy(repository, copy);
   return upgraded;
+}
+
+/** S3 replaces files, and refuses to replace a config: it may be that of another `init`. */
+async function replaceConfig(backend: Backend, bytes: Buffer): Promise<void> {
+  if (backend.replacesAtomically) {
+    try {
+      return await backend.save(configFile, [bytes]);
+    } catch (error) {
+      if (!isCoffreError(error, 'BACKEND_EXISTS')) throw error;
+    }
+  }
+  await backend.remove(configFile);
+  await backend.save(configFile, [bytes]);
 }
 
 async function saveCopy({ backend, masterKey, host }: Repository, plain: Uint8Array): Promise<PackId> {

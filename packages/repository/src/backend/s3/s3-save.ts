@@ -71,19 +71,28 @@ async function putWhole(s3: S3Caller, upload: Upload, sha256: string): Promise<v
   } catch (error) {
     const { code, status } = failureOf(error);
     if (isConfig && status === 501) await put(false);
-    else if (isConfig && (code === 'PreconditionFailed' || status === 412)) await requireSame(s3, upload, error);
-    else throw error;
+    else if (isConfig && (code === 'PreconditionFailed' || status === 412)) {
+      if (!(await isSame(s3, upload, error))) await put(false);
+    } else throw error;
   }
 }
 
-/** A first try may have stored the config, and only its answer was lost. Anything else is another repository. */
-async function requireSame(s3: S3Caller, { file, parts, signal }: Upload, cause: unknown): Promise<void> {
-  const there = await s3.call(`reading ${fileName(file)}`, signal, async ({ client, signal: abortSignal }) => {
+/**
+ * A first try may have stored the config, and only its answer was lost. Anything else is another repository. False when
+ * there is none: versitygw takes the marker of a deleted config for a config.
+ */
+async function isSame(s3: S3Caller, { file, parts, signal }: Upload, cause: unknown): Promise<boolean> {
+  const reading = s3.call(`reading ${fileName(file)}`, signal, async ({ client, signal: abortSignal }) => {
     const input = { Bucket: s3.location.bucket, Key: keyOf(s3.location, file) };
     const answer = await client.send(new s3.sdk.GetObjectCommand(input), { abortSignal });
     return answer.Body?.transformToByteArray();
   });
-  if (there !== undefined && Buffer.concat(parts).equals(there)) return;
+  const there = await reading.catch((error: unknown) => {
+    if (isCoffreError(error, 'BACKEND_NOT_FOUND')) return 'absent' as const;
+    throw error;
+  });
+  if (there === 'absent') return false;
+  if (there !== undefined && Buffer.concat(parts).equals(there)) return true;
   throw new CoffreError('BACKEND_EXISTS', `${fileName(file)} is in the bucket already`, {
     hint: 'Another repository was made here; choose another prefix.',
     cause,
