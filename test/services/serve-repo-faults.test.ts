@@ -112,7 +112,7 @@ test(
       assert.equal(await put(fits), 200);
       assert.equal(await put(tooMuch), 507);
       assert.equal((await filesIn(server)).length, 1);
-      assert.match(server.log(), /507 .*ENOSPC/);
+      await until(async () => /507 .*ENOSPC/.test(server.log()));
       assert.equal(await put(small), 200);
       await ask(server.port, { method: 'DELETE', path: `/r/data/${nameOf(fits)}` });
       assert.equal(await put(tooMuch), 200);

@@ -68,7 +68,11 @@ export async function startStage({ files = nodeLocalFiles, ...options }: StageOp
     report: (one) => served.push(one),
     ...options,
   });
-  const server = createServer((request, response) => void handler(request, response));
+  const running = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const work = handler(request, response).finally(() => running.delete(work));
+    running.add(work);
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const place = server.address();
   const port = place !== null && typeof place === 'object' ? place.port : 0;
@@ -81,6 +85,7 @@ export async function startStage({ files = nodeLocalFiles, ...options }: StageOp
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      await Promise.all(running);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -48,10 +48,12 @@ export async function startServer({ address, handler, tls, clock, warn }: Server
     highWaterMark: 256 * 1024,
   };
   let stopping = false;
+  const running = new Set<Promise<void>>();
   const listener = (...[request, response]: Parameters<RequestHandler>): void => {
     // A connection that is kept for a next request would hold up the end.
     response.once('close', () => stopping && server.closeIdleConnections());
-    void handler(request, response);
+    const work = handler(request, response).finally(() => running.delete(work));
+    running.add(work);
   };
   const server: Server | SecureServer =
     tls === undefined
@@ -71,6 +73,8 @@ export async function startServer({ address, handler, tls, clock, warn }: Server
     async stop() {
       stopping = true;
       await stopServer(server, clock);
+      // Uploads that were cut off take away what they had begun.
+      await Promise.all(running);
     },
   };
 }
