@@ -56,6 +56,27 @@ describe('damage', { skip: skipWithoutBoth }, () => {
     return path;
   }
 
+  test('forgetting a snapshot that cannot be read removes the others that were named, and does not end well', () => {
+    const files = readdirSync(join(sound, 'snapshots'));
+    const other = files.find((name) => name !== snapshot) ?? '';
+    const path = damagedCopy((folder) => {
+      const file = join(folder, 'snapshots', snapshot);
+      chmodSync(file, 0o600);
+      writeFileSync(file, 'garbage');
+    });
+    const dry = stage.run('coffre', path, ['forget', '--dry-run', snapshot]);
+    assert.equal(dry.code, 3);
+    const ran = stage.run('coffre', path, ['forget', snapshot, other]);
+    assert.equal(ran.code, 3);
+    assert.match(
+      ran.stderr,
+      new RegExp(`cannot read and so did not remove: snapshot ${snapshot}\\n.*SNAPSHOT_NOT_REMOVED`),
+    );
+    assert.deepEqual(readdirSync(join(path, 'snapshots')), [snapshot]);
+    // A script that names a snapshot already forgotten goes on, as with restic.
+    stage.ok('coffre', path, ['forget', other]);
+  });
+
   const sizesBelow = (path: string): [string, number][] =>
     readdirSync(path, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())

@@ -21,6 +21,7 @@ import type {
 } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
+import { UnreadableSnapshots } from './forget-unreadable.ts';
 import { groupHeading, snapshotJson, snapshotTable } from './output/snapshots.ts';
 import { readPruneFlags } from './prune-options.ts';
 import type { PruneWish } from './prune-options.ts';
@@ -82,12 +83,14 @@ export function defineForget(command: Command, cli: Cli): void {
     await using session = await openSession(cli, dryRun && noLock ? 'none' : 'exclusive');
     if (!dryRun) session.repository.backend.refuseShrunkenLists?.();
     const nowNs = session.repository.host.clock.nowNs();
-    const chosen = await selectSnapshots(session, filter, names);
+    const unreadable = new UnreadableSnapshots();
+    const chosen = await selectSnapshots(session, filter, names, unreadable.note);
     if (names.length > 0) {
       const all = keepMin > 0 ? await session.repository.listSnapshots() : chosen;
       const named = chosen.map(({ id }) => id);
       const removal = planRemoval(all, named, { nowNs, groupBy, keepMin, force: options.force === true });
       refuseIncomplete(await tryRemove(session, removal, dryRun));
+      unreadable.refuse();
       await pruneAfter(cli, session, { wish, removed: removal, dryRun });
       return;
     }

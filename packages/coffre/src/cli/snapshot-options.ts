@@ -41,10 +41,12 @@ export async function selectSnapshots(
   { repository, printer }: { readonly repository: Repository; readonly printer: Printer },
   filter: SnapshotFilter,
   names: readonly string[],
+  ignoring: (name: string, error: unknown) => void = () => undefined,
 ): Promise<readonly StoredSnapshot[]> {
   const { found, problems, filterUnused } = await findSnapshots(repository, names, filter);
   for (const { name, error } of problems) {
     printer.error(`Ignoring ${JSON.stringify(name)}: ${messageOf(inRestic(error, name))}`);
+    ignoring(name, error);
   }
   if (filterUnused) printer.error('Ignoring "filters": explicit snapshot ids are given');
   return found;
