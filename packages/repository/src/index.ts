@@ -61,6 +61,7 @@ export {
   latestOf,
   matchesFilter,
   newestFirst,
+  resolvePrefix,
   parseSnapshotName,
   parseTagList,
   type LatestOptions,
@@ -121,6 +122,7 @@ export type { Protection, SnapshotFlag } from './maintain/protection.ts';
 export {
   describePolicy,
   isEmptyPolicy,
+  isZeroSpan,
   parseKeepCount,
   parseSpan,
   type CalendarSpan,

@@ -22,6 +22,7 @@ import type {
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import { UnreadableSnapshots } from './forget-unreadable.ts';
+import { protectionJson, protectionLines, protectionOf, readProtection } from './forget-protection.ts';
 import { groupHeading, snapshotJson, snapshotTable } from './output/snapshots.ts';
 import { readPruneFlags } from './prune-options.ts';
 import type { PruneWish } from './prune-options.ts';
@@ -48,7 +49,12 @@ function addOptions(command: Command) {
     .option('--keep-within-monthly <duration>', 'keep monthly ones so long')
     .option('--keep-within-yearly <duration>', 'keep yearly ones so long')
     .option('--keep-tag <tag,…>', 'keep those with all of these tags (repeatable)', collect)
-    .option('--keep-min <n>', 'always leave the newest n of each group, whatever else is said', '0')
+    .option('--keep-min <n>', 'always leave the newest n of each group (default: 0, with --protect 3)')
+    .option(
+      '--protect <duration>',
+      'what came within this time, such as 14d, or looks wrong stays and pushes nobody out',
+    )
+    .option('--accept <id>', 'for --protect: this snapshot is right, keep it and let it count (repeatable)', collect)
     .option('--force', 'let ids go below --keep-min')
     .option(
       '--unsafe-allow-remove-all',
@@ -76,7 +82,8 @@ export function defineForget(command: Command, cli: Cli): void {
     const dryRun = options.dryRun === true;
     if (noLock && !dryRun) throw usage('--no-lock is only applicable in combination with --dry-run for forget command');
     const policy = policyOf(options);
-    const keepMin = parseWholeNumber(options.keepMin, '--keep-min');
+    const protectionWish = readProtection(options);
+    const keepMin = options.keepMin === undefined ? undefined : parseWholeNumber(options.keepMin, '--keep-min');
     const groupBy = parseGroupBy(options.groupBy);
     const filter = snapshotFilter(options, cli.environment);
     if (names.length === 0 && isEmptyPolicy(policy)) refuseEmptyPolicy(options, isEmptyFilter(filter));
@@ -85,10 +92,19 @@ export function defineForget(command: Command, cli: Cli): void {
     const nowNs = session.repository.host.clock.nowNs();
     const unreadable = new UnreadableSnapshots();
     const chosen = await selectSnapshots(session, filter, names, unreadable.note);
+    const isFloored = protectionWish !== undefined || (names.length > 0 && (keepMin ?? 0) > 0);
+    const all = isFloored ? await allSnapshots(session, chosen, names.length === 0 && isEmptyFilter(filter)) : chosen;
+    const rules = {
+      nowNs,
+      groupBy,
+      ...(keepMin === undefined ? {} : { keepMin }),
+      ...(protectionWish === undefined
+        ? {}
+        : { protection: await protectionOf(session, cli.environment, protectionWish, all) }),
+    };
     if (names.length > 0) {
-      const all = keepMin > 0 ? await session.repository.listSnapshots() : chosen;
       const named = chosen.map(({ id }) => id);
-      const removal = planRemoval(all, named, { nowNs, groupBy, keepMin, force: options.force === true });
+      const removal = planRemoval(all, named, { ...rules, force: options.force === true });
       refuseIncomplete(await tryRemove(session, removal, dryRun));
       unreadable.refuse();
       await pruneAfter(cli, session, { wish, removed: removal, dryRun });
@@ -97,19 +113,31 @@ export function defineForget(command: Command, cli: Cli): void {
     const sayPolicy = (): void => session.printer.normal(`Applying Policy: ${describePolicy(policy)}`);
     if (!isEmptyPolicy(policy)) sayPolicy();
     const plan = planForget(chosen, policy, {
-      nowNs,
-      groupBy,
-      keepMin,
+      ...rules,
       allowRemoveAll: options.unsafeAllowRemoveAll === true,
       isFiltered: !isEmptyFilter(filter),
     });
     if (isEmptyPolicy(policy)) sayPolicy();
     if (!session.printer.json && session.printer.verbosity > 0) printPlan(cli, session, plan, options.compact === true);
+    const isProtected = protectionWish !== undefined;
+    for (const line of isProtected ? protectionLines(plan.groups) : []) session.printer.normal(line);
     const failed = await tryRemove(session, plan.remove, dryRun);
-    if (session.printer.json && plan.groups.length > 0) session.printer.message(plan.groups.map(groupJson));
+    if (session.printer.json && plan.groups.length > 0) {
+      const extra = isProtected ? protectionJson : (): object => ({});
+      session.printer.message(plan.groups.map((group) => ({ ...groupJson(group), ...extra(group) })));
+    }
     refuseIncomplete(failed);
     await pruneAfter(cli, session, { wish, removed: plan.remove, dryRun });
   });
+}
+
+/** What is in no group of the chosen ones counts too: for floors, and for the note of when they came. */
+async function allSnapshots(
+  { repository }: Session,
+  chosen: readonly StoredSnapshot[],
+  isAll: boolean,
+): Promise<readonly StoredSnapshot[]> {
+  return isAll ? chosen : await repository.listSnapshots();
 }
 
 type Removal = {

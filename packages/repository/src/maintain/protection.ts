@@ -93,7 +93,7 @@ function flagsOf(snapshots: readonly Arrived[], { accepted }: Protection): Map<S
     flags.set(one.stored.id, { kind: 'flagged', flag: 'dated-back', reason });
   }
   for (const [one, share] of shrunken(unflagged(), isAccepted)) {
-    const reason = `holds ${share} of what the ones before it held`;
+    const reason = `holds ${share} of the ones before it`;
     flags.set(one.stored.id, { kind: 'flagged', flag: 'shrunken', reason });
   }
   return flags;
@@ -153,7 +153,7 @@ function collapsedTo({ bytes, files }: Amount, before: readonly Amount[]): strin
   if (before.length === 0) return undefined;
   const usualBytes = median(before.map((amount) => amount.bytes));
   const usualFiles = median(before.map((amount) => amount.files));
-  if (files === 0 && usualFiles > 0) return 'nothing';
+  if (files === 0 && usualFiles > 0) return 'none of the files';
   if (usualBytes >= bytesMin && bytes < usualBytes / 10) return `${percent(bytes, usualBytes)} of the bytes`;
   if (usualFiles >= filesMin && files < usualFiles / 10) return `${percent(files, usualFiles)} of the files`;
   return undefined;
