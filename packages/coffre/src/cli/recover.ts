@@ -7,7 +7,7 @@ import { programVersion } from './version.ts';
 export function defineRecover(command: Command, cli: Cli): void {
   command.action(async () => {
     const printer = cli.printer().plain();
-    await using session = await openSession(cli, 'exclusive', { printer });
+    await using session = await openSession(cli, 'exclusive', { printer, uncached: true });
     printer.normal('ensuring index is complete');
     const indexed = await session.repository.loadIndex();
     using trees = printer.counter('trees loaded');

@@ -106,6 +106,7 @@ export const verbs: readonly Verb[] = [
     name: 'recover',
     summary: 'Make a snapshot of everything no snapshot refers to',
     opens: true,
+    uncached: true,
     load: async () => (await import('./recover.ts')).defineRecover,
   },
   {

@@ -29,6 +29,7 @@ export async function recover(
   programVersion: string,
   report: (event: RecoverEvent) => void,
 ): Promise<RecoverResult> {
+  indexed.repository.backend.bypassCaches?.();
   const unindexed = await listUnindexedPacks(indexed);
   if (unindexed.length > 0) report({ kind: 'indexed', packs: await indexPacks(indexed, unindexed) });
   const roots = await findRoots(indexed, report);
