@@ -1,6 +1,7 @@
 /** The suite of our own state, on a real PostgreSQL. */
 import { after, before, describe } from 'node:test';
 import { historySuite } from '../../packages/coffre/src/store/testing/history-suite.ts';
+import { retentionSuite } from '../../packages/coffre/src/store/testing/retention-suite.ts';
 import { workSuite } from '../../packages/coffre/src/store/testing/work-suite.ts';
 import type { Scene } from '../../packages/coffre/src/store/testing/scene.ts';
 import { startPostgres } from './postgres.ts';
@@ -22,5 +23,6 @@ describe('the state on PostgreSQL', { skip: skipWithoutService('postgres') }, ()
   });
 
   historySuite('PostgreSQL', scene);
+  retentionSuite('PostgreSQL', scene);
   workSuite('PostgreSQL', scene);
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { historySuite } from './testing/history-suite.ts';
+import { retentionSuite } from './testing/retention-suite.ts';
 import { workSuite } from './testing/work-suite.ts';
 import type { Scene } from './testing/scene.ts';
 
@@ -18,4 +19,5 @@ const scene: Scene = {
 };
 
 historySuite('SQLite', () => scene);
+retentionSuite('SQLite', () => scene);
 workSuite('SQLite', () => scene);

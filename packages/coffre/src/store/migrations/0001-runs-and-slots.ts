@@ -26,7 +26,7 @@ export const runsAndSlots: Migration = {
     `create index runs_by_plan on runs (plan, kind, started_at)`,
     `create index runs_by_start on runs (started_at)`,
     `create index runs_good on runs (plan, kind, started_at) where outcome = 'success' or outcome = 'warning'`,
-    `create index runs_open on runs (plan, started_at) where ended_at is null`,
+    `create index runs_open on runs (started_at, id) where ended_at is null`,
     `create table slots (
       plan text not null,
       due_at ${integer} not null,
@@ -38,7 +38,8 @@ export const runsAndSlots: Migration = {
       primary key (plan, due_at),
       check ((closed_at is null) = (outcome is null))
     )${strict}`,
-    `create index slots_open on slots (due_at, plan) where closed_at is null`,
+    `create index slots_open on slots (plan, due_at) where closed_at is null`,
+    `create index slots_open_by_due on slots (due_at, plan) where closed_at is null`,
     `create index slots_by_due on slots (due_at)`,
   ],
 };

@@ -214,9 +214,10 @@ CREATE INDEX outbox_open ON coffre.outbox USING btree (next_at, id) WHERE (sent_
 CREATE INDEX runs_by_plan ON coffre.runs USING btree (plan, kind, started_at);
 CREATE INDEX runs_by_start ON coffre.runs USING btree (started_at);
 CREATE INDEX runs_good ON coffre.runs USING btree (plan, kind, started_at) WHERE ((outcome = 'success'::text) OR (outcome = 'warning'::text));
-CREATE INDEX runs_open ON coffre.runs USING btree (plan, started_at) WHERE (ended_at IS NULL);
+CREATE INDEX runs_open ON coffre.runs USING btree (started_at, id) WHERE (ended_at IS NULL);
 CREATE INDEX slots_by_due ON coffre.slots USING btree (due_at);
-CREATE INDEX slots_open ON coffre.slots USING btree (due_at, plan) WHERE (closed_at IS NULL);
+CREATE INDEX slots_open_by_due ON coffre.slots USING btree (due_at, plan) WHERE (closed_at IS NULL);
+CREATE INDEX slots_open ON coffre.slots USING btree (plan, due_at) WHERE (closed_at IS NULL);
 CREATE INDEX verifications_by_time ON coffre.verifications USING btree (at);
 CREATE INDEX verifications_newest ON coffre.verifications USING btree (repository, kind, at);
 ALTER TABLE ONLY coffre.outbox

@@ -21,7 +21,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_plan on runs (plan, kind, started_at);
 CREATE INDEX runs_by_start on runs (started_at);
 CREATE INDEX runs_good on runs (plan, kind, started_at) where outcome = 'success' or outcome = 'warning';
-CREATE INDEX runs_open on runs (plan, started_at) where ended_at is null;
+CREATE INDEX runs_open on runs (started_at, id) where ended_at is null;
 CREATE TABLE slots (
       plan text not null,
       due_at integer not null,
@@ -33,7 +33,8 @@ CREATE TABLE slots (
       primary key (plan, due_at),
       check ((closed_at is null) = (outcome is null))
     ) strict;
-CREATE INDEX slots_open on slots (due_at, plan) where closed_at is null;
+CREATE INDEX slots_open on slots (plan, due_at) where closed_at is null;
+CREATE INDEX slots_open_by_due on slots (due_at, plan) where closed_at is null;
 CREATE INDEX slots_by_due on slots (due_at);
 CREATE TABLE leases (
       id integer primary key autoincrement,
