@@ -177,19 +177,30 @@ async function giveUp(request: IncomingMessage, response: ServerResponse, error:
   }
   const refusal = refusalOf(error);
   answerRefusal(response, refusal);
-  if (request.complete) return;
+  if (request.complete || request.destroyed) return;
   // To close on somebody who is sending would take the answer away from him; to listen for ever is his to abuse.
-  await discardRest(request, refusal.status === 401 ? strangerPatience : patience, clock).catch(() => undefined);
-  if (!request.complete) request.destroy();
+  await discardRest(request, refusal.status === 401 ? strangerPatience : patience, clock);
 }
 
-async function discardRest(request: IncomingMessage, { bytesMax, timeMs }: Patience, clock: Clock): Promise<void> {
+/** Until it is over or the other side goes away; who sends too much is cut off. Once answered, a request hears of its socket no more. */
+function discardRest(request: IncomingMessage, { bytesMax, timeMs }: Patience, clock: Clock): Promise<void> {
+  const { socket } = request;
   const untilMs = clock.monotonicMs() + timeMs;
   let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    bytes += (chunk as Uint8Array).byteLength;
-    if (bytes > bytesMax || clock.monotonicMs() > untilMs) return;
-  }
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('close', done);
+      resolve();
+    };
+    if (socket.destroyed) return resolve();
+    socket.once('close', done);
+    for (const event of ['end', 'error', 'close']) request.once(event, done);
+    request.on('data', (chunk: Uint8Array) => {
+      bytes += chunk.byteLength;
+      if (bytes > bytesMax || clock.monotonicMs() > untilMs) socket.destroy();
+    });
+    request.resume();
+  });
 }
 
 function unauthorized(): Error {
