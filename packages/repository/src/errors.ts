@@ -87,6 +87,8 @@ export const errorCodes = {
   STORE_FULL: 'there is no room for the state',
   STORE_DAMAGED: 'the database that holds the state is damaged',
   STORE_NEWER: 'the state was written by a newer version of the program',
+  AUDIT_BROKEN: 'the audit log is not what was written',
+  AUDIT_KEY: 'a key of the audit log cannot be read',
   // surroundings
   SERVER_ADDRESS: 'the server cannot listen at the address',
   HOST_UNSUPPORTED: 'this machine lacks something that is needed',
