@@ -44,6 +44,7 @@ async function buildProgram(dist: string): Promise<void> {
       // Started by their names beside the file that starts them.
       worker: join(library, 'src/workers/worker.ts'),
       'shop-writer': join(program, 'src/demo/shop-writer.ts'),
+      'sqlite-worker': join(program, 'src/source/sqlite/sqlite-worker.ts'),
     },
     platform: 'node',
     external: (id) => id.startsWith('node:') || installedPackages.test(id),

@@ -57,6 +57,11 @@ const coffreLayers: readonly Layer[] = [
   // All SQL of our own state.
   { name: 'store', uses: ['platform'] },
   { name: 'audit', uses: ['store', 'platform'] },
+  // Kinds of things to protect; what they need of the outside is handed in.
+  { name: 'source', uses: ['platform'] },
+  // What a snapshot says of itself.
+  { name: 'manifest', uses: ['platform'] },
+  { name: 'source-run', uses: ['source', 'manifest', 'platform'] },
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
@@ -74,6 +79,9 @@ const coffreLayers: readonly Layer[] = [
       'config/read',
       'store',
       'audit',
+      'source',
+      'manifest',
+      'source-run',
     ],
   },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },

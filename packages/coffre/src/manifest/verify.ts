@@ -1,0 +1,115 @@
+/** Whether a snapshot still is what its manifest says: signature, every hash, nothing missing, nothing added. */
+import {
+  CoffreError,
+  isCoffreError,
+  messageOf,
+  toText,
+  type BlobId,
+  type ByteString,
+  type IndexedRepository,
+} from '@coffre/repository';
+import { parseChecksums, type Checksum } from './checksums.ts';
+import { checksumsPath, closingPaths, manifestPath, parseManifest, signaturePath, type Manifest } from './manifest.ts';
+import { hashFile, listFiles, readFile, type SavedFile } from './saved-files.ts';
+import { checkSignature } from './signature.ts';
+
+/** Files read at the same time: one waits for the storage while another is hashed. */
+const filesAtOnce = 4;
+
+export type SignedManifest = {
+  readonly manifest: Manifest;
+  readonly checksums: readonly Checksum[];
+  /** As they are in the snapshot, for `sha256sum -c`. */
+  readonly checksumsText: Buffer;
+  readonly fingerprint: string;
+};
+
+/**
+ * The manifest, when its signature and the hash of the checksums fit.
+ * @throws {CoffreError} MANIFEST_MISSING, MANIFEST_DAMAGED
+ */
+export async function loadManifest(
+  indexed: IndexedRepository,
+  tree: BlobId,
+  signal: AbortSignal,
+): Promise<SignedManifest> {
+  const read = async (path: ByteString): Promise<Buffer> => await whole(indexed, tree, path, signal);
+  let bytes: Buffer;
+  try {
+    bytes = await read(manifestPath);
+  } catch (error) {
+    if (!isCoffreError(error, 'PATH_NOT_IN_SNAPSHOT')) throw error;
+    throw new CoffreError('MANIFEST_MISSING', 'the snapshot has no manifest', {
+      hint: 'Only backups of sources have one. `coffre check --read-data` proves what is stored of any snapshot.',
+      cause: error,
+    });
+  }
+  try {
+    const fingerprint = checkSignature(bytes, await read(signaturePath));
+    const manifest = parseManifest(bytes);
+    const checksumsText = await read(checksumsPath);
+    const checksums = parseChecksums(checksumsText);
+    const { sha256 } = await hashFile(indexed, tree, checksumsPath, signal);
+    if (sha256 === manifest.checksums.sha256) return { manifest, checksums, checksumsText, fingerprint };
+  } catch (error) {
+    if (!isCoffreError(error, 'PATH_NOT_IN_SNAPSHOT')) throw error;
+    throw new CoffreError('MANIFEST_DAMAGED', 'a part of the manifest is not in the snapshot', { cause: error });
+  }
+  throw new CoffreError('MANIFEST_DAMAGED', 'the checksums are not those that were signed', {
+    hint: 'Somebody may have changed the snapshot. Verify an earlier one, and a copy of the repository.',
+  });
+}
+
+async function whole(indexed: IndexedRepository, tree: BlobId, path: ByteString, signal: AbortSignal): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const bytes of readFile(indexed, tree, path, signal)) parts.push(bytes);
+  return Buffer.concat(parts);
+}
+
+export type VerifyFinding = {
+  readonly path: string;
+  readonly kind: 'missing' | 'added' | 'changed' | 'unreadable';
+  readonly why: string;
+};
+
+export type VerifyProgress = { readonly files: number; readonly bytes: number };
+
+export type VerifiedContent = VerifyProgress & { readonly findings: readonly VerifyFinding[] };
+
+/** Reads every byte back; one damaged file does not hide the others. */
+export async function verifyContent(
+  indexed: IndexedRepository,
+  tree: BlobId,
+  { checksums }: SignedManifest,
+  signal: AbortSignal,
+): Promise<VerifiedContent> {
+  const findings: VerifyFinding[] = [];
+  const find = (path: ByteString, kind: VerifyFinding['kind'], why: string): void =>
+    void findings.push({ path: toText(path), kind, why });
+  const ours = new Set<string>(closingPaths);
+  const saved = new Map<string, SavedFile>();
+  for (const file of await listFiles(indexed, tree)) if (!ours.has(file.path)) saved.set(file.path, file);
+  const expected = new Set<string>(checksums.map(({ path }) => path));
+  for (const path of saved.keys())
+    if (!expected.has(path)) find(path as ByteString, 'added', 'the manifest knows no such file');
+  let files = 0;
+  let bytes = 0;
+  const verifyOne = async ({ path, sha256 }: Checksum): Promise<void> => {
+    if (!saved.has(path)) return find(path, 'missing', 'the snapshot has no such file');
+    try {
+      const found = await hashFile(indexed, tree, path, signal);
+      files += 1;
+      bytes += found.sizeBytes;
+      if (found.sha256 !== sha256) find(path, 'changed', `its SHA-256 is ${found.sha256} instead of ${sha256}`);
+    } catch (error) {
+      if (signal.aborted || !isCoffreError(error)) throw error;
+      find(path, 'unreadable', messageOf(error));
+    }
+  };
+  const rest = checksums.values();
+  const lane = async (): Promise<void> => {
+    for (const checksum of rest) await verifyOne(checksum);
+  };
+  await Promise.all(Array.from({ length: filesAtOnce }, lane));
+  return { files, bytes, findings: findings.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
+}

@@ -1,0 +1,32 @@
+/** A source inside a snapshot, found by its manifest. */
+import { CoffreError, toByteString, type BlobId, type IndexedRepository } from '@coffre/repository';
+import type { ManifestSource } from '../manifest/manifest.ts';
+import { readFile } from '../manifest/saved-files.ts';
+import type { SavedSource, SourceType } from '../source/source.ts';
+import { isSourceKind, typeOf } from '../source/source-types.ts';
+
+export type FoundSource = { readonly type: SourceType<unknown, unknown>; readonly saved: SavedSource<unknown> };
+
+/** @throws {CoffreError} MANIFEST_DAMAGED for a kind that this version does not know */
+export function openSavedSource(
+  indexed: IndexedRepository,
+  tree: BlobId,
+  entry: ManifestSource,
+  signal: AbortSignal,
+): FoundSource {
+  if (!isSourceKind(entry.kind)) {
+    throw new CoffreError('MANIFEST_DAMAGED', `${entry.name} is a ${entry.kind}, which this version does not know`, {
+      hint: 'Use the version that made the snapshot, or restore its files as they are.',
+    });
+  }
+  const type = typeOf(entry.kind);
+  return {
+    type,
+    saved: {
+      name: entry.name,
+      truth: type.parseTruth(entry.truth),
+      streams: entry.streams,
+      read: (path) => readFile(indexed, tree, toByteString(path), signal),
+    },
+  };
+}

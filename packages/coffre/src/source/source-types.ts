@@ -1,0 +1,30 @@
+/** The closed union of kinds. A new engine is a file beside these and a line here. */
+import { command, type CommandSettings, type CommandTruth } from './command/command.ts';
+import { files, type FilesSettings, type FilesTruth } from './files/files.ts';
+import type { SourceType } from './source.ts';
+import { sqlite, type SqliteSettings, type SqliteTruth } from './sqlite/sqlite.ts';
+
+/** Settings and truth of each kind. */
+export type SourceKinds = {
+  files: { settings: FilesSettings; truth: FilesTruth };
+  sqlite: { settings: SqliteSettings; truth: SqliteTruth };
+  command: { settings: CommandSettings; truth: CommandTruth };
+};
+export type SourceKind = keyof SourceKinds;
+
+export const sourceTypes: {
+  readonly [Kind in SourceKind]: SourceType<SourceKinds[Kind]['settings'], SourceKinds[Kind]['truth']>;
+} = { files, sqlite, command };
+
+export type SourceSpec = {
+  readonly [Kind in SourceKind]: { readonly kind: Kind; readonly settings: SourceKinds[Kind]['settings'] };
+}[SourceKind];
+
+/** Without its kind, for whoever does the same with all of them. */
+export function typeOf(kind: SourceKind): SourceType<unknown, unknown> {
+  return sourceTypes[kind] as SourceType<unknown, unknown>;
+}
+
+export function isSourceKind(text: string): text is SourceKind {
+  return Object.hasOwn(sourceTypes, text);
+}

@@ -1,0 +1,114 @@
+/** A consistent copy of a SQLite database that others are writing, by SQLite's own online backup. */
+import { rmSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { CoffreError, messageOf } from '@coffre/repository';
+import { compareContent, contentOf, integrityOf, type SqliteTruth } from './sqlite-truth.ts';
+
+/** How long a writer may keep us from reading. */
+const busyTimeoutMs = 10_000;
+const pagesPerStep = 4096;
+/** More than any database has. */
+const allPages = 2 ** 31 - 1;
+const triesMax = 5;
+const pauseMs = 200;
+
+/**
+ * In WAL mode the source connection holds a read transaction first: without it every foreign write restarts the copy,
+ * which then may never end; with it writers go on, and the copy is the moment its truth was counted at. In the other
+ * journal modes such a transaction would refuse every write, so there all pages are copied in one step, and counted in
+ * the copy.
+ * @throws {CoffreError} SOURCE_INVALID, SOURCE_BUSY
+ */
+export async function copyDatabase(source: string, target: string): Promise<SqliteTruth> {
+  const live = openExisting(source);
+  try {
+    const journalMode = String(Object.values(live.prepare('PRAGMA journal_mode').get() ?? {})[0]);
+    const truth = journalMode === 'wal' ? await copyWal(live, target) : undefined;
+    if (truth === undefined) await copyInOneStep(live, target);
+    const copied = inspectCopy(target);
+    if (copied.integrity.join() !== 'ok') {
+      throw new CoffreError('SOURCE_INVALID', `${source} is damaged: ${copied.integrity.slice(0, 3).join('; ')}`, {
+        hint: 'Nothing was saved: earlier snapshots hold the last good state. `.recover` of the sqlite3 shell may help.',
+      });
+    }
+    const differences = truth === undefined ? [] : compareContent(truth, copied.content);
+    if (differences.length > 0) {
+      throw new CoffreError('INTERNAL', `the copy of ${source} differs from it: ${differences.join('; ')}`);
+    }
+    return { path: source, journalMode, ...copied.content };
+  } catch (error) {
+    rmSync(target, { force: true });
+    throw inWords(source, error);
+  } finally {
+    live.close();
+  }
+}
+
+/** Never makes a new database, and never writes into this one. */
+function openExisting(source: string): DatabaseSync {
+  try {
+    return new DatabaseSync(source, { readOnly: true, timeout: busyTimeoutMs });
+  } catch (error) {
+    throw inWords(source, error);
+  }
+}
+
+async function copyWal(live: DatabaseSync, target: string): Promise<ReturnType<typeof contentOf>> {
+  live.exec('BEGIN');
+  // BEGIN alone takes no snapshot; the first read does.
+  live.prepare('SELECT count(*) FROM sqlite_schema').get();
+  await backup(live, target, { rate: pagesPerStep });
+  const content = contentOf(live);
+  live.exec('COMMIT');
+  return content;
+}
+
+async function copyInOneStep(live: DatabaseSync, target: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    // Waits for a writer; the backup itself would not.
+    live.prepare('SELECT count(*) FROM sqlite_schema').get();
+    try {
+      await backup(live, target, { rate: allPages });
+      return;
+    } catch (error) {
+      rmSync(target, { force: true });
+      if (tries === triesMax) throw busy(error);
+      await pause(pauseMs);
+    }
+  }
+}
+
+export type Inspection = { readonly content: ReturnType<typeof contentOf>; readonly integrity: readonly string[] };
+
+/** Of a file that nobody else has open. It is not touched, and no files appear beside it. */
+export function inspectCopy(path: string): Inspection {
+  const url = new URL('file:///');
+  // Names may hold whatever a URL gives a meaning to.
+  url.pathname = path.split('/').map(encodeURIComponent).join('/');
+  url.search = '?immutable=1';
+  const database = new DatabaseSync(url, { readOnly: true });
+  try {
+    return { integrity: integrityOf(database), content: contentOf(database) };
+  } finally {
+    database.close();
+  }
+}
+
+function busy(cause: unknown): CoffreError {
+  return new CoffreError('SOURCE_BUSY', `the database is written all the time: ${messageOf(cause)}`, {
+    hint: '`PRAGMA journal_mode = WAL` lets readers and writers work side by side. Nothing was saved.',
+    retryable: true,
+    cause,
+  });
+}
+
+function inWords(source: string, error: unknown): Error {
+  if (error instanceof CoffreError) return error;
+  const text = messageOf(error);
+  if (text.includes('locked') || text.includes('busy')) return busy(error);
+  return new CoffreError('SOURCE_INVALID', `${source} cannot be read as a SQLite database: ${text}`, {
+    hint: 'Check the path and who may read it, also the files -wal and -shm beside it. Nothing was saved.',
+    cause: error,
+  });
+}

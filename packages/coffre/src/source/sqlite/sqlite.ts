@@ -1,0 +1,166 @@
+/** A SQLite database file, saved page by page while programs go on writing it. */
+import { createReadStream, lstatSync, openSync, readSync, closeSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { CoffreError, messageOf, pagesProfile, toByteString } from '@coffre/repository';
+import { createPrivateFolder, type PrivateFolder } from '../../platform/private-folder.ts';
+import type { LoadTarget, Preflight, SavedSource, SourceContext, SourceType, Verification } from '../source.ts';
+import { parseTruthWith } from '../truth.ts';
+import { streamFolder } from '../stream-path.ts';
+import { loadDatabase } from './sqlite-load.ts';
+import { copyInThread, inspectInThread } from './sqlite-thread.ts';
+import { compareContent, sqliteTruth, type SqliteTruth } from './sqlite-truth.ts';
+
+export type { SqliteTruth };
+
+export type SqliteSettings = {
+  /** Folder of its stream in the snapshot. */
+  readonly name: string;
+  readonly path: string;
+};
+
+const magic = 'SQLite format 3\0';
+
+export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
+  describe: ({ path }) => `SQLite database ${path}`,
+
+  listedPaths: ({ path }) => [resolve(path)],
+
+  async preflight({ path }) {
+    return preflight(path);
+  },
+
+  async dump({ name, path }, context) {
+    const source = resolve(path);
+    const { sizeBytes = 0 } = preflight(source);
+    const folder = createPrivateFolder(context.temporaryFolder, sizeBytes);
+    const copy = join(folder.path, 'copy.sqlite');
+    let truth: SqliteTruth | undefined;
+    async function* pages(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+      truth = await copyInThread(source, copy, AbortSignal.any([signal, context.signal]));
+      const expectedBytes = truth.pageSizeBytes * truth.pages;
+      let given = 0;
+      for await (const bytes of createReadStream(copy, { highWaterMark: 1024 * 1024 })) {
+        given += (bytes as Uint8Array).byteLength;
+        yield bytes as Uint8Array;
+      }
+      if (given !== expectedBytes) {
+        throw new CoffreError('SOURCE_INVALID', `the copy of ${source} has ${given} bytes instead of ${expectedBytes}`);
+      }
+    }
+    return {
+      // 64 KiB: whole pages of every size that SQLite has.
+      streams: [
+        { path: toByteString(`${streamFolder(name)}/${basename(source)}`), bytes: pages, profile: pagesProfile },
+      ],
+      truth: async () => {
+        if (truth === undefined) throw new CoffreError('INTERNAL', 'the truth was asked for before the dump');
+        return truth;
+      },
+      [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
+    };
+  },
+
+  parseTruth: parseTruthWith(sqliteTruth),
+
+  async verify(saved, context) {
+    using folder = folderFor(saved, context);
+    const copy = join(folder.path, 'saved.sqlite');
+    await loadDatabase({ ...only(saved), target: copy, overwrite: false, prove: async () => undefined });
+    return await verificationOf(saved.truth, copy, context);
+  },
+
+  async load(saved, target, context) {
+    return await loadProved(saved, target, context);
+  },
+
+  async scratch(saved, context) {
+    const folder = folderFor(saved, context);
+    try {
+      const place = join(folder.path, basename(saved.truth.path));
+      await loadProved(saved, { to: place, overwrite: false }, context);
+      return { place, [Symbol.asyncDispose]: async () => folder[Symbol.dispose]() };
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
+  },
+};
+
+/** @throws {CoffreError} SOURCE_MISSING, SOURCE_INVALID */
+function preflight(path: string): Preflight {
+  const source = resolve(path);
+  const stat = lstatSync(source, { throwIfNoEntry: false }) && statSync(source, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    throw new CoffreError('SOURCE_MISSING', `there is no database ${source}`, {
+      hint: 'Check the spelling and whether the disk is mounted; nothing was saved, and no database was made.',
+    });
+  }
+  const isDatabase = stat.isFile() && beginsAsDatabase(source);
+  if (!isDatabase) {
+    const why = !stat.isFile() ? 'is no file' : stat.size === 0 ? 'is empty' : 'is no SQLite database';
+    throw new CoffreError('SOURCE_INVALID', `${source} ${why}`, {
+      hint: 'Name the database file itself; an encrypted one must be dumped by the program that has its key.',
+    });
+  }
+  const walBytes = statSync(`${source}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  return { warnings: [], sizeBytes: stat.size + walBytes };
+}
+
+function beginsAsDatabase(path: string): boolean {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw new CoffreError('SOURCE_INVALID', `${path} cannot be opened: ${messageOf(error)}`, {
+      hint: 'Run it as a user who may read the database. Nothing was saved.',
+      cause: error,
+    });
+  }
+  try {
+    const start = Buffer.alloc(magic.length);
+    return readSync(file, start, 0, start.byteLength, 0) === start.byteLength && start.toString('latin1') === magic;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function folderFor(saved: SavedSource<SqliteTruth>, context: SourceContext): PrivateFolder {
+  return createPrivateFolder(context.temporaryFolder, only(saved).sizeBytes);
+}
+
+function only(saved: SavedSource<SqliteTruth>): { sizeBytes: number; content: AsyncIterable<Uint8Array> } {
+  const [stream] = saved.streams;
+  if (stream === undefined) throw new CoffreError('MANIFEST_DAMAGED', `the manifest names no stream of ${saved.name}`);
+  return { sizeBytes: stream.sizeBytes, content: saved.read(stream.path) };
+}
+
+async function loadProved(
+  saved: SavedSource<SqliteTruth>,
+  { to, overwrite }: LoadTarget,
+  context: SourceContext,
+): Promise<string> {
+  const prove = async (path: string): Promise<void> => {
+    const { differences } = await verificationOf(saved.truth, path, context);
+    if (differences.length === 0) return;
+    throw new CoffreError('SOURCE_VERIFY_FAILED', `the saved database is not what it was: ${differences.join('; ')}`, {
+      hint: 'The target is as it was. Try an earlier snapshot.',
+    });
+  };
+  return await loadDatabase({ ...only(saved), target: to ?? saved.truth.path, overwrite, prove });
+}
+
+async function verificationOf(truth: SqliteTruth, path: string, context: SourceContext): Promise<Verification> {
+  let found;
+  try {
+    found = await inspectInThread(path, context.signal);
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    return { proved: [], differences: [`it does not open: ${messageOf(error)}`] };
+  }
+  const complaints = found.integrity.join() === 'ok' ? [] : found.integrity.map((line) => `integrity: ${line}`);
+  const differences = [...complaints, ...compareContent(truth, found.content)];
+  const tables = Object.values(found.content.tables);
+  const rows = tables.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+  const proved = ['opens', 'integrity ok', 'schema as saved', `${rows} rows in ${tables.length} tables as counted`];
+  return { proved: differences.length === 0 ? proved : [], differences };
+}
