@@ -93,6 +93,7 @@ const choices: Readonly<Record<string, readonly Candidate[]>> = {
   mode: plain(['restore-size', 'files-by-contents', 'blobs-per-file', 'raw-data']),
   sort: plain(['name', 'size', 'time', 'atime', 'ctime', 'extension']),
   archive: plain(['tar', 'zip']),
+  format: plain(['text', 'html']),
   chunker: plain(['files', 'database', 'pages']),
   'group-by': plain(['host', 'paths', 'tags', 'host,paths', 'host,paths,tags']),
   'repository-version': plain(['1', '2', 'latest', 'stable']),
