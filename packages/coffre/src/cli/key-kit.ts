@@ -1,5 +1,5 @@
 /** `coffre key kit`: the sheet of paper that opens the repository when everything else is gone. */
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { describeLocation, loadKeyFile, parseLocation } from '@coffre/repository';
@@ -114,7 +114,7 @@ function writeSecret(path: string, text: string): void {
   }
   try {
     try {
-      writeSync(file, text);
+      writeFileSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);
