@@ -23,7 +23,7 @@ export const runsAndSlots: Migration = {
       boot_id text not null,
       check ((ended_at is null) = (outcome is null))
     )${strict}`,
-    `create index runs_by_plan on runs (plan, kind, started_at)`,
+    `create index runs_by_plan on runs (plan, kind, started_at, ended_at, outcome)`,
     `create index runs_by_start on runs (started_at)`,
     `create index runs_good on runs (plan, kind, started_at) where outcome = 'success' or outcome = 'warning'`,
     `create index runs_open on runs (started_at, id) where ended_at is null`,

@@ -1,4 +1,5 @@
 /** A few rows in every table, for stored copies. Times are fixed. */
+import { appendAudit } from '../audit-rows.ts';
 import { recordEvent } from '../events.ts';
 import { leasedQueue } from '../leased-queue.ts';
 import { takeLease } from '../leases.ts';
@@ -39,4 +40,10 @@ export async function fillSample(store: Store): Promise<void> {
   await nameBackup(store, { repository: 'local', name: 'v1.2', snapshot: 'ab'.repeat(32), isPinned: true });
   await recordVerification(store, { repository: 'local', kind: 'pack', subject: 'cd'.repeat(32), outcome: 'good' });
   await writeSetting(store, pauseAll, { value: 'new disk', untilMs: sceneStartMs + 86_400_000, changedBy: 'root' });
+  const hash = 'ef'.repeat(32);
+  await appendAudit(store, (_, atMs) => ({
+    row: { position: 0, atMs, action: 'forget', body: '{"action":"forget"}', hash },
+    head: { origin: 'coffre/audit/sample', size: 1, lastHash: hash, peaks: [hash] },
+    checkpoint: { size: 1, keyName: 'coffre.audit+00000000', note: 'coffre/audit/sample' },
+  }));
 }

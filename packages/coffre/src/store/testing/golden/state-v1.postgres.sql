@@ -53,7 +53,7 @@ ALTER TABLE ONLY coffre.slots
     ADD CONSTRAINT slots_pkey PRIMARY KEY (plan, due_at);
 ALTER TABLE ONLY coffre.state_schema
     ADD CONSTRAINT state_schema_pkey PRIMARY KEY (version);
-CREATE INDEX runs_by_plan ON coffre.runs USING btree (plan, kind, started_at);
+CREATE INDEX runs_by_plan ON coffre.runs USING btree (plan, kind, started_at, ended_at, outcome);
 CREATE INDEX runs_by_start ON coffre.runs USING btree (started_at);
 CREATE INDEX runs_good ON coffre.runs USING btree (plan, kind, started_at) WHERE ((outcome = 'success'::text) OR (outcome = 'warning'::text));
 CREATE INDEX runs_open ON coffre.runs USING btree (started_at, id) WHERE (ended_at IS NULL);

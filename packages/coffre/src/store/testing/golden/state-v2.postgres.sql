@@ -211,7 +211,7 @@ CREATE INDEX leases_by_repository ON coffre.leases USING btree (repository, expi
 CREATE INDEX named_backups_by_snapshot ON coffre.named_backups USING btree (repository, snapshot);
 CREATE INDEX outbox_by_event ON coffre.outbox USING btree (event_id);
 CREATE INDEX outbox_open ON coffre.outbox USING btree (next_at, id) WHERE (sent_at IS NULL);
-CREATE INDEX runs_by_plan ON coffre.runs USING btree (plan, kind, started_at);
+CREATE INDEX runs_by_plan ON coffre.runs USING btree (plan, kind, started_at, ended_at, outcome);
 CREATE INDEX runs_by_start ON coffre.runs USING btree (started_at);
 CREATE INDEX runs_good ON coffre.runs USING btree (plan, kind, started_at) WHERE ((outcome = 'success'::text) OR (outcome = 'warning'::text));
 CREATE INDEX runs_open ON coffre.runs USING btree (started_at, id) WHERE (ended_at IS NULL);

@@ -18,7 +18,7 @@ CREATE TABLE runs (
       boot_id text not null,
       check ((ended_at is null) = (outcome is null))
     ) strict;
-CREATE INDEX runs_by_plan on runs (plan, kind, started_at);
+CREATE INDEX runs_by_plan on runs (plan, kind, started_at, ended_at, outcome);
 CREATE INDEX runs_by_start on runs (started_at);
 CREATE INDEX runs_good on runs (plan, kind, started_at) where outcome = 'success' or outcome = 'warning';
 CREATE INDEX runs_open on runs (started_at, id) where ended_at is null;
