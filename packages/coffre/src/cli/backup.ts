@@ -39,12 +39,35 @@ function addOptions(command: Command) {
       .option('--no-scan', 'do not count first how much there is to do', true)
       .option('--read-concurrency <n>', 'threads that read (default: $RESTIC_READ_CONCURRENCY, else one a core)')
       .option('--chunker <profile>', 'how files are cut: files, database or pages', 'files')
+      .option('--sqlite <file>', 'save this SQLite database as it is at one moment (repeatable)', collect)
+      .option('--command-source <name=command>', 'save what a command prints; no shell (repeatable)', collect)
+      .option('--load-with <name=command>', 'the command that takes it back (repeatable)', collect)
+      .option('--command-env <name>', 'environment variable that those commands get (repeatable)', collect)
+      .option('--command-timeout <duration>', 'how long each of them may take', '6h')
+      .option('--validate <kind>', 'save only sound files: toml, json, yaml, sqlite or command:WORDS')
+      .option('--module-from <pattern>', 'where paths name a module, as modules/{module}/state/')
+      .option('--guard <on|off>', 'refuse what is suddenly empty, unmounted, far smaller or far larger', 'on')
+      .option('--manifest', 'add a signed list of all hashes, as backups of sources have it')
+      .option('--application-version <text>', 'version of the application, for the manifest')
+      .option('--application-version-file <file>', 'file that holds it')
+      .option('--application-version-command <command>', 'command that prints it')
+      .option('--git <folder>', 'name the commit of this working copy in the manifest')
       .option('--use-fs-snapshot', 'accepted for restic scripts; has a meaning on Windows only')
   );
 }
 
+/** These make it a backup of sources, which restic does not have. */
+function namesSources(options: BackupVerbOptions): boolean {
+  const { sqlite, commandSource, validate, manifest } = options;
+  return sqlite !== undefined || commandSource !== undefined || validate !== undefined || manifest === true;
+}
+
 export function defineBackup(command: Command, cli: Cli): void {
   addOptions(command).action(async (paths, options) => {
+    if (namesSources(options)) {
+      const { runSourceBackup } = await import('./backup-sources.ts');
+      return await runSourceBackup(cli, paths, options);
+    }
     const { runBackup } = await import('./backup-run.ts');
     await runBackup(cli, paths, options);
   });

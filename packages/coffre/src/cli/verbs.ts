@@ -36,6 +36,18 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./restore.ts')).defineRestore,
   },
   {
+    name: 'verify',
+    summary: 'Prove a backup of sources: signature, every hash, databases opened and counted',
+    opens: true,
+    uncached: true,
+    load: async () => (await import('./verify.ts')).defineVerify,
+  },
+  {
+    name: 'source',
+    summary: 'List the sources of a snapshot, and load databases back',
+    load: async () => (await import('./source.ts')).defineSource,
+  },
+  {
     name: 'dump',
     summary: 'Print a saved file, or a folder as an archive',
     opens: true,
@@ -153,6 +165,11 @@ export const verbs: readonly Verb[] = [
     name: 'config',
     summary: 'Check, show and explain the configuration file',
     load: async () => (await import('./config.ts')).defineConfig,
+  },
+  {
+    name: 'schedule',
+    summary: 'Say what a schedule means, and its next times',
+    load: async () => (await import('./schedule.ts')).defineSchedule,
   },
   {
     name: 'completion',

@@ -65,7 +65,9 @@ async function checksumsOf(parts: CloseParts, saved: SavedContent): Promise<Summ
   const summed: Summed[] = given.map(({ path, sha256, sizeBytes }) => ({ checksum: { path, sha256 }, sizeBytes }));
   if (tree !== undefined) {
     const files = await listFiles(indexed, tree);
-    const earlier = files.some((file) => knownSha256(file) === undefined) ? await earlierSums(parts, saved) : new Map();
+    const earlier = files.some((file) => knownSha256(file) === undefined)
+      ? await earlierSums(parts, saved)
+      : new Map<string, string>();
     for (const file of files) {
       const sha256 =
         knownSha256(file) ?? earlier.get(contentKey(file)) ?? (await hashFile(indexed, tree, file.path, signal)).sha256;

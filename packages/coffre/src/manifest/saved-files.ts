@@ -1,6 +1,6 @@
 /** Contents of a snapshot, read back from the repository: every blob is authenticated and must match its id. */
 import { createHash } from 'node:crypto';
-import { dump, walkTree, type BlobId, type ByteString, type IndexedRepository } from '@coffre/repository';
+import { dump, messageOf, walkTree, type BlobId, type ByteString, type IndexedRepository } from '@coffre/repository';
 
 export type SavedFile = { readonly path: ByteString; readonly sizeBytes: number; readonly content: readonly BlobId[] };
 
@@ -53,7 +53,7 @@ export async function* readFile(
   let wakeReader = (): void => undefined;
   let wakeWriter = (): void => undefined;
   let ended = false;
-  let failure: unknown;
+  let failure: Error | undefined;
   const output = async (bytes: Uint8Array): Promise<void> => {
     // The buffer is used again after this call.
     waiting.push(Uint8Array.from(bytes));
@@ -63,7 +63,9 @@ export async function* readFile(
     }
   };
   const whole = dump(indexed, { tree, path, output, signal: AbortSignal.any([signal, left.signal]) })
-    .catch((error: unknown) => (failure = error ?? new Error('the read failed')))
+    .catch((error: unknown) => {
+      failure = error instanceof Error ? error : new Error(messageOf(error));
+    })
     .finally(() => {
       ended = true;
       wakeReader();

@@ -62,7 +62,7 @@ function makeKey(path: string): KeyObject {
     const { privateKey } = generateKeyPairSync('ed25519');
     rmSync(part, { force: true });
     const file = openSync(part, 'wx', 0o600);
-    writeSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    writeSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }));
     fsyncSync(file);
     closeSync(file);
     try {

@@ -22,7 +22,7 @@ export type SourceSpec = {
 
 /** Without its kind, for whoever does the same with all of them. */
 export function typeOf(kind: SourceKind): SourceType<unknown, unknown> {
-  return sourceTypes[kind] as SourceType<unknown, unknown>;
+  return sourceTypes[kind];
 }
 
 export function isSourceKind(text: string): text is SourceKind {

@@ -15,12 +15,14 @@ async function work(task: SqliteTask): Promise<unknown> {
   }
 }
 
-let answer: SqliteAnswer;
-try {
-  answer = { result: await work(workerData as SqliteTask) };
-} catch (error) {
-  answer = isCoffreError(error)
-    ? { code: error.code, message: error.message, hint: error.hint }
-    : { code: undefined, message: messageOf(error), hint: undefined };
+async function answer(task: SqliteTask): Promise<SqliteAnswer> {
+  try {
+    return { result: await work(task) };
+  } catch (error) {
+    return isCoffreError(error)
+      ? { code: error.code, message: error.message, hint: error.hint }
+      : { code: undefined, message: messageOf(error), hint: undefined };
+  }
 }
-parentPort?.postMessage(answer);
+
+parentPort?.postMessage(await answer(workerData as SqliteTask));
