@@ -57,6 +57,11 @@ export async function serveRepositories(options: ServeOptions): Promise<RepoServ
     options.tls === undefined ? undefined : resources.use(await openTlsFiles({ ...options.tls, clock, say: warn }));
   const run = randomBytes(4).toString('hex');
   const surveying = survey(path, run, warn);
+  // Where nobody needs the figure, the walk goes on beside the first requests, and its failure is no reason to stop.
+  const surveyed = surveying.then(
+    () => undefined,
+    (error: unknown) => warn(messageOf(error)),
+  );
   const counts = options.maxBytes !== undefined || options.metrics !== undefined;
   const usedBytes = counts ? await surveying : undefined;
   const figures = options.metrics === undefined ? undefined : await createMetrics();
@@ -90,7 +95,7 @@ export async function serveRepositories(options: ServeOptions): Promise<RepoServ
     reload: async () => tls?.reload(),
     async [Symbol.asyncDispose]() {
       await server.stop();
-      await surveying;
+      await surveyed;
       await kept.disposeAsync();
     },
   };

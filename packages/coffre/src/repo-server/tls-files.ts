@@ -1,5 +1,6 @@
 /** Certificate and key from files, read again when they change: certificates live for weeks, servers for years. */
 import { watch } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
@@ -51,11 +52,16 @@ export async function openTlsFiles(options: TlsFileOptions): Promise<TlsFiles> {
   }
 
   // Renewals put another file, or another link, under the name: the folder sees that, the old file does not.
-  const watchers = [...new Set([dirname(certFile), dirname(keyFile)])].map((folder) => {
-    const watcher = watch(folder, { persistent: false }, reloadSoon);
-    watcher.on('error', () => watcher.close());
-    return watcher;
-  });
+  const watchers: FSWatcher[] = [];
+  for (const folder of new Set([dirname(certFile), dirname(keyFile)])) {
+    try {
+      const watcher = watch(folder, { persistent: false }, reloadSoon);
+      watcher.on('error', () => watcher.close());
+      watchers.push(watcher);
+    } catch (error) {
+      say(`a renewed certificate is read on SIGHUP only, ${folder} cannot be watched: ${messageOf(error)}`);
+    }
+  }
 
   return {
     context: () => current,
