@@ -37,7 +37,7 @@ describe('a slot', () => {
     const machine = machineAt('2026-11-21T12:00');
     machine.add(entryOf('db', { spec: when('30 2 * * *') }));
     machine.passUntil(at('2026-11-28T12:00'));
-    // The first step, the end of settling that nobody waits for not, and for each run its start and its end.
+    // The first one, and for each run its start and its end.
     assert.equal(machine.steps, 1 + 7 * 2);
   });
 
@@ -188,4 +188,23 @@ describe('events', () => {
     machine.passUntil(at('2026-11-21T14:30'));
     assert.deepEqual(log(machine), ['11-21 13:00 slot', '11-21 14:00 slot', '11-21 14:10 after']);
   });
+});
+
+test('asking more often than needed changes nothing', () => {
+  const busy = machineAt('2026-10-24T20:00', { runsMax: 2 });
+  const calm = machineAt('2026-10-24T20:00', { runsMax: 2 });
+  for (const machine of [busy, calm]) {
+    for (const [index, text] of ['every 20m', '0,30 1-3 * * *', '10 * * * *', '*/15 2 * * *'].entries()) {
+      const plan = `p${index}`;
+      machine.add(
+        entryOf(plan, { spec: when(text, { jitterMs: 5 * minuteMs }), retries: { times: 2, waitMs: minuteMs } }),
+      );
+      machine.runs.set(plan, { takesMs: (index + 3) * 4 * minuteMs, outcome: index === 2 ? 'failed' : 'success' });
+    }
+  }
+  calm.passUntil(at('2026-10-26T08:00'));
+  while (busy.wallMs < at('2026-10-26T08:00')) busy.pass(minuteMs);
+  assert.ok(calm.started.length > 100);
+  assert.deepEqual(busy.started, calm.started);
+  assert.ok(calm.steps < busy.steps);
 });

@@ -9,7 +9,7 @@
  *   backup of much data would never be whole.
  */
 import { ClockWatch } from './clock-watch.ts';
-import { chooseStarts, turnOf } from './decide.ts';
+import { byTurn, chooseStarts } from './decide.ts';
 import type { Pending } from './decide.ts';
 import { DueHeap } from './due-heap.ts';
 import type {
@@ -122,7 +122,7 @@ export class Agenda {
     if (clock === 'set_back') this.#followClockBack(movedMs, now);
     const skips: Skip[] = [];
     this.#gatherDue(now, surroundings, skips);
-    this.#pending.sort((a, b) => turnOf(a) - turnOf(b));
+    this.#pending.sort(byTurn);
     const { starting, waiting, wakeMs } = chooseStarts(this.#pending, {
       nowMs: now.wallMs,
       settledAtMs: this.#clock.settledAtMs(now),
@@ -152,7 +152,7 @@ export class Agenda {
         continue;
       }
       const isLate = plan.startMs < this.#clock.awakeMs;
-      const delayedMs = isLate ? this.#clock.settledAtMs(now) + plan.catchUpDelayMs(now.wallMs) : plan.startMs;
+      const delayedMs = isLate ? this.#clock.settledAtMs(now) + plan.catchUpDelayMs : plan.startMs;
       this.#add(plan, isLate ? 'catch_up' : 'slot', plan.startMs, delayedMs);
     }
   }

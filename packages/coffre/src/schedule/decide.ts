@@ -23,8 +23,12 @@ export type Pending = {
  */
 const patienceMs: Readonly<Record<Priority, number>> = { high: 0, normal: 1_800_000, low: 7_200_000 };
 
-/** Smaller goes first; it does not change while work waits. */
-export function turnOf({ readyMs, byHand, entry }: Pending): number {
+/** The order in which work gets its turn; it does not change while work waits. */
+export function byTurn(a: Pending, b: Pending): number {
+  return turnOf(a) - turnOf(b) || (a.entry.plan < b.entry.plan ? -1 : 1);
+}
+
+function turnOf({ readyMs, byHand, entry }: Pending): number {
   return readyMs + (byHand ? 0 : patienceMs[entry.priority]);
 }
 

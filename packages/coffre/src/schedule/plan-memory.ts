@@ -100,11 +100,9 @@ export class PlanMemory {
     return { firstDueMs: first.dueMs, lastDueMs: last.dueMs };
   }
 
-  catchUpDelayMs(nowMs: number): number {
-    const { spec } = this.entry;
-    if (spec.jitterMs === 0) return 0;
-    const nextMs = nextDue(spec, nowMs, this.#zones)?.dueMs ?? Number.POSITIVE_INFINITY;
-    return Math.floor(this.#share * Math.min(spec.jitterMs, nextMs - nowMs));
+  /** What a slot that was missed is late by on purpose: the delay that it would have had. */
+  get catchUpDelayMs(): number {
+    return this.#next === undefined ? 0 : Math.min(this.entry.spec.jitterMs, this.#startMs - this.#next.dueMs);
   }
 
   follows(plan: string): boolean {
