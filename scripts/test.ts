@@ -22,7 +22,7 @@ const strict = process.env['CI'] === 'true';
 const timeoutMs: Record<Tier, number> = { fast: 180_000, interop: 600_000, campaign: 900_000 };
 
 /** So many rounds that somebody will stop it first. */
-const endless = { COFFRE_KILLS: '100000' };
+const endless = { COFFRE_KILLS: '100000', COFFRE_FUZZ: '1000000000', COFFRE_CUTS: '1000000' };
 
 const write = (text: string): void => void process.stdout.write(text);
 const heading = (text: string): void => write(`\n${styleText('bold', text)}\n`);

@@ -13,6 +13,7 @@ import { isId, type AnyId, type BlobId, type IndexId, type PackId } from '../ids
 import { byteStringOf } from './bytestring.ts';
 import { jsonString } from './gojson.ts';
 import type { HeaderEntry } from './pack-header.ts';
+import { shown } from './shape.ts';
 
 /** An entry of a pack header that knows where it lies. */
 export type IndexedBlob = HeaderEntry & { offset: number };
@@ -62,7 +63,7 @@ function u32(value: unknown, what: string): number {
 function blobOf(value: unknown): IndexedBlob {
   const raw = membersOf(value, 'blob');
   const type = raw['type'];
-  if (type !== 'data' && type !== 'tree') return damaged(`holds a blob of the unknown type ${JSON.stringify(type)}`);
+  if (type !== 'data' && type !== 'tree') return damaged(`holds a blob of the unknown type ${shown(type)}`);
   const blob: IndexedBlob = {
     id: idOf<BlobId>(raw['id']),
     type,

@@ -135,3 +135,8 @@ function membersOf(value: unknown, place: string): Members {
 function inside(place: string, key: string): string {
   return place === '' ? key : `${place}.${key}`;
 }
+
+/** A value that should not be there, for a message: short, whatever it is. */
+export function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 64)) : typeof value;
+}

@@ -3,6 +3,7 @@ import { CoffreError } from '../errors.ts';
 import { isId, type BlobId } from '../ids.ts';
 import { toText, type ByteString } from './bytestring.ts';
 import { unquoteName } from './gostring.ts';
+import { shown } from './shape.ts';
 import { readTimestamp, zeroTimestamp, type Timestamp } from './time.ts';
 import type { ExtendedAttribute, NodeType, TreeNode, U64 } from './tree.ts';
 
@@ -40,7 +41,7 @@ export function isNodeName(name: ByteString): boolean {
 function typeOf(raw: RawNode): NodeType {
   const type = raw['type'];
   if (typeof type === 'string' && nodeTypes.has(type)) return type as NodeType;
-  return damaged(`has the unknown type ${JSON.stringify(type)}`);
+  return damaged(`has the unknown type ${shown(type)}`);
 }
 
 /** rustic leaves out times it does not know; Go's zero time says the same. */
