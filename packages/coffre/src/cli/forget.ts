@@ -20,6 +20,7 @@ import type {
   StoredSnapshot,
 } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { UnreadableSnapshots } from './forget-unreadable.ts';
 import { protectionJson, protectionLines, protectionOf, readProtection } from './forget-protection.ts';
@@ -105,7 +106,7 @@ export function defineForget(command: Command, cli: Cli): void {
     if (names.length > 0) {
       const named = chosen.map(({ id }) => id);
       const removal = planRemoval(all, named, { ...rules, force: options.force === true });
-      refuseIncomplete(await tryRemove(session, removal, dryRun));
+      refuseIncomplete(await remove(cli, session, removal, { dryRun, rule: 'named on the command line' }));
       unreadable.refuse();
       await pruneAfter(cli, session, { wish, removed: removal, dryRun });
       return;
@@ -121,7 +122,7 @@ export function defineForget(command: Command, cli: Cli): void {
     if (!session.printer.json && session.printer.verbosity > 0) printPlan(cli, session, plan, options.compact === true);
     const isProtected = protectionWish !== undefined;
     for (const line of isProtected ? protectionLines(plan.groups) : []) session.printer.normal(line);
-    const failed = await tryRemove(session, plan.remove, dryRun);
+    const failed = await remove(cli, session, plan.remove, { dryRun, rule: describePolicy(policy) });
     if (session.printer.json && plan.groups.length > 0) {
       const extra = isProtected ? protectionJson : (): object => ({});
       session.printer.message(plan.groups.map((group) => ({ ...groupJson(group), ...extra(group) })));
@@ -239,6 +240,28 @@ function printPlan(cli: Cli, { globals, printer }: Session, plan: ForgetPlan, co
 }
 
 type Refused = { readonly id: SnapshotId; readonly error: CoffreError };
+
+type Removing = { readonly dryRun: boolean; readonly rule: string };
+
+/** On record where an audit log is kept. @returns as `tryRemove` */
+async function remove(
+  cli: Cli,
+  session: Session,
+  snapshots: readonly StoredSnapshot[],
+  { dryRun, rule }: Removing,
+): Promise<Refused[]> {
+  const { repository, printer } = session;
+  return await audited(
+    { cli, repository, printer },
+    {
+      action: 'forget',
+      dryRun: dryRun || snapshots.length === 0,
+      shown: { rule, remove: snapshots.map(({ id }) => id) },
+      work: () => tryRemove(session, snapshots, dryRun),
+      done: (failed) => ({ removed: snapshots.length - failed.length, failed: failed.map(({ id }) => id) }),
+    },
+  );
+}
 
 /** @returns those that could not be removed */
 async function tryRemove(

@@ -1,6 +1,7 @@
 import { addKey, changePassword, listKeys, removeKey, rotateKey, shortId } from '@coffre/repository';
 import type { KeyInfo, NewKey } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { quoteName } from './output/display.ts';
 import { formatLocalTime } from './output/local-time.ts';
@@ -23,7 +24,17 @@ export function defineKey(command: Command, cli: Cli): void {
   });
   addNewKeyOptions(command.command('passwd').description('Change the password used now')).action(async (options) => {
     await using session = await openSession(cli, 'exclusive');
-    const { keyId } = await changePassword(session.repository, await newKey(cli, options));
+    const { repository, printer } = session;
+    const key = await newKey(cli, options);
+    const { keyId } = await audited(
+      { cli, repository, printer },
+      {
+        action: 'key passwd',
+        shown: { remove: repository.keyId },
+        work: () => changePassword(repository, key),
+        done: (switched) => ({ added: switched.keyId, removed: [repository.keyId] }),
+      },
+    );
     session.printer.plain().normal(`saved new key as ${keyId}`);
   });
   addNewKeyOptions(
@@ -45,7 +56,17 @@ export function defineKey(command: Command, cli: Cli): void {
     .action(async ([id, ...more]) => {
       if (id === undefined || more.length > 0) throw usage('key remove expects one argument as the key id');
       await using session = await openSession(cli, 'exclusive');
-      session.printer.plain().normal(`removed key ${await removeKey(session.repository, id)}`);
+      const { repository, printer } = session;
+      const removed = await audited(
+        { cli, repository, printer },
+        {
+          action: 'key remove',
+          shown: { remove: id },
+          work: () => removeKey(repository, id),
+          done: (key) => ({ removed: [key] }),
+        },
+      );
+      printer.plain().normal(`removed key ${removed}`);
     });
 }
 
@@ -97,7 +118,16 @@ async function rotate(
   if (keepOld && removeAllOthers) throw usage('--keep-old and --remove-all-others exclude each other');
   await using session = await openSession(cli, 'exclusive');
   const { printer } = session;
-  const rotation = await rotateKey(session.repository, { ...(await newKey(cli, options)), keepOld, removeAllOthers });
+  const wish = { ...(await newKey(cli, options)), keepOld, removeAllOthers };
+  const rotation = await audited(
+    { cli, repository: session.repository, printer },
+    {
+      action: 'key rotate',
+      shown: { current: session.repository.keyId, keepOld, removeAllOthers },
+      work: () => rotateKey(session.repository, wish),
+      done: (rotated) => ({ added: rotated.repository.keyId, removed: [...rotated.removed] }),
+    },
+  );
   const { repository, removed, remaining } = rotation;
   if (printer.json) {
     printer.message({ message_type: 'key_rotated', id: repository.keyId, removed, remaining: remaining.map(keyJson) });

@@ -1,5 +1,6 @@
 import { CoffreError, prune } from '@coffre/repository';
 import type { PruneOptions, PruneResult, SnapshotId } from '@coffre/repository';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { PruneReport, pruneJson } from './output/prune-report.ts';
 import type { PruneWish } from './prune-options.ts';
@@ -15,8 +16,22 @@ export type PruneRun = {
 /** Backups may hold shared locks for long, and waiting keeps nobody out. */
 const lockWaitMs = 15 * 60_000;
 
-/** In a session that holds no lock, or the exclusive one for `--instant-delete`. */
+/** In a session that holds no lock, or the exclusive one for `--instant-delete`. On record where an audit log is kept. */
 export async function runPrune(cli: Cli, session: Session, run: PruneRun): Promise<PruneResult> {
+  const { repository, printer } = session;
+  return await audited(
+    { cli, repository, printer },
+    {
+      action: 'prune',
+      dryRun: run.dryRun,
+      shown: { instant: run.wish.isInstant, graceMs: run.wish.graceMs, ignored: [...(run.ignoreSnapshots ?? [])] },
+      work: () => pruneNow(cli, session, run),
+      done: ({ deleted, marked, recovered }) => ({ deleted, marked, recovered }),
+    },
+  );
+}
+
+async function pruneNow(cli: Cli, session: Session, run: PruneRun): Promise<PruneResult> {
   const { repository, printer, globals } = session;
   const { wish, dryRun } = run;
   if (wish.repackUncompressed && repository.config.version < 2) {

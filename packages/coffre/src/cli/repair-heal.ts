@@ -1,6 +1,7 @@
 import { healFrom } from '@coffre/repository';
 import type { HealEvent, HealResult } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { formatBytes } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
@@ -26,12 +27,22 @@ export function defineRepairHeal(command: Command, cli: Cli): void {
       const { printer } = session;
       printer.normal('looking for what the snapshots need and this repository has not');
       using snapshots = printer.counter('snapshots');
-      const result = await healFrom(session.repository, { source: source.indexed, dryRun }, (event) => {
-        session.signal.throwIfAborted();
-        source.session.signal.throwIfAborted();
-        if (event.kind === 'snapshots') snapshots.set(event.done, event.total);
-        else sayEvent(printer, event);
-      });
+      const result = await audited(
+        { cli, repository: session.repository, printer },
+        {
+          action: 'repair heal',
+          dryRun,
+          shown: { from: source.session.repository.config.id },
+          work: () =>
+            healFrom(session.repository, { source: source.indexed, dryRun }, (event) => {
+              session.signal.throwIfAborted();
+              source.session.signal.throwIfAborted();
+              if (event.kind === 'snapshots') snapshots.set(event.done, event.total);
+              else sayEvent(printer, event);
+            }),
+          done: ({ needed, healed, healedBytes }) => ({ needed, healed, healedBytes }),
+        },
+      );
       snapshots.finish();
       sayResult(printer, result, dryRun);
     });

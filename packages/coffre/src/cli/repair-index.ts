@@ -1,6 +1,7 @@
 import { messageOf, repairIndex } from '@coffre/repository';
 import type { IndexRepairEvent, IndexRepairResult } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import type { Printer } from './output/printer.ts';
 import type { Counter } from './output/progress.ts';
@@ -15,12 +16,24 @@ export function defineRepairIndex(command: Command, cli: Cli): void {
       await using session = await openSession(cli, dryRun ? 'read' : 'exclusive', { uncached: true });
       const { printer } = session;
       using report = new IndexReport(printer, dryRun);
-      const result = await repairIndex(
-        session.repository,
-        { readAllPacks: options.readAllPacks === true, dryRun },
-        (event) => {
-          session.signal.throwIfAborted();
-          report.onEvent(event);
+      const result = await audited(
+        { cli, repository: session.repository, printer },
+        {
+          action: 'repair index',
+          dryRun,
+          shown: { readAllPacks: options.readAllPacks === true },
+          work: () =>
+            repairIndex(session.repository, { readAllPacks: options.readAllPacks === true, dryRun }, (event) => {
+              session.signal.throwIfAborted();
+              report.onEvent(event);
+            }),
+          done: ({ unreadableIndexes, packsGone, packsRead, packsUnreadable, indexesReplaced }) => ({
+            unreadableIndexes,
+            packsGone,
+            packsRead,
+            packsUnreadable: [...packsUnreadable],
+            indexesReplaced,
+          }),
         },
       );
       report.finish(result);

@@ -1,6 +1,7 @@
 import { check, isId, messageOf, parseId, repairPacks } from '@coffre/repository';
 import type { Outlook, PackId, PackRepairEvent, PackRepairResult } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { formatBytes } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
@@ -29,18 +30,28 @@ export function defineRepairPacks(command: Command, cli: Cli): void {
       if (packs.length === 0) return sayNothing(printer, dryRun);
       if (!dryRun) printer.normal(`saving backup copies of pack files to ${copiesText(options.copiesTo)}`);
       using report = new PackReport(printer, dryRun);
-      const result = await repairPacks(
-        session.repository,
+      const result = await audited(
+        { cli, repository: session.repository, printer },
         {
-          packs,
+          action: 'repair packs',
           dryRun,
-          ...(source !== undefined && { source: source.indexed }),
-          keepCopy: async (id, bytes) => void (await keepPackCopy(options.copiesTo, id, bytes)),
-        },
-        (event) => {
-          session.signal.throwIfAborted();
-          source?.session.signal.throwIfAborted();
-          report.onEvent(event);
+          shown: { packs: [...packs] },
+          work: () =>
+            repairPacks(
+              session.repository,
+              {
+                packs,
+                dryRun,
+                ...(source !== undefined && { source: source.indexed }),
+                keepCopy: async (id, bytes) => void (await keepPackCopy(options.copiesTo, id, bytes)),
+              },
+              (event) => {
+                session.signal.throwIfAborted();
+                source?.session.signal.throwIfAborted();
+                report.onEvent(event);
+              },
+            ),
+          done: ({ totals, lost }) => ({ ...totals, lostPieces: lost.map(({ type, id }) => `${type} ${id}`) }),
         },
       );
       report.finish(result);

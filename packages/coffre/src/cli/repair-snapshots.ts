@@ -1,6 +1,7 @@
 import { repairSnapshots, shortId, toText } from '@coffre/repository';
 import type { Mend, SnapshotRepairEvent, SnapshotRepairOptions, SnapshotRepairResult } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { withoutControls } from './output/display.ts';
 import { formatBytes } from './output/format.ts';
@@ -20,11 +21,26 @@ export function defineRepairSnapshots(command: Command, cli: Cli): void {
       if (!repair.dryRun) session.repository.backend.refuseShrunkenLists?.();
       const { printer, repository } = session;
       const snapshots = await selectSnapshots(session, filter, names);
-      const result = await repairSnapshots(repository, snapshots, repair, (event) => {
-        session.signal.throwIfAborted();
-        if (printer.json) sayJson(printer, event);
-        else sayEvent(printer, event, repair);
-      });
+      const result = await audited(
+        { cli, repository: repository, printer },
+        {
+          action: 'repair snapshots',
+          dryRun: repair.dryRun,
+          shown: { forget: repair.forget, snapshots: snapshots.map(({ id }) => id) },
+          work: () =>
+            repairSnapshots(repository, snapshots, repair, (event) => {
+              session.signal.throwIfAborted();
+              if (printer.json) sayJson(printer, event);
+              else sayEvent(printer, event, repair);
+            }),
+          done: ({ modified, filesDamaged, foldersLost, bytesLost }) => ({
+            modified,
+            filesDamaged,
+            foldersLost,
+            bytesLost,
+          }),
+        },
+      );
       const { modified, filesDamaged, bytesLost, foldersLost } = result;
       if (printer.json) {
         printer.message({

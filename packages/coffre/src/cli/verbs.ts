@@ -157,6 +157,11 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./serve-repo.ts')).defineServeRepo,
   },
   {
+    name: 'audit',
+    summary: 'Show and prove the log of what cannot be undone',
+    load: async () => (await import('./audit.ts')).defineAudit,
+  },
+  {
     name: 'cache',
     summary: 'List and clean local cache folders',
     load: async () => (await import('./cache.ts')).defineCache,

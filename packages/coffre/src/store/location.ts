@@ -1,4 +1,5 @@
 /** Where our own state is. Losing it loses history and the audit log, never a backup. */
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CoffreError } from '@coffre/repository/opening';
@@ -24,6 +25,10 @@ export function storeLocation(folder: string, store: string | undefined): StoreL
   throw new CoffreError('STORE_ADDRESS', `${JSON.stringify(withoutPassword(store))} is no place for the state`, {
     hint: 'Give postgres://USER@HOST/DATABASE, or leave it out: then it is a file in the state folder.',
   });
+}
+
+export function storeExists(location: StoreLocation): boolean {
+  return location.kind === 'postgres' || existsSync(location.file);
 }
 
 export function storeName(location: StoreLocation): string {

@@ -1,5 +1,4 @@
 /** The state of this program: opened, migrated, and closed at the end of the block. */
-import { existsSync } from 'node:fs';
 import type { Clock } from '@coffre/repository';
 import { Kysely, sql } from 'kysely';
 import type { Dialect } from 'kysely';
@@ -60,10 +59,6 @@ export class Store implements Rows, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.db.destroy();
   }
-}
-
-export function storeExists(location: StoreLocation): boolean {
-  return location.kind === 'postgres' || existsSync(location.file);
 }
 
 /** @throws {CoffreError} STORE_UNAVAILABLE, STORE_DAMAGED, STORE_NEWER, STORE_FULL, STORE_BUSY */
