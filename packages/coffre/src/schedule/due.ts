@@ -16,7 +16,7 @@ export function nextDue(spec: ScheduleSpec, afterMs: number, zones: Zones): Slot
 }
 
 /** Slots after `fromMs` up to and including `toMs`, in order. */
-export function* dueBetween(spec: ScheduleSpec, fromMs: number, toMs: number, zones: Zones): Generator<Slot> {
+export function* dueBetween(spec: ScheduleSpec, fromMs: number, toMs: number, zones: Zones): Generator<Slot, void> {
   let slot = nextDue(spec, fromMs, zones);
   while (slot !== undefined && slot.dueMs <= toMs) {
     yield slot;
