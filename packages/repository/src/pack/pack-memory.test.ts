@@ -55,10 +55,10 @@ test('a storage may bring its own memory, and more or less bytes than expected',
 });
 
 test('no more is kept than was asked for', async () => {
-  const backend = await storageOf(randomBytes(6 * mib), true);
+  const backend = await storageOf(randomBytes(8 * mib), true);
   const memory = new PackMemory(1);
   const read = (length: number): Promise<Buffer> => memory.load(backend, file, length, { offset: 0, length });
-  const [large, small] = [await read(6 * mib), await read(mib)];
+  const [large, small] = [await read(8 * mib), await read(mib)];
   memory.give(large);
   memory.give(small);
   assert.equal((await read(mib)).buffer, large.buffer, 'the smaller one is gone');

@@ -3,8 +3,11 @@ import { release } from '../crypto/release.ts';
 
 /** Smaller buffers are not worth keeping. */
 const keptBytesMin = 512 * 1024;
-/** Packs differ a little in size: with room to spare one fits where another was. */
-const stepBytes = 4 * 1024 * 1024;
+/**
+ * Parts of packs differ in size: with some room one fits where any other was, and few are left to the garbage
+ * collector, which is in no hurry. What is not touched takes no memory.
+ */
+const stepBytes = 6 * 1024 * 1024;
 
 /**
  * Memory for parts of packs that is used again. Fresh memory costs a fault and a cleared page for every 4 KiB, together

@@ -17,6 +17,9 @@ import { PackLine } from './pack-line.ts';
 /** A finished pack, whose memory is the thread's again once the owner has answered. */
 export type CopyEvent = { readonly kind: 'pack'; readonly pack: FinishedPack };
 
+/** Of blobs that are open at a time. Larger batches would only be memory: parts are no larger. */
+const batchBytes = 4 * 1024 * 1024;
+
 /** Numbers of blobs that did not open to what they are called. */
 export type CopyResult = { readonly broken: readonly number[] };
 
@@ -40,7 +43,10 @@ export class BlobCopier {
 
   constructor(setup: CopySetup, ask: AskOwner, random: Random) {
     this.#setup = setup;
-    this.#opener = new BlobOpener(reviveKey(setup.from), new ChunkDigests(setup.lanes), { keepsBodies: true });
+    this.#opener = new BlobOpener(reviveKey(setup.from), new ChunkDigests(setup.lanes), {
+      keepsBodies: true,
+      batchBytes,
+    });
     this.#sealer = new BulkSealer(reviveKey(setup.to));
     const nonces = new NonceSource(random);
     const codec = new ZstdCodec();

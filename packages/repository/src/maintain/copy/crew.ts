@@ -15,7 +15,7 @@ import type { CopyPart } from './plan.ts';
 /** Below this many bytes to copy, starting threads costs more than they bring. */
 const inlineBytesMax = 4 * 1024 * 1024;
 /** Sealed bytes on their way from the source, or waiting for a thread. */
-const bytesUnderWayMax = 36 * 1024 * 1024;
+const bytesUnderWayMax = 20 * 1024 * 1024;
 const tasksPerThread = 4;
 
 export type CrewOptions = {

@@ -6,8 +6,8 @@ import type { SourceBlobs } from './source-blobs.ts';
 
 /** A hole of this size in a range costs less than a second request. */
 const gapBytesMax = 1024 * 1024;
-/** About half a pack: some of these are under way at once within the memory we allow ourselves. */
-const partBytesMax = 9 * 1024 * 1024;
+/** A quarter of a pack: some of these are under way at once within the memory we allow ourselves. */
+const partBytesMax = 4 * 1024 * 1024;
 
 export type WantedBlob = {
   readonly type: BlobType;
