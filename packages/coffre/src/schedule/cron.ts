@@ -25,6 +25,11 @@ const shorthands: ReadonlyMap<string, string> = new Map([
   ['@annually', '0 0 1 1 *'],
 ]);
 
+/** `daily` and its like, which are understood without their `@` too. */
+export function isShorthand(text: string): boolean {
+  return shorthands.has(`@${text.toLowerCase()}`);
+}
+
 /** @throws {CoffreError} SCHEDULE_INVALID naming the field, or when the line never comes true */
 export function parseCron(text: string, zone: ZoneName): CronTrigger {
   const line = shorthands.get(text.trim().toLowerCase()) ?? text.trim();

@@ -28,6 +28,7 @@ describe('a cron line', () => {
     assert.deepEqual(cronOf('0 0 * * Mon-Sun').days['weekdays'], [0, 1, 2, 3, 4, 5, 6]);
     assert.deepEqual(cronOf('0 0 * * */2').days['weekdays'], [0, 2, 4, 6]);
     assert.deepEqual(cronOf('  @Daily ').hours, [0]);
+    assert.deepEqual(cronOf('weekly').days['weekdays'], [0]);
   });
 
   test('has last days and days counted in the month', () => {

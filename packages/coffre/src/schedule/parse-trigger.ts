@@ -1,6 +1,6 @@
 /** What people write for a time, as a trigger: cron lines, `every 6h`, `02:30`, `Sun 05:00`, `1st Sat 07:00`, `once …`. */
 import { parseDays } from './day-words.ts';
-import { invalid, parseCron, requireSomeDay } from './cron.ts';
+import { invalid, isShorthand, parseCron, requireSomeDay } from './cron.ts';
 import { everyDay } from './schedule-spec.ts';
 import type { ClockTrigger, DayRule, EveryTrigger, OnceTrigger, TimesTrigger, ZoneName } from './schedule-spec.ts';
 import { Zone } from './zone.ts';
@@ -20,6 +20,7 @@ export function parseTrigger(text: string, zone: ZoneName): ClockTrigger {
   const written = text.trim();
   if (/^every\s+\d/i.test(written)) return parseEvery(written.replace(/^every\s+/i, ''));
   if (/^once\s/i.test(written)) return parseOnce(written.replace(/^once\s+/i, ''), zone);
+  if (isShorthand(written)) return parseCron(`@${written}`, zone);
   if (/\d:\d+$/.test(written)) return parseWords(written, zone);
   if (written.startsWith('@') || written.split(/\s+/).length === 5) return parseCron(written, zone);
   throw invalid(
