@@ -50,6 +50,20 @@ export async function writeWhole(
   await syncFolder(files, dirname(place));
 }
 
+/** Those whose entries change when the folder is made with its missing parents, the nearest first. */
+export async function foldersAbove(files: LocalFiles, folder: string): Promise<string[]> {
+  const above = [dirname(folder)];
+  for (let parent = dirname(folder); dirname(parent) !== parent; parent = dirname(parent)) {
+    const isThere = await files.stat(parent).then(
+      () => true,
+      (error: unknown) => systemCode(error) !== 'ENOENT',
+    );
+    if (isThere) break;
+    above.push(dirname(parent));
+  }
+  return above;
+}
+
 export async function syncFolder(files: LocalFiles, folder: string): Promise<void> {
   await files.syncFolder(folder).catch(ignoreUnsupportedSync);
 }

@@ -15,7 +15,7 @@ import { createLocalVolume } from './local-volume.ts';
 import type { MountNote } from './local-volume.ts';
 import { sizeOf } from './counting.ts';
 import type { Throttle } from './limits/throttle.ts';
-import { syncFolder, writeWhole } from './local-write.ts';
+import { foldersAbove, syncFolder, writeWhole } from './local-write.ts';
 
 export type LocalBackendOptions = {
   /** Folder of the repository. */
@@ -131,9 +131,10 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
       guarded('making the folders of a repository', async () => {
         await volume.expectMount();
         const { folder } = await readModes();
+        const above = await foldersAbove(files, path);
         await files.makeFolder(path, folder);
         await Promise.all(foldersToMake(path).map((name) => files.makeFolder(name, folder)));
-        for (const parent of [join(path, 'data'), path, dirname(path)]) await syncFolder(files, parent);
+        for (const parent of [join(path, 'data'), path, ...above]) await syncFolder(files, parent);
       }),
 
     save: async (file, parts, signal) => guarded(`saving ${fileName(file)}`, () => saveFile(file, parts, signal)),
