@@ -24,13 +24,16 @@ function prepareService(
   program: ServiceProgram & { readonly name: ServiceName },
   say: (line: string) => void,
 ): ToolFinding {
-  const { name, debianPackage, buildsWithGo } = program;
+  const { name, debianPackage, buildsWithGo, needsRoot } = program;
   const here = (): ToolFinding | undefined => {
     const path = findService(name);
     return path === undefined ? undefined : { name, here: true, text: path };
   };
   const found = here();
   if (found !== undefined) return found;
+  if (needsRoot === true && process.getuid?.() !== 0) {
+    return { name, here: true, text: 'needs root: what it is for is skipped' };
+  }
   if (debianPackage !== undefined && process.getuid?.() === 0 && commandExists('apt-get')) {
     say(`${name} is not here: asking apt-get for ${debianPackage}`);
     installFromDebian(debianPackage);

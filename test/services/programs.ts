@@ -9,15 +9,19 @@ export type ServiceProgram = {
   readonly debianPackage?: string;
   /** `test/peers/build.sh` knows it: Go builds it. */
   readonly buildsWithGo?: boolean;
+  /** Nobody else can make what it is asked to make: without root its tests are skipped, under CI too. */
+  readonly needsRoot?: boolean;
 };
 
-/** Every program that a test under `test/services` starts; the test runner brings them where it may. */
+/** Every program beside restic that a test starts; the test runner brings them where it may. */
 export const servicePrograms = [
   { name: 'sshd', debianPackage: 'openssh-server' },
   { name: 'sftp', debianPackage: 'openssh-client' },
   { name: 'rclone', debianPackage: 'rclone' },
   { name: 'rest-server', buildsWithGo: true },
   { name: 'versitygw', buildsWithGo: true },
+  { name: 'setfacl', debianPackage: 'acl', needsRoot: true },
+  { name: 'setcap', debianPackage: 'libcap2-bin', needsRoot: true },
   { name: 'postgres', debianPackage: 'postgresql-15' },
 ] as const satisfies readonly ServiceProgram[];
 
@@ -51,6 +55,8 @@ function isProgram(path: string): boolean {
 
 /** For `test(name, { skip: skipWithoutService('sshd') }, …)`: where CI is set, a missing one fails instead. */
 export function skipWithoutService(name: ServiceName): string | false {
+  const program: ServiceProgram | undefined = servicePrograms.find((one) => one.name === name);
+  if (program?.needsRoot === true && process.getuid?.() !== 0) return `${name} needs root`;
   if (findService(name) !== undefined) return false;
   if (process.env['CI'] === 'true') throw new Error(`${name} is not installed, and in CI this test must run`);
   return `${name} is not installed`;
