@@ -37,6 +37,8 @@ export class Agenda {
   readonly #watchdog = new Watchdog();
   readonly #plans = new Map<string, PlanMemory>();
   readonly #alarms = new DueHeap();
+  /** Plans that start when another one succeeded. */
+  readonly #followers = new Set<PlanMemory>();
   /** Plans that fail, and of which nobody was told yet. */
   readonly #silent = new Set<PlanMemory>();
   #pending: Pending[] = [];
@@ -58,6 +60,8 @@ export class Agenda {
     const known = this.#plans.get(entry.plan);
     const plan = new PlanMemory(entry, progress, this.#zones, known);
     this.#plans.set(entry.plan, plan);
+    if (known !== undefined) this.#followers.delete(known);
+    if (entry.spec.triggers.some(({ kind }) => kind === 'after')) this.#followers.add(plan);
     if (known === undefined) this.#resume(plan, now);
     else this.#takeOver(plan, known);
     this.#distrustFuture(plan, now);
@@ -85,6 +89,7 @@ export class Agenda {
     const plan = this.#plans.get(name);
     if (plan === undefined) return;
     this.#plans.delete(name);
+    this.#followers.delete(plan);
     this.#silent.delete(plan);
     this.#pending = this.#pending.filter((work) => work.entry !== plan.entry);
   }
@@ -192,7 +197,7 @@ export class Agenda {
   #succeeded(plan: PlanMemory, now: Moment): void {
     plan.succeeded(now.wallMs);
     this.#silent.delete(plan);
-    for (const other of this.#plans.values()) {
+    for (const other of this.#followers) {
       if (other.follows(plan.entry.plan)) this.#add(other, 'after', now.wallMs, now.wallMs);
     }
   }
