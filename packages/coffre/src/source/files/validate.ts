@@ -58,8 +58,9 @@ const whatItIsNot = {
   command: 'the command refuses it',
 };
 
-/** @throws where the bytes are no UTF-8 */
+/** @throws where the bytes are no UTF-8, or hold the zeros that a crash leaves where bytes were to be written */
 function textOf(bytes: Buffer): string {
+  if (bytes.includes(0)) throw new Error('it holds zero bytes');
   return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
 }
 
@@ -72,6 +73,10 @@ async function yamlFault(text: string): Promise<string | undefined> {
 
 /** In memory: the file itself may have a log beside it that belongs to it. */
 function sqliteFault(bytes: Buffer): string | undefined {
+  // SQLite itself takes what is cut off at the end for empty room.
+  if (bytes.byteLength < pageBytesOf(bytes) * pagesOf(bytes) || bytes.byteLength % pageBytesOf(bytes) !== 0) {
+    return `${whatItIsNot.sqlite}: its end is missing`;
+  }
   const database = new DatabaseSync(':memory:');
   try {
     const copy = Buffer.from(bytes);
@@ -83,6 +88,17 @@ function sqliteFault(bytes: Buffer): string | undefined {
   } finally {
     database.close();
   }
+}
+
+/** Two bytes at 16, where 1 stands for 65536. */
+function pageBytesOf(bytes: Buffer): number {
+  const size = bytes.byteLength < 100 ? 0 : bytes.readUInt16BE(16);
+  return size <= 1 ? 65_536 : size;
+}
+
+/** Four bytes at 28. */
+function pagesOf(bytes: Buffer): number {
+  return bytes.byteLength < 100 ? 1 : bytes.readUInt32BE(28);
 }
 
 async function askCommand(argv: readonly string[], context: SourceContext, bytes: Buffer): Promise<void> {
