@@ -53,7 +53,7 @@ const coffreLayers: readonly Layer[] = [
   { name: 'schedule', uses: [] },
   // What the file means; reading files, variables and secrets is a layer of its own above it.
   { name: 'config', uses: ['schedule'] },
-  { name: 'config/read', uses: ['config', 'platform'] },
+  { name: 'config/read', uses: ['config', 'platform'], usesTypesOf: ['schedule'] },
   // All SQL of our own state.
   { name: 'store', uses: ['platform'] },
   { name: 'audit', uses: ['store', 'platform'] },

@@ -7,19 +7,20 @@ import { withoutControls } from './output/display.ts';
 /** Every mistake with its place, then the verdict. @throws {ConfigError} when there is an error */
 export function checkReport(cli: Cli, loaded: LoadedConfig): void {
   const printer = cli.printer();
+  const unset = loaded.unset.map(({ name }) => name).toSorted();
   if (printer.json) {
     printer.message({
       schema: 'coffre.config-check/1',
       valid: !hasErrors(loaded.mistakes),
       files: loaded.files,
       mistakes: loaded.mistakes.map(mistakeJson),
-      unset_variables: loaded.unset,
+      unset_variables: unset,
     });
   } else {
     for (const line of loaded.mistakes.flatMap(mistakeLines)) printer.always(line);
   }
   if (hasErrors(loaded.mistakes)) throw new ConfigError(loaded.mistakes, { listed: true });
-  if (loaded.unset.length > 0) printer.normal(`not set here, so not looked at: ${loaded.unset.join(', ')}`);
+  if (unset.length > 0) printer.normal(`not set here, so not looked at: ${unset.join(', ')}`);
   const warnings = loaded.mistakes.length;
   const end = warnings === 0 ? '' : `, with ${warnings === 1 ? 'a warning' : `${warnings} warnings`}`;
   printer.normal(`${loaded.file} is valid${end}`);

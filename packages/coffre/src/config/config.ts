@@ -210,7 +210,7 @@ export type HookConfig = {
   readonly command: { readonly argv: readonly string[] } | { readonly shell: string };
   readonly timeoutMs: number;
   readonly onError: 'abort' | 'warn';
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, Confidential>>;
 };
 
 export type PlanConfig = {

@@ -6,7 +6,7 @@ import { pathText } from './mistake.ts';
 import type { ConfigPath, Mistake } from './mistake.ts';
 import { choiceHint, nearest } from './suggestion.ts';
 
-type Issue = z.core.$ZodIssue;
+export type Issue = z.core.$ZodIssue;
 
 /** The keys that may stand at a place; from the JSON Schema, so that they are known in one place only. */
 export type KnownKeys = (path: ConfigPath) => readonly string[];

@@ -17,8 +17,6 @@ export type LocatedScalar = {
   readonly kind: 'scalar';
   readonly place: Place;
   readonly value: Scalar;
-  /** Written without quotes, so that a variable in it may stand for a number or a truth value. */
-  readonly isPlain: boolean;
   /** Environment variables that went into the value. */
   readonly variables?: readonly string[];
   /** A variable without a value: what the text will be is not known here. */
@@ -81,4 +79,19 @@ export function merged(under: Located, over: Located): Located {
     );
   }
   return { kind: 'map', place: over.place, entries };
+}
+
+/** With other scalars at some paths. */
+export function replaced(root: Located, values: ReadonlyMap<string, Scalar>, path: ConfigPath = []): Located {
+  if (root.kind === 'scalar') {
+    const value = values.get(JSON.stringify(path));
+    return value === undefined ? root : { ...root, value };
+  }
+  if (root.kind === 'list') {
+    return { ...root, items: root.items.map((item, index) => replaced(item, values, [...path, index])) };
+  }
+  const entries = [...root.entries].map(([key, entry]) => {
+    return [key, { ...entry, value: replaced(entry.value, values, [...path, key]) }] as const;
+  });
+  return { ...root, entries: new Map(entries) };
 }

@@ -1,7 +1,7 @@
 /** What is wrong with a configuration, each with its place, all shown together. */
 import { CoffreError } from '@coffre/repository/opening';
 
-/** Lines and columns count from 1. */
+/** Lines and columns count from 1; line 0 is a place without lines, as the environment. */
 export type Place = { readonly file: string; readonly line: number; readonly column: number };
 
 export type ConfigPath = readonly (string | number)[];
@@ -23,7 +23,7 @@ export function pathText(path: ConfigPath): string {
 }
 
 export function placeText({ file, line, column }: Place): string {
-  return `${file}:${line}:${column}`;
+  return line === 0 ? file : `${file}:${line}:${column}`;
 }
 
 export function byPlace(a: Mistake, b: Mistake): number {

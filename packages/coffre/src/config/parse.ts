@@ -5,15 +5,16 @@ import type { Config } from './config.ts';
 import { createJsonSchema, keysAt } from './json-schema.ts';
 import { combinationMistakes } from './combinations.ts';
 import type { SchemaNode } from './json-schema.ts';
+import type { Issue } from './issues.ts';
 import { mistakesOf } from './issues.ts';
-import { merged, plainOf } from './located.ts';
-import type { Located } from './located.ts';
-import { byPlace, hasErrors } from './mistake.ts';
-import type { Mistake } from './mistake.ts';
+import { merged, plainOf, replaced, valueAt } from './located.ts';
+import type { Located, Scalar } from './located.ts';
+import { byPlace, ConfigError, hasErrors } from './mistake.ts';
+import type { ConfigPath, Mistake } from './mistake.ts';
 import { referenceMistakes } from './references.ts';
 import { documentSchema } from './schema/document.ts';
 import { substituteVariables } from './variables.ts';
-import type { Variables } from './variables.ts';
+import type { UnsetVariable, Variables } from './variables.ts';
 import type { ReadYaml } from './yaml-text.ts';
 
 export type ParsedConfig = {
@@ -24,7 +25,7 @@ export type ParsedConfig = {
   /** Sorted by place. */
   readonly mistakes: readonly Mistake[];
   /** Variables that are named without a default and not set. */
-  readonly unset: readonly string[];
+  readonly unset: readonly UnsetVariable[];
 };
 
 export type ParseSurroundings = {
@@ -36,13 +37,16 @@ export type ParseSurroundings = {
 /** @param files later ones win over earlier ones */
 export function parseConfig(files: readonly ReadYaml[], { variables, systemZone }: ParseSurroundings): ParsedConfig {
   const written = files.map(({ value }) => value).reduce(merged);
-  const { value: root, mistakes: wrongVariables, unset } = substituteVariables(written, variables);
+  const { value: filled, mistakes: wrongVariables, unset } = substituteVariables(written, variables);
   const unreadable = files.flatMap(({ mistakes }) => mistakes);
   // What YAML cannot read has no keys either; more would be noise.
   if (unreadable.length > 0) {
-    return { root, config: undefined, mistakes: sorted([...unreadable, ...wrongVariables]), unset };
+    return { root: filled, config: undefined, mistakes: sorted([...unreadable, ...wrongVariables]), unset };
   }
-  const checked = documentSchema.safeParse(plainOf(root));
+  const first = documentSchema.safeParse(plainOf(filled));
+  const numbers = first.success ? new Map<string, Scalar>() : numbersWanted(first.error.issues, filled);
+  const root = numbers.size === 0 ? filled : replaced(filled, numbers);
+  const checked = numbers.size === 0 ? first : documentSchema.safeParse(plainOf(root));
   let schema: SchemaNode | undefined;
   const found = mistakesOf(checked.error?.issues ?? [], root, (path) =>
     keysAt((schema ??= createJsonSchema()), path, root),
@@ -50,6 +54,36 @@ export function parseConfig(files: readonly ReadYaml[], { variables, systemZone 
   const mistakes = sorted([...wrongVariables, ...found, ...referenceMistakes(root), ...combinationMistakes(root)]);
   const isValid = checked.success && !hasErrors(mistakes);
   return { root, config: isValid ? buildConfig(checked.data, systemZone) : undefined, mistakes, unset };
+}
+
+/** For whoever wants to run it. @throws {ConfigError} with every mistake, and every variable that is not set */
+export function requireConfig({ config, mistakes, unset }: ParsedConfig): Config {
+  const missing = unset.map(({ name, place }): Mistake => {
+    const message = `the variable ${name} is not set and has no default`;
+    return { severity: 'error', place, path: [], message, hint: `Set it, or write \${${name}:-default}.` };
+  });
+  if (config === undefined || missing.length > 0) throw new ConfigError(sorted([...mistakes, ...missing]));
+  return config;
+}
+
+/** A variable is always text; where a number or a truth value is wanted and it reads like one, it is one. */
+function numbersWanted(issues: readonly Issue[], root: Located, before: ConfigPath = []): Map<string, Scalar> {
+  const found = new Map<string, Scalar>();
+  for (const issue of issues) {
+    const path = [...before, ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))];
+    if (issue.code === 'invalid_union') {
+      for (const branch of issue.errors) for (const entry of numbersWanted(branch, root, path)) found.set(...entry);
+    }
+    const at = valueAt(root, path);
+    if (issue.code !== 'invalid_type' || at?.kind !== 'scalar' || typeof at.value !== 'string') continue;
+    if (at.variables === undefined) continue;
+    const isNumber = ['number', 'int'].includes(issue.expected) && /^-?\d{1,15}(\.\d{1,9})?$/.test(at.value);
+    if (isNumber) found.set(JSON.stringify(path), Number(at.value));
+    else if (issue.expected === 'boolean' && ['true', 'false'].includes(at.value)) {
+      found.set(JSON.stringify(path), at.value === 'true');
+    }
+  }
+  return found;
 }
 
 /** One place is named once for one reason: an alias brings the same mistake along wherever it is used. */

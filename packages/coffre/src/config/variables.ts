@@ -1,21 +1,23 @@
 /** `${VAR}` and `${VAR:-default}` in values. `${secret:name}` stays: it is resolved where it is used, never before. */
-import type { Located, LocatedScalar, Scalar } from './located.ts';
-import type { Mistake } from './mistake.ts';
+import type { Located, LocatedScalar } from './located.ts';
+import type { Mistake, Place } from './mistake.ts';
 
 export type Variables = { readonly [name: string]: string | undefined };
+
+export type UnsetVariable = { readonly name: string; readonly place: Place };
 
 export type Substituted = {
   readonly value: Located;
   readonly mistakes: readonly Mistake[];
   /** Named somewhere, without a default, and not set. */
-  readonly unset: readonly string[];
+  readonly unset: readonly UnsetVariable[];
 };
 
 const reference = /\$\$\{|\$\{(?!secret:)([^{}]*)\}/g;
 
 export function substituteVariables(root: Located, variables: Variables): Substituted {
   const mistakes: Mistake[] = [];
-  const unset = new Set<string>();
+  const unset = new Map<string, UnsetVariable>();
 
   const scalar = (found: LocatedScalar): LocatedScalar => {
     if (typeof found.value !== 'string' || !found.value.includes('${')) return found;
@@ -38,14 +40,13 @@ export function substituteVariables(root: Located, variables: Variables): Substi
       const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
       if (value !== undefined && (value !== '' || fallback === undefined)) return value;
       if (fallback === undefined) {
-        unset.add(name);
+        if (!unset.has(name)) unset.set(name, { name, place: found.place });
         isOpen = true;
       }
       return fallback ?? whole;
     });
     if (used.length === 0) return { ...found, value: text };
-    const value = found.isPlain && !isOpen ? plainScalar(text) : text;
-    return { ...found, value, variables: used, ...(isOpen ? { isOpen: true } : {}) };
+    return { ...found, value: text, variables: used, ...(isOpen ? { isOpen: true } : {}) };
   };
 
   const walk = (value: Located): Located => {
@@ -54,13 +55,7 @@ export function substituteVariables(root: Located, variables: Variables): Substi
     const entries = [...value.entries].map(([key, entry]) => [key, { ...entry, value: walk(entry.value) }] as const);
     return { ...value, entries: new Map(entries) };
   };
-  return { value: walk(root), mistakes, unset: [...unset].toSorted() };
-}
-
-/** What YAML would have made of the text, so that `min_files: ${MIN}` is a number. */
-function plainScalar(text: string): Scalar {
-  if (text === 'true' || text === 'false') return text === 'true';
-  return /^-?(0|[1-9]\d{0,14})(\.\d{1,9})?$/.test(text) ? Number(text) : text;
+  return { value: walk(root), mistakes, unset: [...unset.values()] };
 }
 
 /** Names of the secrets that a text refers to, in order. */

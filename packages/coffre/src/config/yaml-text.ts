@@ -1,6 +1,6 @@
 /** YAML text becomes located values. Whatever the text holds, the outcome is a value or a list of mistakes. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node, ParsedNode } from 'yaml';
+import type { Alias, Document, Node, ParsedNode } from 'yaml';
 import type { Located, Scalar } from './located.ts';
 import type { Mistake, Place } from './mistake.ts';
 
@@ -14,7 +14,8 @@ export type ReadYaml = { readonly value: Located; readonly mistakes: readonly Mi
 
 const sizeMax = 4 << 20;
 const depthMax = 40;
-const nodesMax = 200_000;
+/** What aliases may add to what is written. */
+const nodesFromAliasesMax = 100_000;
 /** Keys that mean something to every object of the language. */
 const reservedKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -48,10 +49,10 @@ export function readYaml({ file, text }: ConfigText): ReadYaml {
     place: placeOf(error.pos[0]),
     path: [],
     message: yamlSentence(error.code, error.message),
-    hint: yamlHints[error.code],
+    hint: text.charAt(error.pos[0] - 1) === '$' ? variableHint : yamlHints[error.code],
   }));
   if (mistakes.length > 0) return { value: empty, mistakes };
-  const conversion = new Conversion(document, placeOf, start);
+  const conversion = new Conversion(document, text.length, placeOf, start);
   const value = document.contents === null ? empty : conversion.located(document.contents, 0);
   if (value.kind === 'scalar' && value.value === null) return { value: empty, mistakes: conversion.mistakes };
   return { value, mistakes: conversion.mistakes };
@@ -73,6 +74,8 @@ function placeTooDeep(text: string, file: string): Place | undefined {
   }
   return undefined;
 }
+
+const variableHint = 'Inside of { } and [ ] put it into quotes: "${…}".';
 
 const yamlHints: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'Two values for one key: keep one of them.',
@@ -96,9 +99,12 @@ class Conversion {
   readonly #document: Document.Parsed;
   readonly #placeOf: (offset: number) => Place;
   readonly #start: Place;
+  readonly #nodesMax: number;
+  readonly #targets = new Map<Alias, Node | undefined>();
   #nodes = 0;
 
-  constructor(document: Document.Parsed, placeOf: (offset: number) => Place, start: Place) {
+  constructor(document: Document.Parsed, textLength: number, placeOf: (offset: number) => Place, start: Place) {
+    this.#nodesMax = textLength + nodesFromAliasesMax;
     this.#document = document;
     this.#placeOf = placeOf;
     this.#start = start;
@@ -107,14 +113,15 @@ class Conversion {
   located(node: Node | ParsedNode | null, depth: number): Located {
     const place = this.#placeOfNode(node, this.#start);
     this.#nodes += 1;
-    if (depth > depthMax || this.#nodes > nodesMax) {
-      if (this.#nodes <= nodesMax || this.#nodes === nodesMax + 1)
+    if (depth > depthMax || this.#nodes > this.#nodesMax) {
+      // Said once; everything after it would be refused for the same reason.
+      if (this.#nodes <= this.#nodesMax + 1)
         this.#refuse(place, depth > depthMax ? 'the value is nested too deeply' : 'the aliases (*) expand to too much');
-      this.#nodes = Math.max(this.#nodes, depth > depthMax ? this.#nodes : nodesMax + 2);
-      return { kind: 'scalar', place, value: null, isPlain: true };
+      this.#nodes = this.#nodesMax + 2;
+      return { kind: 'scalar', place, value: null };
     }
     if (isAlias(node)) {
-      const target = node.resolve(this.#document);
+      const target = this.#targetOf(node);
       if (target === undefined) this.#refuse(place, `the alias *${node.source} has no anchor before it`);
       return this.located(target ?? null, depth + 1);
     }
@@ -122,8 +129,14 @@ class Conversion {
     if (isSeq(node)) {
       return { kind: 'list', place, items: node.items.map((item) => this.located(item as Node | null, depth + 1)) };
     }
-    if (!isScalar(node)) return { kind: 'scalar', place, value: null, isPlain: true };
-    return { kind: 'scalar', place, value: this.#scalar(node.value, place), isPlain: node.type === 'PLAIN' };
+    if (!isScalar(node)) return { kind: 'scalar', place, value: null };
+    return { kind: 'scalar', place, value: this.#scalar(node.value, place) };
+  }
+
+  /** Finding an anchor walks through the whole document. */
+  #targetOf(alias: Alias): Node | undefined {
+    if (!this.#targets.has(alias)) this.#targets.set(alias, alias.resolve(this.#document));
+    return this.#targets.get(alias);
   }
 
   #map(pairs: readonly { key: unknown; value: unknown }[], place: Place, depth: number): Located {

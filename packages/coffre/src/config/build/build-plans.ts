@@ -1,4 +1,4 @@
-import type { KeepCount, RetentionPolicy } from '@coffre/repository';
+import type { KeepCount } from '@coffre/repository';
 import type { ZoneName } from '../../schedule/schedule-spec.ts';
 import type {
   CopyConfig,
@@ -17,15 +17,6 @@ import { scheduleOf } from './schedule-of.ts';
 
 type Written = ConfigDocument['plans'][string];
 type Surroundings = { readonly zone: ZoneName; readonly sources: ReadonlyMap<SourceName, SourceConfig> };
-
-const usualGuards: Guards = {
-  emptySource: 'refuse',
-  wrongMount: 'refuse',
-  minFiles: 1,
-  shrinkOverPercent: undefined,
-  growthOverPercent: undefined,
-  futureSnapshots: 'ignore',
-};
 
 export function plansOf(document: ConfigDocument, surroundings: Surroundings): ReadonlyMap<PlanName, PlanConfig> {
   return new Map(
@@ -59,11 +50,22 @@ function planOf(
     ),
     verify: written.verify,
     hooks: written.hooks.map(hookOf),
-    guards: { ...usualGuards, ...guardsWritten(defaults.guards), ...guardsWritten(written.guards) },
+    guards: { ...usualGuardsOf(defaults.guards), ...guardsWritten(written.guards) },
     maxRuntimeMs: written.max_runtime ?? defaults.max_runtime,
     priority: written.priority ?? defaults.priority,
     retries: { times: retries.times, waitMs: retries.wait },
     tags: written.tags,
+  };
+}
+
+function usualGuardsOf(written: ConfigDocument['defaults']['guards']): Guards {
+  return {
+    emptySource: written.empty_source,
+    wrongMount: written.wrong_mount,
+    minFiles: written.min_files,
+    shrinkOverPercent: written.shrink_over,
+    growthOverPercent: written.growth_over,
+    futureSnapshots: written.future_snapshots,
   };
 }
 
@@ -88,5 +90,5 @@ function retentionOf(written: Written['retention'][string]): RetentionConfig {
     tags: tags?.map((tag) => [tag]),
   };
   const said = Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
-  return { policy: said as RetentionPolicy, floor };
+  return { policy: said, floor };
 }

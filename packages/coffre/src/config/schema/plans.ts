@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { calendarSpan, durationMs, flag, leaf, list, name, named, text, wholeNumber, word, timetable } from './leaf.ts';
 import { schedule } from './schedule.ts';
-import { enabled, guards, hooks, priority, retries } from './sections.ts';
+import { enabled, guards, hooks, priority, retries, usualGuards } from './sections.ts';
 
 /** A source by its full name. */
 export const sourceName = leaf('SITE/SOURCE', (value) =>
@@ -88,9 +88,7 @@ export const defaults = z
     max_runtime: durationMs.prefault('24h').describe('Cancel a run that takes longer'),
     priority: priority.prefault('normal').describe('Who goes first, and how nice to other programs'),
     retries: retries.prefault({}).describe('Further tries before a run counts as failed'),
-    guards: guards
-      .prefault({})
-      .describe('When to refuse a backup; a source is refused when empty unless this says otherwise'),
+    guards: usualGuards.prefault({}).describe('When to refuse a backup'),
   })
   .prefault({})
   .describe('What holds for every plan that says nothing else');

@@ -1,22 +1,44 @@
 /** Settings that stand at several places. */
 import { z } from 'zod';
-import { argv, durationMs, flag, list, longText, percent, text, wholeNumber, word } from './leaf.ts';
+import { argv, durationMs, flag, list, longText, percent, text, wholeNumber, withSecrets, word } from './leaf.ts';
 
 export const priority = word(['low', 'normal', 'high']);
 export const criticality = word(['low', 'medium', 'high', 'critical']);
 
+const guardAction = word(['refuse', 'warn', 'allow']);
+const future = word(['ignore', 'warn', 'refuse']);
+const fewest = wholeNumber(0, 1e12);
+
+const guardMeaning = {
+  empty: 'What to do when a source is suddenly empty',
+  mount: 'What to do when the disk of a source is not mounted',
+  fewest: 'Fewer files than this are taken for an empty source',
+  shrink: 'Refuse when a source lost more than this since the last backup',
+  growth: 'Warn when a source grew by more than this since the last backup',
+  future: 'What to do about snapshots dated in the future',
+} as const;
+
 export const guards = z.strictObject({
-  empty_source: word(['refuse', 'warn', 'allow']).optional().describe('What to do when a source is suddenly empty'),
-  wrong_mount: word(['refuse', 'warn', 'allow'])
-    .optional()
-    .describe('What to do when the disk of a source is not mounted'),
-  min_files: wholeNumber(0, 1e12).optional().describe('Fewer files than this are taken for an empty source'),
-  shrink_over: percent.optional().describe('Refuse when a source lost more than this since the last backup'),
-  growth_over: percent.optional().describe('Warn when a source grew by more than this since the last backup'),
-  future_snapshots: word(['ignore', 'warn', 'refuse'])
-    .optional()
-    .describe('What to do about snapshots dated in the future'),
+  empty_source: guardAction.optional().describe(guardMeaning.empty),
+  wrong_mount: guardAction.optional().describe(guardMeaning.mount),
+  min_files: fewest.optional().describe(guardMeaning.fewest),
+  shrink_over: percent.optional().describe(guardMeaning.shrink),
+  growth_over: percent.optional().describe(guardMeaning.growth),
+  future_snapshots: future.optional().describe(guardMeaning.future),
 });
+
+/** Those that hold where nobody says anything. */
+export const usualGuards = z.strictObject({
+  empty_source: guardAction.prefault('refuse').describe(guardMeaning.empty),
+  wrong_mount: guardAction.prefault('refuse').describe(guardMeaning.mount),
+  min_files: fewest.prefault(1).describe(guardMeaning.fewest),
+  shrink_over: percent.optional().describe(guardMeaning.shrink),
+  growth_over: percent.optional().describe(guardMeaning.growth),
+  future_snapshots: future.prefault('ignore').describe(guardMeaning.future),
+});
+
+/** Variables whose name says that they are secret. */
+const secretVariable = /(PASS|PASSWORD|PASSWD|TOKEN|SECRET|API_?KEY)$/i;
 
 /** What to do when a step fails or does not end. */
 export const hook = z
@@ -29,12 +51,23 @@ export const hook = z
     timeout: durationMs.prefault('5m').describe('Give up after this time'),
     on_error: word(['abort', 'warn']).prefault('abort').describe('Whether its failure stops the run'),
     environment: z
-      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of a variable' }), longText)
+      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of a variable' }), withSecrets)
       .optional()
       .describe('Variables beside PATH, HOME, LANG and those of Coffre'),
   })
   .check((context) => {
-    const { run, shell } = context.value;
+    const { run, shell, environment = {} } = context.value;
+    for (const [variable, { template, secretNames }] of Object.entries(environment)) {
+      if (!secretVariable.test(variable) || secretNames.length > 0) continue;
+      const message = 'is a secret and cannot be written into the file';
+      context.issues.push({
+        code: 'custom',
+        message,
+        params: { secret: true },
+        path: ['environment', variable],
+        input: template,
+      });
+    }
     if ((run === undefined) === (shell === undefined)) {
       const message = run === undefined ? 'needs `run` or `shell`' : 'has both `run` and `shell`; keep one';
       context.issues.push({ code: 'custom', message, path: [], input: context.value });

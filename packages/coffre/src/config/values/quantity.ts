@@ -49,7 +49,7 @@ export function readCalendarSpan(text: string): Read<CalendarSpan> {
   return { value: { years: total('y'), months: total('mo'), days: total('w') * 7 + total('d'), hours: total('h') } };
 }
 
-const sizeUnits: Readonly<Record<string, number>> = { '': 1, k: 1, m: 2, g: 3, t: 4, p: 5 };
+const sizeUnits: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
 
 /** `60 GB` counts in thousands, `60 GiB` and restic's `60G` in 1024: bytes. */
 export function readSizeBytes(text: string): Read<number> {
