@@ -13,7 +13,7 @@ const library = join(projectFolder, 'packages/repository');
 const program = join(projectFolder, 'packages/coffre');
 
 /** Installed beside the program, and loaded when they are used. */
-const installedPackages = /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator)/;
+const installedPackages = /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|kysely|pg$)/;
 
 /** Few files, without what most starts do not need: clients of network storages and servers bring much along. */
 const parts = [

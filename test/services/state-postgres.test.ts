@@ -3,6 +3,7 @@ import { after, before, describe } from 'node:test';
 import { historySuite } from '../../packages/coffre/src/store/testing/history-suite.ts';
 import { retentionSuite } from '../../packages/coffre/src/store/testing/retention-suite.ts';
 import { workSuite } from '../../packages/coffre/src/store/testing/work-suite.ts';
+import { killSuite } from '../../packages/coffre/src/store/testing/kill-suite.ts';
 import { migrationSuite } from '../../packages/coffre/src/store/testing/migration-suite.ts';
 import type { MigrationScene } from '../../packages/coffre/src/store/testing/migration-suite.ts';
 import { startPostgres } from './postgres.ts';
@@ -32,5 +33,6 @@ describe('the state on PostgreSQL', { skip: skipWithoutService('postgres') }, ()
   historySuite('PostgreSQL', scene);
   retentionSuite('PostgreSQL', scene);
   workSuite('PostgreSQL', scene);
+  killSuite('PostgreSQL', scene, 10);
   migrationSuite('postgres', scene);
 });

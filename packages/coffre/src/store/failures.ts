@@ -65,7 +65,7 @@ function ofFiles(error: Error): number {
 
 export function damaged(error: Error, file: string): CoffreError {
   return new CoffreError('STORE_DAMAGED', `the state in ${file} is damaged: ${error.message}`, {
-    hint: `Move the file away, with those beside it that end in -wal and -shm; the next start makes a new one. ${losesNothing}`,
+    hint: `Move the file away, with those beside it that end in -wal and -shm, and audit.checkpoint; the next start makes a new one. ${losesNothing}`,
     cause: error,
   });
 }

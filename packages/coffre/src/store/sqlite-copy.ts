@@ -15,18 +15,27 @@ export async function copyBeforeMigration(file: string, version: number, nowMs: 
   const path = join(folder, `state-v${version}-${stamp}-${process.pid}.db`);
   const unfinished = `${path}.part`;
   rmSync(unfinished, { force: true });
-  const source = new DatabaseSync(file, { timeout: 10_000 });
   try {
-    source.prepare('VACUUM INTO ?').run(unfinished);
-  } finally {
-    source.close();
+    copyInto(file, unfinished);
+    renameSync(unfinished, path);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw error;
   }
-  chmodSync(unfinished, 0o600);
-  syncFile(unfinished);
-  renameSync(unfinished, path);
   syncFile(folder);
   removeOldCopies(folder);
   return path;
+}
+
+function copyInto(file: string, path: string): void {
+  const source = new DatabaseSync(file, { timeout: 10_000 });
+  try {
+    source.prepare('VACUUM INTO ?').run(path);
+  } finally {
+    source.close();
+  }
+  chmodSync(path, 0o600);
+  syncFile(path);
 }
 
 function removeOldCopies(folder: string): void {

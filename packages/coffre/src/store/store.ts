@@ -79,7 +79,7 @@ export async function openStore(location: StoreLocation, options: StoreOptions):
     return store;
   } catch (error) {
     await store[Symbol.asyncDispose]();
-    throw error;
+    throw translate(error);
   }
 }
 
