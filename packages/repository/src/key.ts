@@ -63,7 +63,7 @@ async function orderedKeys(search: KeySearch): Promise<KeyId[]> {
   return [...all.filter((id) => id.startsWith(hint)), ...all.filter((id) => !id.startsWith(hint))];
 }
 
-/** The name is compared too: a changed letter in a key file is otherwise unnoticed. */
+/** The name is compared too: a changed letter in a key file is otherwise unnoticed. @throws {CoffreError} REPO_KEY_DAMAGED; storage errors */
 export async function loadKeyFile(backend: Backend, id: KeyId): Promise<KeyFile> {
   const bytes = await backend.load({ kind: 'keys', name: id });
   if (sha256Hex(bytes) !== id) {

@@ -21,6 +21,7 @@ export type TargetNode = {
 const slash = '/' as ByteString;
 const dot = '.' as ByteString;
 
+/** The shortest equal path by its text alone; the empty one is `.`. */
 export function cleanPath(path: ByteString): ByteString {
   return cleanText(path) as ByteString;
 }

@@ -38,6 +38,7 @@ export type LocalFiles = {
   unlink(path: string): Promise<void>;
 };
 
+/** The file system of this machine. Calls reject with system errors (`code` as ENOENT), which the backend translates. */
 export const nodeLocalFiles: LocalFiles = {
   async createFile(path, mode) {
     return localFile(await calls.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode));

@@ -16,6 +16,7 @@ export function foldersToMake(path: string): string[] {
   return [...fileKinds, ...shards].map((name) => join(path, name));
 }
 
+/** Where a file lies; packs in 256 folders by the first two digits of their names. */
 export function placeOf(path: string, file: FileHandle): string {
   if (file.kind !== 'data') return join(path, fileName(file));
   return join(path, 'data', file.name.slice(0, 2), file.name);

@@ -64,6 +64,7 @@ export async function foldersAbove(files: LocalFiles, folder: string): Promise<s
   return above;
 }
 
+/** Makes what changed in the names of the folder durable, where the file system can. */
 export async function syncFolder(files: LocalFiles, folder: string): Promise<void> {
   await files.syncFolder(folder).catch(ignoreUnsupportedSync);
 }

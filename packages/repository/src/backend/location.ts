@@ -11,7 +11,7 @@ export type Location = LocalLocation | S3Location | SftpLocation | RestLocation 
 
 const laterSchemes = ['azure', 'gs', 'b2', 'swift'] as const;
 
-/** Like restic: a plain path, or `scheme:rest`. A path with a colon in its first part needs `local:` before it. */
+/** Like restic: a plain path, or `scheme:rest`. A path with a colon in its first part needs `local:` before it. @throws {CoffreError} BACKEND_URL, NOT_BUILT_YET */
 export function parseLocation(text: string): Location {
   if (text === '') throw badLocation('the repository address is empty');
   const scheme = /^([a-z0-9][a-z0-9+.-]+):/i.exec(text)?.[1];

@@ -20,7 +20,7 @@ export type ListEvent =
   /** The contents of a folder are complete; for outlines. */
   | { readonly kind: 'leave'; readonly path: ByteString };
 
-/** The entries of a tree, depth first in order of name. */
+/** The entries of a tree, depth first in order of name. @throws {CoffreError} what `walkTree` throws */
 export async function listTree(
   trees: TreeLoader,
   root: BlobId,

@@ -29,7 +29,7 @@ export function childPath(folder: ByteString, name: ByteString): ByteString {
   return (folder === rootPath ? `/${name}` : `${folder}/${name}`) as ByteString;
 }
 
-/** Depth first. Paths begin at `/`, the given root. */
+/** Depth first. Paths begin at `/`, the given root. @throws {CoffreError} REPO_TREE_DAMAGED, and what the loader and the visitor throw */
 export async function walkTree(trees: TreeLoader, root: BlobId, visitor: TreeVisitor): Promise<void> {
   await walkFolder(trees, visitor, { path: rootPath, treeId: root, depth: 0, loading: trees.loadTree(root) });
 }

@@ -24,6 +24,7 @@ export type MasterKey = {
 
 export const nonceBytes = 16;
 export const tagBytes = 16;
+/** A sealed message is so much longer than what was sealed. */
 export const sealOverheadBytes = 32;
 
 /** Seals and opens many messages under one key. For one thread; hold one per worker. */

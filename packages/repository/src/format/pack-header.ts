@@ -33,6 +33,7 @@ export const headerLengthBytes = 4;
 /** Of the sealed header; restic refuses longer ones. */
 export const headerBytesMax: number = 16 * 1024 * 1024;
 
+/** Of one blob in a header. */
 export function headerEntryBytes(compressed: boolean): number {
   return compressed ? compressedEntryBytes : plainEntryBytes;
 }

@@ -32,7 +32,7 @@ export type PendingLock = AsyncDisposable & {
   readonly held: Promise<HeldLock>;
 };
 
-/** Begins to lock; the work that only reads goes on beside the wait. */
+/** Begins to lock; the work that only reads goes on beside the wait. `held` rejects with REPO_LOCKED or a storage error. */
 export function startLock(store: LockStore, options: LockOptions): PendingLock {
   const giveUp = new AbortController();
   const signal = options.signal === undefined ? giveUp.signal : AbortSignal.any([options.signal, giveUp.signal]);

@@ -52,6 +52,7 @@ export function isEmptyPolicy(policy: RetentionPolicy): boolean {
   );
 }
 
+/** It reaches no further back than the newest snapshot. */
 export function isZeroSpan(span: CalendarSpan): boolean {
   return span.years === 0 && span.months === 0 && span.days === 0 && span.hours === 0;
 }

@@ -31,7 +31,7 @@ export type TagEvent =
   /** The others are still done. */
   | { readonly kind: 'failed'; readonly id: SnapshotId; readonly error: unknown };
 
-/** The caller holds an exclusive lock. Resolves to how many snapshots changed. */
+/** The caller holds an exclusive lock. Resolves to how many snapshots changed. @throws {CoffreError} storage errors */
 export async function tagSnapshots(
   repository: Repository,
   snapshots: readonly StoredSnapshot[],

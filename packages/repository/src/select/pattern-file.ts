@@ -4,6 +4,7 @@
  */
 export type Environment = { readonly [name: string]: string | undefined };
 
+/** One pattern a line, trimmed; empty lines and comments are left out, `$NAME` and `${NAME}` are replaced. */
 export function parsePatternFile(bytes: Uint8Array, environment: Environment): string[] {
   const patterns: string[] = [];
   for (const raw of decodeText(bytes).split('\n')) {
