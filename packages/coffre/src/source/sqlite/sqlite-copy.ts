@@ -107,6 +107,12 @@ function inWords(source: string, error: unknown): Error {
   if (error instanceof CoffreError) return error;
   const text = messageOf(error);
   if (text.includes('locked') || text.includes('busy')) return busy(error);
+  if (text.includes('full') || text.includes('I/O error')) {
+    return new CoffreError('SOURCE_SPACE_SHORT', `${source} could not be copied: ${text}`, {
+      hint: 'Look at the room in TMPDIR, then at the disk of the database. Nothing was saved.',
+      cause: error,
+    });
+  }
   return new CoffreError('SOURCE_INVALID', `${source} cannot be read as a SQLite database: ${text}`, {
     hint: 'Check the path and who may read it, also the files -wal and -shm beside it. Nothing was saved.',
     cause: error,
