@@ -111,7 +111,7 @@ test('values without their unit say how they are written', () => {
 
 test('what YAML itself refuses is one sentence at its place', () => {
   assert.deepEqual(mistakesIn('version: 1\ntimezone: UTC\ntimezone: UTC\n'), [
-    '3:1 the key is there twice | Two values for one key: keep one of them.',
+    '3:1 the key `timezone` is there twice | Keep one of them.',
   ]);
   assert.deepEqual(mistakesIn('version: 1\n--- \nversion: 1\n').length, 1);
   assert.match(mistakesIn('version: 1\nplans: [a\n')[0]!, /^\d:\d+ this is not YAML: /);

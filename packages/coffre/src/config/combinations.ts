@@ -76,6 +76,11 @@ function planCircles(root: Located): Mistake[] {
 
 /** What must not be lost lies at two places, or somebody has said why not. */
 function offsiteMistakes(root: Located): Mistake[] {
+  const plansOf = new Map<string, string[]>();
+  for (const plan of namesIn(root, ['plans'])) {
+    for (const { text } of textsAt(root, ['plans', plan, 'sources']))
+      plansOf.set(text, [...(plansOf.get(text) ?? []), plan]);
+  }
   return namesIn(root, ['sites']).flatMap((site) =>
     namesIn(root, ['sites', site, 'sources']).flatMap((source): Mistake[] => {
       const path = ['sites', site, 'sources', source];
@@ -83,9 +88,7 @@ function offsiteMistakes(root: Located): Mistake[] {
       if (criticality !== 'critical' && criticality !== 'high') return [];
       if (isWaived(root, [...path, 'waivers'])) return [];
       const name = `${site}/${source}`;
-      const plans = namesIn(root, ['plans']).filter((plan) =>
-        textsAt(root, ['plans', plan, 'sources']).some(({ text }) => text === name),
-      );
+      const plans = plansOf.get(name) ?? [];
       const hint = "Add a copy at another place, or `waivers: [{rule: offsite, reason: '…'}]` to the source.";
       if (plans.length === 0)
         return [

@@ -132,7 +132,7 @@ function endOfPair(text: string, pair: Pair<ParsedNode, ParsedNode | null>): num
 
 /** The deepest map or list on the way that is there, and how far the path goes until it. */
 function ownerOf(text: string, path: ConfigPath): { owner: Owner; depth: number } {
-  const document = parseDocument(text, { logLevel: 'error', prettyErrors: false });
+  const document = parseDocument(text, { logLevel: 'error', prettyErrors: false, uniqueKeys: false });
   if (document.errors.length > 0) throw notHere(path, 'the file has mistakes', 'Run `coffre config check`.');
   let owner: Owner = document.contents;
   for (let depth = 0; depth < path.length - 1; depth++) {

@@ -26,9 +26,10 @@ const referring: readonly (readonly [path: string, noun: Noun])[] = [
 
 export function referenceMistakes(root: Located): Mistake[] {
   const declared = declaredNames(root);
+  const sets = new Map(Object.entries(declared).map(([noun, names]) => [noun, new Set(names)]));
   const found = referring.flatMap(([pattern, noun]) =>
     namesAt(root, pattern.split('.')).flatMap(({ path, name, isKey }): Mistake[] => {
-      if (declared[noun].includes(name) || (noun === 'source' && !name.includes('/'))) return [];
+      if (sets.get(noun)!.has(name) || (noun === 'source' && !name.includes('/'))) return [];
       return [unknownName(root, { path, name, isKey }, noun, declared[noun])];
     }),
   );

@@ -36,15 +36,13 @@ export function readYaml({ file, text }: ConfigText): ReadYaml {
   };
   let document: Document.Parsed;
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, logLevel: 'error' });
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: 'error' });
   } catch (error) {
     // The parser calls itself for each level; text made to exhaust it ends here.
     return refused(start, 'the file cannot be read as YAML', error instanceof Error ? error.message : undefined);
   }
-  // After the first place that is not YAML the parser guesses; a key that is there twice stands for itself.
-  const [first] = document.errors;
-  const errors = document.errors.filter((error) => error === first || error.code === 'DUPLICATE_KEY');
-  const mistakes = errors.map((error): Mistake => ({
+  // After the first place that is not YAML the parser guesses.
+  const mistakes = document.errors.slice(0, 1).map((error): Mistake => ({
     severity: 'error',
     place: placeOf(error.pos[0]),
     path: [],
@@ -78,7 +76,6 @@ function placeTooDeep(text: string, file: string): Place | undefined {
 const variableHint = 'Inside of { } and [ ] put it into quotes: "${…}".';
 
 const yamlHints: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'Two values for one key: keep one of them.',
   TAB_AS_INDENT: 'Indent with spaces.',
   MULTIPLE_DOCS: 'One file holds one document: take `---` out, or use `conf.d/`.',
   BAD_INDENT: 'Things of one level begin in the same column.',
@@ -87,7 +84,6 @@ const yamlHints: Readonly<Record<string, string>> = {
 };
 
 function yamlSentence(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'the key is there twice';
   if (code === 'MULTIPLE_DOCS') return 'the file holds more than one document';
   const [sentence = ''] = message.split('\n');
   return `this is not YAML: ${sentence.replace(/[.:]$/, '')}`;
@@ -148,7 +144,7 @@ class Conversion {
       else if (reservedKeys.has(key)) this.#refuse(keyPlace, `the key \`${key}\` cannot be used`);
       else if (key === '<<')
         this.#refuse(keyPlace, 'merge keys (<<) are not read', 'Use an alias for a whole value: `retention: *usual`.');
-      else if (entries.has(key)) this.#refuse(keyPlace, `the key \`${key}\` is there twice`);
+      else if (entries.has(key)) this.#refuse(keyPlace, `the key \`${key}\` is there twice`, 'Keep one of them.');
       else {
         const value = this.located(pair.value as Node | null, depth + 1);
         // A key without a value has no node that would know its place.
