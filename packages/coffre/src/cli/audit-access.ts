@@ -1,4 +1,5 @@
 /** Where the audit log of this machine is, and the opening of it. Both are loaded when somebody asks. */
+import { existsSync } from 'node:fs';
 import { CoffreError, systemClock } from '@coffre/repository/opening';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { stateFolder, storeExists, storeLocation, storeName } from '../store/location.ts';
@@ -16,8 +17,8 @@ export function auditPlace({ environment }: Pick<Cli, 'environment'>): AuditPlac
 }
 
 /** True when somebody wants a state on this machine: it is named, or it is there. */
-export function keepsAudit({ environment }: Pick<Cli, 'environment'>, { location }: AuditPlace): boolean {
-  return [environment['COFFRE_STATE_DIR'], environment['COFFRE_STORE']].some(Boolean) || storeExists(location);
+export function keepsAudit({ environment }: Pick<Cli, 'environment'>, { folder }: AuditPlace): boolean {
+  return [environment['COFFRE_STATE_DIR'], environment['COFFRE_STORE']].some(Boolean) || existsSync(folder);
 }
 
 export async function openState({ location }: AuditPlace, printer: Printer): Promise<Store> {

@@ -1,0 +1,60 @@
+/** What a verb destroys is on record, and a verb never fails because of the record. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
+
+test('forget and a change of keys are on record, also without a place for the record they work', (t) => {
+  const scene = mkdtempSync(join(tmpdir(), 'coffre-audit-e2e-'));
+  t.after(() => rmSync(scene, { recursive: true }));
+  const env = {
+    ...process.env,
+    HOME: scene,
+    RESTIC_REPOSITORY: join(scene, 'repository'),
+    RESTIC_PASSWORD: 'audit',
+    COFFRE_STATE_DIR: join(scene, 'state'),
+  };
+  const coffre = (words: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+    spawnSync(launcher, words, { env: { ...env, ...more }, encoding: 'utf8', cwd: scene });
+  const good = (...words: readonly string[]): string => {
+    const run = coffre(words);
+    assert.equal(run.status, 0, `${words.join(' ')}\n${run.stderr}`);
+    return run.stdout;
+  };
+  writeFileSync(join(scene, 'file'), 'one');
+  writeFileSync(join(scene, 'new-password'), 'other');
+  good('init');
+  for (let n = 0; n < 3; n += 1) good('backup', '--force', 'file');
+  assert.equal(coffre(['audit', 'tail']).status, 1);
+  good('forget', '--keep-last', '2', '--dry-run');
+  good('forget', '--keep-last', '2');
+  const entries = JSON.parse(good('audit', 'tail', '--json')) as {
+    action: string;
+    phase: string;
+    shown: { remove: string[] };
+    done?: { removed: number };
+  }[];
+  assert.deepEqual(
+    entries.map(({ action, phase, done }) => [action, phase, done?.removed]),
+    [
+      ['forget', 'begun', undefined],
+      ['forget', 'done', 1],
+    ],
+  );
+  assert.match(entries[0]!.shown.remove[0]!, /^[0-9a-f]{64}$/);
+  assert.match(good('audit', 'verify'), /^the audit log is good: 2 entries, all signed for$/m);
+
+  const elsewhere = coffre(['forget', '--keep-last', '1'], { COFFRE_STATE_DIR: '/proc/coffre-nowhere' });
+  assert.equal(elsewhere.status, 0);
+  assert.match(elsewhere.stderr, /^warning: this is not in the audit log: /m);
+
+  const refused = coffre(['key', 'remove', '00000000']);
+  assert.notEqual(refused.status, 0);
+  assert.match(good('audit', 'tail'), /key remove failed/);
+  assert.match(good('audit', 'verify'), /4 entries/);
+});
