@@ -8,4 +8,4 @@ import { killSuite } from '../../packages/coffre/src/store/testing/kill-suite.ts
 const folder = mkdtempSync(join(tmpdir(), 'coffre-state-kills-'));
 after(() => rmSync(folder, { recursive: true }));
 
-killSuite('SQLite', () => ({ freshPlace: () => ({ kind: 'sqlite', file: join(folder, 'state.db') }) }), 15);
+killSuite('SQLite', () => ({ freshPlace: () => ({ kind: 'sqlite', file: join(folder, 'state.db') }) }), 10);

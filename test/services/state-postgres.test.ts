@@ -33,6 +33,6 @@ describe('the state on PostgreSQL', { skip: skipWithoutService('postgres') }, ()
   historySuite('PostgreSQL', scene);
   retentionSuite('PostgreSQL', scene);
   workSuite('PostgreSQL', scene);
-  killSuite('PostgreSQL', scene, 10);
+  killSuite('PostgreSQL', scene, 5);
   migrationSuite('postgres', scene);
 });

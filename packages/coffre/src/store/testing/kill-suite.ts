@@ -19,49 +19,44 @@ const workers = 3;
 const jobsEachRound = 12;
 
 export function killSuite(engine: string, scene: () => Scene, kills: number): void {
-  test(
-    `${engine}: ${kills} kills later every job is done once, and nothing is held`,
-    { timeout: 240_000 },
-    async () => {
-      const place = scene().freshPlace();
-      await using store = await openStore(place, { clock: systemClock() });
-      const queue = leasedQueue(store);
-      const jobs = kills * jobsEachRound;
-      await using crew = new Crew(place);
-      const done = async (): Promise<string[]> =>
-        (await listEvents(store, {}, 10 * jobs)).map(({ plan }) => plan ?? '');
-      for (let kill = 0; kill < kills; kill += 1) {
-        await crew.fill();
-        for (let n = 0; n < jobsEachRound; n += 1) {
-          const payload = `job-${kill * jobsEachRound + n}`;
-          await queue.enqueue({ queue: 'hammer', payload, attemptsMax: 10_000 });
-        }
-        await pause(20 + ((kill * 7919) % 80));
-        await crew.killOne(kill % workers);
-      }
+  test(`${engine}: ${kills} kills later every job is done once, and nothing is held`, async () => {
+    const place = scene().freshPlace();
+    await using store = await openStore(place, { clock: systemClock() });
+    const queue = leasedQueue(store);
+    const jobs = kills * jobsEachRound;
+    await using crew = new Crew(place);
+    const done = async (): Promise<string[]> => (await listEvents(store, {}, 10 * jobs)).map(({ plan }) => plan ?? '');
+    for (let kill = 0; kill < kills; kill += 1) {
       await crew.fill();
-      for (let tries = 0; tries < 1200 && (await done()).length < jobs; tries += 1) await pause(50);
-      await crew.killAll();
-
-      const names = (await done()).toSorted();
-      assert.deepEqual(names, Array.from({ length: jobs }, (_, n) => `job-${n}`).toSorted());
-      const good = (await listRuns(store, {}, 100_000)).filter(({ end }) => end !== undefined);
-      assert.equal(good.length, jobs);
-      assert.equal((await takeLetters(store, 'post', { leaseMs: 1000, countMax: 10 * jobs })).length, jobs);
-      assert.equal(await queue.claim('hammer', 'late', 1), undefined);
-      let answer = await takeLease(store, {
-        repository: 'local',
-        mode: 'exclusive',
-        holder: 'after',
-        durationMs: 1000,
-      });
-      for (let tries = 0; tries < 100 && answer.kind === 'taken'; tries += 1) {
-        await pause(50);
-        answer = await takeLease(store, { repository: 'local', mode: 'exclusive', holder: 'after', durationMs: 1000 });
+      for (let n = 0; n < jobsEachRound; n += 1) {
+        const payload = `job-${kill * jobsEachRound + n}`;
+        await queue.enqueue({ queue: 'hammer', payload, attemptsMax: 10_000 });
       }
-      assert.equal(answer.kind, 'held', 'a lease whose holder was killed ends by itself');
-    },
-  );
+      await pause(20 + ((kill * 7919) % 80));
+      await crew.killOne(kill % workers);
+    }
+    await crew.fill();
+    for (let tries = 0; tries < 1200 && (await done()).length < jobs; tries += 1) await pause(50);
+    await crew.killAll();
+
+    const names = (await done()).toSorted();
+    assert.deepEqual(names, Array.from({ length: jobs }, (_, n) => `job-${n}`).toSorted());
+    const good = (await listRuns(store, {}, 100_000)).filter(({ end }) => end !== undefined);
+    assert.equal(good.length, jobs);
+    assert.equal((await takeLetters(store, 'post', { leaseMs: 1000, countMax: 10 * jobs })).length, jobs);
+    assert.equal(await queue.claim('hammer', 'late', 1), undefined);
+    let answer = await takeLease(store, {
+      repository: 'local',
+      mode: 'exclusive',
+      holder: 'after',
+      durationMs: 1000,
+    });
+    for (let tries = 0; tries < 100 && answer.kind === 'taken'; tries += 1) {
+      await pause(50);
+      answer = await takeLease(store, { repository: 'local', mode: 'exclusive', holder: 'after', durationMs: 1000 });
+    }
+    assert.equal(answer.kind, 'held', 'a lease whose holder was killed ends by itself');
+  });
 }
 
 class Crew implements AsyncDisposable {
