@@ -45,7 +45,10 @@ describe('keeping files for longer', { skip: skipWithoutService('versitygw') }, 
     assert.deepEqual([done.packs, done.files_extended], [2, dry.files_extended]);
     const kept = await daysKept(gateway, 'retained');
     const packDays = [...kept].filter(([key]) => key.startsWith('p/data/')).map(([, days]) => days);
-    assert.deepEqual(packDays.toSorted((a, b) => a - b), [2, 2, 5, 5]);
+    assert.deepEqual(
+      packDays.toSorted((a, b) => a - b),
+      [2, 2, 5, 5],
+    );
     assert.ok([...kept].every(([key, days]) => key.startsWith('p/data/') || days === 5));
 
     const all = retain(...lockFor(5), 'retain', '--enough', '4d');
