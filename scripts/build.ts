@@ -15,11 +15,19 @@ const program = join(projectFolder, 'packages/coffre');
 /** Installed beside the program, and loaded when they are used. */
 const installedPackages = /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|kysely|pg$)/;
 
-/** Few files, without what most starts do not need: clients of network storages and servers bring much along. */
+/**
+ * Few files: what every start needs, and the library. Verbs and the clients of network storages bring much along and stay
+ * apart.
+ */
 const parts = [
-  { name: 'commander', test: /node_modules\/(commander|@commander-js)\// },
+  // Not the entries themselves: a verb would wait for the part that waits for the verb.
+  {
+    name: 'start',
+    tags: ['$initial' as const],
+    test: /(repository\/src|coffre\/src\/(cli|platform))\/(?!workers\/worker|.*-worker)|node_modules\/(commander|@commander-js)\//,
+  },
   { name: 'repository', test: /repository\/src\/(?!backend\/(s3|sftp|rest|rclone)\/|testing\/)/ },
-  { name: 'terminal', test: /coffre\/src\/cli\/(output\/|(?!.*(serve|completion|start))[^/]+\.ts$)/ },
+  { name: 'output', test: /coffre\/src\/cli\/output\// },
 ];
 
 buildLibrary();
