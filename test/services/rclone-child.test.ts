@@ -57,6 +57,21 @@ function open(
 }
 
 describe('the rclone of a storage', { skip: skipWithoutService('rclone') }, () => {
+  test('takes as many whole packs at once as there are connections', async () => {
+    await using setup = await setUpRclone();
+    const backend = await open(setup);
+    await backend.create();
+    const packs = Array.from({ length: 8 }, (_, pack) => Buffer.alloc(17 * 1024 * 1024, pack));
+    const files = packs.map(
+      (pack) => ({ kind: 'data', name: createHash('sha256').update(pack).digest('hex') }) as const,
+    );
+    // Nothing tries again: one refused request fails here.
+    await Promise.all(packs.map((pack, i) => backend.save(files[i]!, [pack])));
+    const loaded = await Promise.all(files.map((one) => backend.load(one)));
+    assert.ok(loaded.every((back, i) => back.equals(packs[i]!)));
+    await backend.close();
+  });
+
   test('is started by the first call, leads a process group of its own, and ends with the storage', async () => {
     await using setup = await setUpRclone();
     const backend = await open(setup);

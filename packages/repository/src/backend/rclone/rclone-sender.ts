@@ -22,6 +22,11 @@ type Connection = { readonly session: ClientHttp2Session; readonly process: Rclo
 
 /** Packs come in one go; the usual 64 KiB would make every one a dialogue. */
 const windowBytes = 8 * 1024 * 1024;
+/**
+ * Node refuses new requests while so much is on its way, 10 MB unless told otherwise: less than one pack. What is under way
+ * is bounded by the number of connections.
+ */
+const sessionMegabytesMax = 4096;
 
 /** HTTP/2 over the pipes of a child, which is started by the first request, and anew by the next one after its end. */
 export function createRcloneSender(options: RcloneSenderOptions): Sender {
@@ -35,6 +40,7 @@ export function createRcloneSender(options: RcloneSenderOptions): Sender {
     const process = await options.start();
     const session = connect('http://localhost', {
       createConnection: () => process.pipes,
+      maxSessionMemory: sessionMegabytesMax,
       settings: { enablePush: false, initialWindowSize: windowBytes },
     });
     // Shown by the calls that it breaks.
