@@ -16,6 +16,7 @@ import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CoffreError, messageOf } from '@coffre/repository';
+import { processesHolding } from '../../platform/open-files.ts';
 
 /** What SQLite keeps beside a database. With another database than its own, each of them destroys data. */
 const companions = ['-wal', '-shm', '-journal'];
@@ -103,6 +104,9 @@ function keepOwner(target: string, part: string): void {
 
 /** Nobody may have the old database open: he would go on writing into the file that is no longer there. */
 function closeOld(target: string): void {
+  // Without WAL an open database is locked only while it is written: the system knows who has it open all the same.
+  const [holder] = processesHolding(target);
+  if (holder !== undefined) throw inUse(target, ` (process ${holder})`);
   let old: DatabaseSync | undefined;
   try {
     old = new DatabaseSync(target, { timeout: 0 });
@@ -112,12 +116,16 @@ function closeOld(target: string): void {
   } catch (error) {
     const text = messageOf(error);
     if (text.includes('locked') || text.includes('busy')) {
-      throw refused(`${target} is used by a program`, 'Stop the program that uses it, then load again.');
+      throw inUse(target, '');
     }
     // Broken databases are what loads are made for: it is replaced as it is.
   } finally {
     old?.close();
   }
+}
+
+function inUse(target: string, who: string): CoffreError {
+  return refused(`${target} is used by a program${who}`, 'Stop the program that uses it, then load again.');
 }
 
 function setAsideCompanions(target: string): void {
