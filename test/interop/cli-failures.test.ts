@@ -2,6 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
@@ -153,7 +157,9 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
       RESTIC_REPOSITORY: world.repository,
       RESTIC_PASSWORD: samplePassword,
     };
-    const other = spawn(restic.path, ['--no-cache', 'backup', '-q', '--stdin-from-command', '--', 'sleep', '4'], {
+    const released = join(world.folder, 'released');
+    const hold = `while [ ! -e '${released}' ]; do sleep 0.1; done; echo done`;
+    const other = spawn(restic.path, ['--no-cache', 'backup', '-q', '--stdin-from-command', '--', 'sh', '-c', hold], {
       env: environment,
       stdio: 'ignore',
     });
@@ -169,9 +175,18 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
       );
       assert.match(refused.stderr, /^the `unlock` command can be used to remove stale locks$/m);
       assert.equal(world.coffre(['snapshots']).code, 0);
-      const waited = world.coffre(['forget', '--keep-last', '9', '--retry-lock', '30s']);
-      assert.equal(waited.code, 0, waited.stderr);
-      assert.match(waited.stdout, /^repo already locked, waiting up to 30s for the lock$/m);
+      const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
+      const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'];
+      const argv = ['forget', '--keep-last', '9', '--retry-lock', '10m'];
+      const waiting = spawn(process.execPath, [...flags, main, ...argv], {
+        env: environment,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const said = await firstLineWith(waiting.stdout, 'already locked');
+      assert.equal(said, 'repo already locked, waiting up to 10m0s for the lock');
+      writeFileSync(released, '');
+      const [code] = (await once(waiting, 'close')) as [number | null];
+      assert.equal(code, 0);
     } finally {
       other.kill();
     }
@@ -225,6 +240,17 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
     assert.doesNotMatch(run.stderr, /Error|EPIPE|at /);
   });
 });
+
+/** What comes after it is read as well, so that the program never waits for us. */
+async function firstLineWith(output: Readable, words: string): Promise<string> {
+  const found = Promise.withResolvers<string>();
+  const lines = createInterface({ input: output });
+  lines.on('line', (line) => {
+    if (line.includes(words)) found.resolve(line);
+  });
+  lines.on('close', () => found.reject(new Error(`no line said "${words}"`)));
+  return await found.promise;
+}
 
 async function waitForLock(world: World): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
