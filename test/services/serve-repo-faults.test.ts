@@ -164,7 +164,7 @@ function shownCertificate(port: number): Promise<string> {
 }
 
 const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
-  ['no folder', ['--path', '/nonexistent', '--no-auth'], /cannot be served/],
+  ['no folder', ['--path', join(tmpdir(), `coffre-missing-${process.pid}`), '--no-auth'], /cannot be served/],
   ['a file', ['--path', '/etc/passwd', '--no-auth'], /it is no folder/],
   ['nobody to let in', ['--path', tmpdir()], /\.htpasswd cannot be read/],
   ['two wishes', ['--path', tmpdir(), '--no-auth', '--htpasswd', 'x'], /exclude each other/],

@@ -1,4 +1,5 @@
 /** The REST protocol above one HTTP exchange: what is asked, and which answers are believed. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CoffreError, isCoffreError } from '../../errors.ts';
 import { inParallel } from '../../parallel.ts';
 import { fileName } from '../backend.ts';
@@ -24,6 +25,7 @@ export type RestStorageOptions = {
 
 /** Who pressed Ctrl-C does not wait longer for a server that hangs. */
 const partRemovalMaxMs = 3000;
+const partLookMs = 100;
 
 export function createRestStorage(options: RestStorageOptions): Backend {
   const { sender, location, basePath, connectionsMax, throttle } = options;
@@ -101,9 +103,16 @@ export function createRestStorage(options: RestStorageOptions): Backend {
     }
   }
 
+  /** It may only begin to write after it was told to delete: gone is what is not there twice. */
   async function removePart(file: FileHandle): Promise<void> {
+    const signal = AbortSignal.timeout(partRemovalMaxMs);
     try {
-      await discard(await ask({ method: 'DELETE', signal: AbortSignal.timeout(partRemovalMaxMs) }, fileName(file)));
+      for (let gone = 0; gone < 2;) {
+        const isHere = (await sizeOf(file, signal)) !== undefined;
+        gone = isHere ? 0 : gone + 1;
+        if (isHere) await discard(await ask({ method: 'DELETE', signal }, fileName(file)));
+        await sleep(partLookMs, undefined, { signal });
+      }
     } catch {
       // Who stops is not told about a server that hangs; nothing refers to the file.
     }
