@@ -4,6 +4,7 @@ import { toText } from '../format/bytestring.ts';
 import type { TreeNode } from '../format/tree.ts';
 import type { BlobId, PackId } from '../ids.ts';
 import type { BlobLocation, IndexedRepository } from '../index/indexed-repository.ts';
+import { followInParallel } from '../parallel.ts';
 import { finding, type CheckFinding } from './check-findings.ts';
 
 export type TreeCheckOptions = {
@@ -35,32 +36,22 @@ export async function checkTrees(
   }
 }
 
-/** The last found goes first, so what waits stays small. */
 async function checkBelow(
   indexed: IndexedRepository,
   root: BlobId,
   seen: Set<BlobId>,
   options: TreeWalk,
 ): Promise<void> {
-  const waiting = [root];
-  const follow = async (treeId: BlobId): Promise<void> => {
+  const atOnce = Math.min(treesAtOnce, Math.max(2, indexed.repository.backend.connectionsMax * 2));
+  await followInParallel(root, atOnce, async (treeId) => {
+    const fresh: BlobId[] = [];
     for (const id of await checkTree(indexed, treeId, options)) {
       if (seen.has(id)) continue;
       seen.add(id);
-      waiting.push(id);
+      fresh.push(id);
     }
-  };
-  const running = new Set<Promise<void>>();
-  const atOnce = Math.min(treesAtOnce, Math.max(2, indexed.repository.backend.connectionsMax * 2));
-  while (waiting.length + running.size > 0) {
-    const next = running.size < atOnce ? waiting.pop() : undefined;
-    if (next === undefined) {
-      await Promise.race(running);
-      continue;
-    }
-    const work: Promise<void> = follow(next).finally(() => running.delete(work));
-    running.add(work);
-  }
+    return fresh;
+  });
 }
 
 /** The subtrees it names. */

@@ -1,10 +1,11 @@
 /** Which blobs snapshots lead to: one bit for each, however many there are. */
-import { asError, CoffreError } from '../../errors.ts';
+import { CoffreError } from '../../errors.ts';
 import { toText } from '../../format/bytestring.ts';
 import type { TreeNode } from '../../format/tree.ts';
 import { idToBytes, shortId, type BlobId } from '../../ids.ts';
 import { entryWords, type BlobSegment, type BlobTable, type BlobType } from '../../index/blob-table.ts';
 import type { IndexedRepository } from '../../index/indexed-repository.ts';
+import { followInParallel } from '../../parallel.ts';
 import { Bits } from './bits.ts';
 
 /** Blobs are known by the number of their first entry in the table: it stays, also when the table grows. */
@@ -67,44 +68,19 @@ export async function addUsed(
   { signal, rootDone }: WalkOptions,
 ): Promise<void> {
   const atOnce = Math.min(treesAtOnce, Math.max(2, indexed.repository.backend.connectionsMax * 4));
+  const below = async (treeId: BlobId): Promise<BlobId[]> => {
+    signal.throwIfAborted();
+    const nodes = await indexed.loadTree(treeId);
+    return nodes.flatMap((node) => addNode(used, treeId, node));
+  };
   for (const root of roots) {
-    if (used.add('tree', root)) await addBelow(used, indexed, root, { atOnce, signal });
+    if (used.add('tree', root)) await followInParallel(root, atOnce, below);
     rootDone?.();
   }
 }
 
-/** The last found goes first, so what waits stays small. */
-async function addBelow(
-  used: UsedBlobs,
-  indexed: IndexedRepository,
-  root: BlobId,
-  { atOnce, signal }: { readonly atOnce: number; readonly signal: AbortSignal },
-): Promise<void> {
-  const waiting = [root];
-  const running = new Set<Promise<void>>();
-  let failure: Error | undefined;
-  const follow = async (treeId: BlobId): Promise<void> => {
-    for (const node of await indexed.loadTree(treeId)) addNode(used, treeId, node, waiting);
-  };
-  while (waiting.length + running.size > 0) {
-    signal.throwIfAborted();
-    if (failure !== undefined) throw failure;
-    const next = running.size < atOnce ? waiting.pop() : undefined;
-    if (next === undefined) {
-      await Promise.race(running);
-      continue;
-    }
-    const work: Promise<void> = follow(next)
-      .catch((error: unknown) => {
-        failure ??= asError(error);
-      })
-      .finally(() => running.delete(work));
-    running.add(work);
-  }
-  if (failure !== undefined) throw failure;
-}
-
-function addNode(used: UsedBlobs, treeId: BlobId, node: TreeNode, waiting: BlobId[]): void {
+/** The subtree that is used for the first time. */
+function addNode(used: UsedBlobs, treeId: BlobId, node: TreeNode): BlobId[] {
   const damaged = (why: string): CoffreError =>
     new CoffreError('REPO_TREE_DAMAGED', `tree ${shortId(treeId)}: ${JSON.stringify(toText(node.name))} ${why}`, {
       hint: 'Nothing was removed. Run `coffre check` to see what is damaged.',
@@ -113,18 +89,17 @@ function addNode(used: UsedBlobs, treeId: BlobId, node: TreeNode, waiting: BlobI
     case 'file':
       if (node.content === null) throw damaged('has no list of blobs');
       for (const id of node.content) used.add('data', id);
-      return;
+      return [];
     case 'dir':
       if (node.subtree === undefined) throw damaged('has no subtree');
-      if (used.add('tree', node.subtree)) waiting.push(node.subtree);
-      return;
+      return used.add('tree', node.subtree) ? [node.subtree] : [];
     case 'symlink':
     case 'dev':
     case 'chardev':
     case 'fifo':
     case 'socket':
     case 'irregular':
-      return;
+      return [];
     default:
       return node.type satisfies never;
   }
