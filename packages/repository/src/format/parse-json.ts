@@ -5,6 +5,9 @@ import { ShapeError, type Shape } from './shape.ts';
 /** Config, key, lock and snapshot files are this small; a longer one is not read at all. */
 export const smallFileBytesMax: number = 16 * 1024 * 1024;
 
+/** Unknown members are kept and written again, which goes as deep into them as they are nested. */
+const depthMax = 64;
+
 /** @throws {CoffreError} `code` when it is no JSON or has another shape */
 export function parseJson<T>(bytes: Uint8Array, shape: Shape<T>, what: string, code: ErrorCode): T {
   if (bytes.length > smallFileBytesMax)
@@ -21,9 +24,24 @@ export function parseJson<T>(bytes: Uint8Array, shape: Shape<T>, what: string, c
 }
 
 function readJson(text: string, what: string, code: ErrorCode): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw new CoffreError(code, `the ${what} is not valid JSON: ${messageOf(error)}`, { cause: error });
   }
+  if (isNestedDeeper(text, depthMax))
+    throw new CoffreError(code, `the ${what} is nested deeper than ${depthMax} levels, far more than it can need`);
+  return value;
+}
+
+/** Of valid JSON. */
+function isNestedDeeper(text: string, limit: number): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    if (depth > limit) return true;
+  }
+  return false;
 }

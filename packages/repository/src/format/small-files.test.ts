@@ -158,3 +158,16 @@ test('an unknown mark, a bomb and an empty file are damage', () => {
   });
   assert.throws(() => decodeUnpacked(1, json, 5), { code: 'REPO_FILE_DAMAGED' });
 });
+
+test('JSON nested so deep that writing it again would end the program is refused', () => {
+  const nested = (levels: number): Buffer =>
+    Buffer.from(
+      encodeConfig(config)
+        .toString()
+        .replace('"extra_verify":false', `"later":${'[{"\\"[[":'.repeat(levels)}0${'}]'.repeat(levels)}`),
+    );
+  assert.deepEqual(parseConfig(encodeConfig(parseConfig(nested(20)))), parseConfig(nested(20)));
+  for (const levels of [40, 50_000]) {
+    assert.throws(() => parseConfig(nested(levels)), { code: 'REPO_CONFIG_DAMAGED', message: /nested deeper than 64/ });
+  }
+});
