@@ -1,6 +1,7 @@
 /**
  * `npm run build`: what is published. The library becomes JavaScript with its types, one file for each source file; the
- * program becomes few files, because a start loads them all: it is twice as quick as from the sources.
+ * program becomes few files, because a start loads them all: `coffre version` takes half the processor time it takes from
+ * the sources.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';

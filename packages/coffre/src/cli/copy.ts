@@ -7,11 +7,10 @@ import type { Cli } from './cli.ts';
 import { CopyReporter } from './output/copy-report.ts';
 import type { PasswordSource } from './password.ts';
 import type { Access } from './repository-access.ts';
-import { addSecondaryRepository, readSecondaryRepository } from './secondary-repository.ts';
+import { addSecondaryRepository, noSecondaryRepository, readSecondaryRepository } from './secondary-repository.ts';
 import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { addSnapshotFilter, selectSnapshots, snapshotFilter } from './snapshot-options.ts';
-import { usage } from './values.ts';
 
 export function defineCopy(command: Command, cli: Cli): void {
   addSecondaryRepository(
@@ -20,8 +19,7 @@ export function defineCopy(command: Command, cli: Cli): void {
     .option('-n, --dry-run', 'copy nothing, only show what would be copied')
     .action(async (names, options) => {
       const source = readSecondaryRepository(options, cli.environment);
-      if (source === undefined)
-        throw usage('Please specify a source repository location (--from-repo or --from-repository-file)');
+      if (source === undefined) throw noSecondaryRepository();
       const filter = snapshotFilter(options, cli.environment);
       const dryRun = options.dryRun === true;
       await using sides = await openBoth(cli, source, dryRun);

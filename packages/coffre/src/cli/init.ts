@@ -5,7 +5,7 @@ import { repositoryLocation } from './global-options.ts';
 import type { Printer } from './output/printer.ts';
 import { givenPassword } from './password.ts';
 import { askNewPassword, createHost, openAccess, openStorage } from './repository-access.ts';
-import { addSecondaryRepository, readSecondaryRepository } from './secondary-repository.ts';
+import { addSecondaryRepository, noSecondaryRepository, readSecondaryRepository } from './secondary-repository.ts';
 import type { SecondaryOptions } from './secondary-repository.ts';
 import { usage } from './values.ts';
 
@@ -55,8 +55,7 @@ async function polynomialOf(
     return undefined;
   }
   const source = readSecondaryRepository(options, cli.environment);
-  if (source === undefined)
-    throw usage('Please specify a source repository location (--from-repo or --from-repository-file)');
+  if (source === undefined) throw noSecondaryRepository();
   const { repository: other } = await openAccess(cli, source, printer);
   await using repository = other;
   return repository.config.chunkerPolynomial;

@@ -67,13 +67,14 @@ function smallPackOf(text: string, { packSizeMib = packSizeMibDefault }: GlobalO
 export function parseMaxUnused(text: string): MaxUnused {
   const trimmed = text.trim();
   if (trimmed === 'unlimited') return { kind: 'unlimited' };
-  if (!trimmed.endsWith('%')) return { kind: 'bytes', bytes: parseSize(trimmed, '--max-unused') };
+  if (/^[+-]?\d/.test(trimmed) && !trimmed.endsWith('%')) {
+    return { kind: 'bytes', bytes: parseSize(trimmed, '--max-unused') };
+  }
+  const hint = 'Write it as 5%, 500M or unlimited.';
+  if (!trimmed.endsWith('%')) throw usage(`--max-unused needs a limit, not ${JSON.stringify(text)}`, hint);
   const digits = trimmed.slice(0, -1);
   if (!/^\d+(\.\d+)?$|^\.\d+$/.test(digits)) {
-    throw usage(
-      `invalid percentage ${JSON.stringify(digits)} passed for --max-unused`,
-      'Write it as 5%, 500M or unlimited.',
-    );
+    throw usage(`invalid percentage ${JSON.stringify(digits)} passed for --max-unused`, hint);
   }
   const percent = Number(digits);
   if (percent >= 100) throw usage('percentage for --max-unused must be below 100%');

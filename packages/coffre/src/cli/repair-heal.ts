@@ -6,9 +6,8 @@ import type { Cli } from './cli.ts';
 import { formatBytes } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
 import { openRepairSource } from './repair-source.ts';
-import { addSecondaryRepository } from './secondary-repository.ts';
+import { addSecondaryRepository, noSecondaryRepository } from './secondary-repository.ts';
 import { openSession } from './session.ts';
-import { usage } from './values.ts';
 
 export function defineRepairHeal(command: Command, cli: Cli): void {
   addSecondaryRepository(command)
@@ -17,8 +16,7 @@ export function defineRepairHeal(command: Command, cli: Cli): void {
       const dryRun = options.dryRun === true;
       await using source = await openRepairSource(cli, options);
       if (source === undefined) {
-        throw usage(
-          'Please specify a source repository location (--from-repo or --from-repository-file)',
+        throw noSecondaryRepository(
           'Without one, run `coffre backup --force` on the same folders: what is still on this machine fills the gaps.',
         );
       }

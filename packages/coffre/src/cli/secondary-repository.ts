@@ -1,8 +1,10 @@
 /** `--from-repo` and its companions: another repository beside the one of the verb. */
+import type { CoffreError } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Environment } from './global-options.ts';
 import { repositoryLocation } from './global-options.ts';
 import type { Access } from './repository-access.ts';
+import { usage } from './values.ts';
 
 export function addSecondaryRepository<Args extends unknown[], Options, Globals>(
   command: Command<Args, Options & {}, Globals & {}>,
@@ -45,4 +47,11 @@ export function readSecondaryRepository(options: SecondaryOptions, environment: 
     },
     keyHint: options.fromKeyHint ?? variable('KEY_HINT'),
   };
+}
+
+/** Of a verb that needs one. */
+export function noSecondaryRepository(
+  hint = 'Add --from-repo /srv/backup, or set RESTIC_FROM_REPOSITORY.',
+): CoffreError {
+  return usage('Please specify a source repository location (--from-repo or --from-repository-file)', hint);
 }

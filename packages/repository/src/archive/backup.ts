@@ -1,3 +1,4 @@
+import { sweepKilledWriters } from '../backend/leftovers.ts';
 import type { ChunkProfile } from '../chunker/profile.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import { CoffreError, isCoffreError } from '../errors.ts';
@@ -139,7 +140,7 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
       ? await indexed.repository.saveUnpacked('snapshots', encodeSnapshot(snapshot))
       : undefined;
     journal?.finish();
-    if (publish) await removeLeftovers(indexed);
+    if (publish) await sweepKilledWriters(indexed.repository.backend, indexed.repository.host);
     return {
       snapshotId,
       snapshot,
@@ -193,15 +194,6 @@ async function chooseParent(
     paths,
     nowNs: timestampNs(time),
   });
-}
-
-/** Half-written files of writers that were killed; never a reason to call a good backup failed. */
-async function removeLeftovers({ repository }: IndexedRepository): Promise<void> {
-  try {
-    await repository.backend.removeLeftovers?.(repository.host.clock);
-  } catch (error) {
-    repository.host.warn({ about: 'half-written files of an earlier run could not be removed', error });
-  }
 }
 
 type SaveWork = {

@@ -50,7 +50,7 @@ function local(path: string): LocalLocation {
 
 function badLocation(message: string): CoffreError {
   return new CoffreError('BACKEND_URL', message, {
-    hint: 'Give a path such as `/srv/backup`; write `local:` before one that contains a colon.',
+    hint: 'Give a path such as `/srv/backup` (with `local:` before one that has a colon), or an address that begins with s3:, sftp:, rest: or rclone:.',
   });
 }
 

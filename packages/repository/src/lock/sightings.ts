@@ -4,18 +4,15 @@
  *
  *   {"locks": {"<lock id>": {"seenMs": wall clock, "uptimeMs": since boot, "space": "<boot> <pid namespace>"}}}
  */
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { createFileNote, type FileNote } from '../backend/file-note.ts';
 import { amount, looseObject, object, optional, text } from '../format/shape.ts';
-import { makeFolders } from '../host/make-folders.ts';
+import { systemRandom } from '../host/system.ts';
 import type { LockId } from '../ids.ts';
 import type { Now, Sighting } from './lock-rules.ts';
 
 /** Where the notes are kept. Text that cannot be read is no notes; a failing write is reported by whoever asked. */
-export type Notes = {
-  read(): Promise<string | undefined>;
-  write(text: string): Promise<void>;
-};
+export type Notes = FileNote;
 
 export type Sightings = {
   /**
@@ -65,14 +62,6 @@ export function memoryNotes(): Notes {
 
 /** `locks.json` in the local state of one repository. */
 export function fileNotes(folder: string): Notes {
-  const path = join(folder, 'locks.json');
-  return {
-    read: () => readFile(path, 'utf8').catch(() => undefined),
-    async write(text) {
-      const temporary = `${path}.${process.pid}`;
-      makeFolders(dirname(path));
-      await writeFile(temporary, text, { mode: 0o600 });
-      await rename(temporary, path);
-    },
-  };
+  const note = createFileNote(join(folder, 'locks.json'), systemRandom());
+  return { read: () => note.read().catch(() => undefined), write: (text) => note.write(text) };
 }

@@ -4,6 +4,7 @@ import { assert } from '../errors.ts';
 import type { Handles } from '../host/handles.ts';
 import { PackMemory } from '../pack/pack-memory.ts';
 import type { Repository } from '../repository.ts';
+import { Admission } from '../workers/admission.ts';
 import { WorkerPool } from '../workers/pool.ts';
 import type { RestoreSetup, TaskHandler } from '../workers/tasks.ts';
 import { restoreHandlers, RestoreWriter, type WritingSetup } from './restore-tasks.ts';
@@ -28,9 +29,7 @@ export class RestoreCrew implements AsyncDisposable {
   readonly #inline: Seat;
   #pool: WorkerPool | undefined;
   #bytesSeen = 0;
-  #bytesUnderWay = 0;
-  #tasks = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly admission: Admission;
   readonly memory: PackMemory = new PackMemory(buffersKept);
 
   constructor(
@@ -41,6 +40,10 @@ export class RestoreCrew implements AsyncDisposable {
     this.#repository = repository;
     this.#setup = setup;
     this.#threads = options.threads ?? Math.max(2, Math.min(8, availableParallelism()));
+    this.admission = new Admission({
+      bytesMax: bytesUnderWayMax,
+      tasksMax: Math.max(1, this.#threads) * tasksPerThread,
+    });
     this.#ownHandles = options.ownHandles;
     this.#writer = new RestoreWriter({ key: repository.masterKey, target: setup, lanes: undefined }, options.handles);
     const handlers = restoreHandlers(this.#writer);
@@ -62,24 +65,6 @@ export class RestoreCrew implements AsyncDisposable {
     const setup: RestoreSetup = { work: 'restore', key: masterKey, target: this.#setup, lanes };
     this.#pool = new WorkerPool(this.#threads, setup);
     return this.#pool;
-  }
-
-  /** Resolves when there is room for another task of this size; the caller then owes a `leave`. */
-  async enter(sizeBytes: number): Promise<void> {
-    while (
-      this.#tasks > 0 &&
-      (this.#bytesUnderWay + sizeBytes > bytesUnderWayMax || this.#tasks >= Math.max(1, this.#threads) * tasksPerThread)
-    ) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#tasks += 1;
-    this.#bytesUnderWay += sizeBytes;
-  }
-
-  leave(sizeBytes: number): void {
-    this.#tasks -= 1;
-    this.#bytesUnderWay -= sizeBytes;
-    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   async run<Result>(

@@ -68,7 +68,7 @@ export async function compareAll(
 ): Promise<void> {
   const running: Promise<void>[] = [];
   const send = async (batch: readonly WindowFile[], tasks: readonly CompareTask[]): Promise<void> => {
-    await crew.enter(0);
+    await crew.admission.enter(0);
     const sizeBytes = tasks.reduce((sum, task) => sum + task.sizeBytes, 0);
     const payload: ComparePayload = { files: tasks, rules };
     const run = async (): Promise<void> => {
@@ -77,7 +77,7 @@ export async function compareAll(
         addDropped(job.counters.dropped, dropped);
         for (const [i, file] of batch.entries()) take(file, verdicts[i] as Verdict);
       } finally {
-        crew.leave(0);
+        crew.admission.leave(0);
       }
     };
     const result = run();

@@ -76,9 +76,9 @@ export class FileFetch {
     const running = new Set<Promise<void>>();
     let failure: Error | undefined;
     const launch = async (sizeBytes: number, work: () => Promise<void>): Promise<void> => {
-      await crew.enter(sizeBytes);
+      await crew.admission.enter(sizeBytes);
       if (failure !== undefined) {
-        crew.leave(sizeBytes);
+        crew.admission.leave(sizeBytes);
         return;
       }
       const task = work()
@@ -86,7 +86,7 @@ export class FileFetch {
           failure ??= error instanceof Error ? error : new Error(String(error));
         })
         .finally(() => {
-          crew.leave(sizeBytes);
+          crew.admission.leave(sizeBytes);
           running.delete(task);
         });
       running.add(task);

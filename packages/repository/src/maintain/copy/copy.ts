@@ -1,3 +1,4 @@
+import { sweepKilledWriters } from '../../backend/leftovers.ts';
 import { ResumeJournal } from '../../archive/journal.ts';
 import { adoptPacks } from '../../archive/adopt-packs.ts';
 import { CoffreError } from '../../errors.ts';
@@ -89,18 +90,9 @@ export async function copySnapshots(
   }
   await job.publish();
   run?.journal?.finish();
-  if (run !== undefined) await removeLeftovers(to);
+  if (run !== undefined) await sweepKilledWriters(to.repository.backend, to.repository.host);
   const addedBytes = run?.writer.totals.addedPackedBytes ?? 0;
   return { copied: job.saved, present: present.length, failed: job.failed, amount: total, addedBytes };
-}
-
-/** Half-written files of writers that were killed; never a reason to call a good copy failed. */
-async function removeLeftovers({ repository }: IndexedRepository): Promise<void> {
-  try {
-    await repository.backend.removeLeftovers?.(repository.host.clock);
-  } catch (error) {
-    repository.host.warn({ about: 'half-written files of an earlier run could not be removed', error });
-  }
 }
 
 type Run = AsyncDisposable & {

@@ -6,6 +6,7 @@ import { packTargetBytesDefault } from '../../index/blob-writer.ts';
 import type { FinishedPack } from '../../pack/pack-buffer.ts';
 import { handedOver } from '../../pack/pack-memory.ts';
 import type { Repository } from '../../repository.ts';
+import { Admission } from '../../workers/admission.ts';
 import { WorkerPool } from '../../workers/pool.ts';
 import type { CopySetup, TaskHandler } from '../../workers/tasks.ts';
 import { packPayload } from '../check-payload.ts';
@@ -37,9 +38,7 @@ export class CopyCrew implements AsyncDisposable {
   #inline: Seat | undefined;
   #pool: WorkerPool | undefined;
   #bytesSeen = 0;
-  #bytesUnderWay = 0;
-  #tasks = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly admission: Admission;
 
   constructor(
     between: { readonly from: Repository; readonly to: Repository },
@@ -49,6 +48,10 @@ export class CopyCrew implements AsyncDisposable {
     const { from, to } = between;
     this.#to = to;
     this.#threads = options.threads ?? Math.max(2, Math.min(8, availableParallelism()));
+    this.admission = new Admission({
+      bytesMax: bytesUnderWayMax,
+      tasksMax: Math.max(1, this.#threads) * tasksPerThread,
+    });
     this.#storePack = storePack;
     this.#setup = {
       work: 'copy',
@@ -87,22 +90,6 @@ export class CopyCrew implements AsyncDisposable {
 
   async #answer({ pack }: CopyEvent): Promise<void> {
     await this.#storePack(pack);
-  }
-
-  /** Resolves when there is room for so many bytes more; the caller then owes a `leave`. */
-  async enter(sizeBytes: number): Promise<void> {
-    const tasksMax = Math.max(1, this.#threads) * tasksPerThread;
-    while (this.#tasks > 0 && (this.#bytesUnderWay + sizeBytes > bytesUnderWayMax || this.#tasks >= tasksMax)) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#tasks += 1;
-    this.#bytesUnderWay += sizeBytes;
-  }
-
-  leave(sizeBytes: number): void {
-    this.#tasks -= 1;
-    this.#bytesUnderWay -= sizeBytes;
-    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   /** Takes the bytes over. Resolves when what is good in them is in a pack that fills; it is safe after `flush`. */

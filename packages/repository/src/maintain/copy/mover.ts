@@ -42,9 +42,9 @@ export class BlobMover {
   async #launch({ parts }: CopyPlan): Promise<void> {
     const { crew, signal } = this.#parts;
     for (const part of parts) {
-      await crew.enter(part.length);
+      await crew.admission.enter(part.length);
       if (this.#failure !== undefined || signal?.aborted === true) {
-        crew.leave(part.length);
+        crew.admission.leave(part.length);
         signal?.throwIfAborted();
         return;
       }
@@ -53,7 +53,7 @@ export class BlobMover {
           this.#failure ??= asError(error);
         })
         .finally(() => {
-          crew.leave(part.length);
+          crew.admission.leave(part.length);
           this.#running.delete(work);
         });
       this.#running.add(work);
