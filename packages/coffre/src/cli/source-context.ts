@@ -8,6 +8,7 @@ import type { Cli } from './cli.ts';
 export function sourceContext(cli: Cli, signal: AbortSignal, warn: (line: string) => void): SourceContext {
   return {
     programs: createPrograms(cli.environment),
+    searchPath: cli.environment['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
     files: createFiles(),
     clock: systemClock(),
     temporaryFolder: cli.environment['TMPDIR'] || tmpdir(),

@@ -43,7 +43,7 @@ export async function loadSource(cli: Cli, name: string, source: string, options
   }
   const { type, saved } = openSavedSource(indexed, snapshot.tree, entry, signal);
   const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`));
-  const target = { to: options.target, overwrite: options.overwrite === true };
+  const target = { to: options.target, overwrite: options.overwrite === true, only: [], settings: undefined };
   const place = await type.load(saved, target, context);
   if (printer.json) printer.message({ schema: 'coffre.source-load/1', snapshot: id, source, place });
   else printer.normal(`${quoteName(source)} of ${shortId(id)} is at ${quoteName(place)}`);

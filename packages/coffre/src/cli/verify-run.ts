@@ -4,7 +4,7 @@ import { keyFilePath, keyFingerprint, readKey } from '../manifest/signature.ts';
 import { loadManifest, verifyContent } from '../manifest/verify.ts';
 import type { SignedManifest, VerifiedContent } from '../manifest/verify.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
-import type { Verification } from '../source/source.ts';
+import type { CheckStep, Verification } from '../source/source.ts';
 import { stateFolder } from '../store/location.ts';
 import type { Cli } from './cli.ts';
 import { showName } from './output/display.ts';
@@ -57,6 +57,8 @@ function trustIn(cli: Cli, options: VerifyVerbOptions, { fingerprint }: SignedMa
   return key !== undefined && keyFingerprint(key) === fingerprint ? 'own' : 'unknown';
 }
 
+const everyStep: ReadonlySet<CheckStep> = new Set(['archive', 'open', 'schema', 'row_counts']);
+
 type VerifiedSource = { readonly kind: string; readonly name: string; readonly verification: Verification };
 
 async function verifySources(
@@ -72,11 +74,11 @@ async function verifySources(
     const { type, saved } = openSavedSource(indexed, tree, entry, signal);
     let verification: Verification;
     try {
-      verification = await type.verify(saved, context);
+      verification = await type.verify(saved, context, everyStep);
     } catch (error) {
       // The room for a copy says nothing of what is saved.
       if (signal.aborted || !isCoffreError(error) || error.code.startsWith('SOURCE_')) throw error;
-      verification = { proved: [], differences: [messageOf(error)] };
+      verification = { passed: [], proved: [], differences: [messageOf(error)] };
     }
     verified.push({ kind: entry.kind, name: entry.name, verification });
   }

@@ -14,10 +14,17 @@
  *   truth      what the source held at the very moment of the dump, as JSON: counts, schema, versions; never a secret.
  *              Asked once, after the last byte of every stream. It goes into the signed manifest and is all that
  *              `verify` compares with; the live source has moved on by then.
- *   verify     reads saved data and says whether it opens and holds what the truth says. Private folders only.
+ *   verify     reads saved data and proves the steps that it is asked for. Private folders and private servers only, and
+ *              no server for the first two steps.
  *   load       brings saved data to a target that a person chose: whole or not at all; nothing is overwritten unless the
  *              target says so.
  *   scratch    loads into a private place that disposal removes, for drills.
+ *
+ * And beside backups, on the live source, which none of them changes:
+ *
+ *   quickCheck  in a few seconds: reachable, opens, answers.
+ *   present     its truth at this moment.
+ *   differences what two truths of it do not agree on.
  *
  * Passwords go to programs in their environment or in files of mode 0600, never among words, logs or messages.
  */
@@ -27,6 +34,8 @@ import type { Programs } from '../platform/programs.ts';
 /** Everything of the outside, handed in. */
 export type SourceContext = {
   readonly programs: Programs;
+  /** Where programs are looked for: PATH. */
+  readonly searchPath: string;
   readonly files: Files;
   readonly clock: Pick<Clock, 'nowNs' | 'monotonicMs' | 'sleep'>;
   /** Where private folders are made. */
@@ -68,17 +77,28 @@ export type SavedSource<Truth> = {
   read(path: string): AsyncIterable<Uint8Array>;
 };
 
+/**
+ * What can be proved of saved data, cheap to dear: the stream is whole and readable; the engine opens it; its schema is
+ * the recorded one; its rows are as many as were counted. A kind passes those that mean something for it.
+ */
+export type CheckStep = 'archive' | 'open' | 'schema' | 'row_counts';
+
 export type Verification = {
+  readonly passed: readonly CheckStep[];
   /** What was proved, a few words each. */
   readonly proved: readonly string[];
   /** What is not as the truth says; empty when all is well. */
   readonly differences: readonly string[];
 };
 
-export type LoadTarget = {
+export type LoadTarget<Settings> = {
   /** Path, address or name, as the kind understands it; where it came from when absent, for kinds that allow that. */
   readonly to: string | undefined;
   readonly overwrite: boolean;
+  /** Tables, collections or whatever the kind can load alone; all when empty. */
+  readonly only: readonly string[];
+  /** Of the live source, where it is configured here: how its server is reached. */
+  readonly settings: Settings | undefined;
 };
 
 export type Scratch = AsyncDisposable & { readonly place: string };
@@ -93,8 +113,12 @@ export type SourceType<Settings, Truth> = {
   dump(settings: Settings, context: SourceContext): Promise<Dump<Truth>>;
   /** @throws {CoffreError} MANIFEST_DAMAGED when the manifest holds something else */
   parseTruth(value: unknown): Truth;
-  verify(saved: SavedSource<Truth>, context: SourceContext): Promise<Verification>;
+  verify(saved: SavedSource<Truth>, context: SourceContext, steps: ReadonlySet<CheckStep>): Promise<Verification>;
   /** @returns where it is now */
-  load(saved: SavedSource<Truth>, target: LoadTarget, context: SourceContext): Promise<string>;
+  load(saved: SavedSource<Truth>, target: LoadTarget<Settings>, context: SourceContext): Promise<string>;
   scratch(saved: SavedSource<Truth>, context: SourceContext): Promise<Scratch>;
+  quickCheck(settings: Settings, context: SourceContext): Promise<Verification>;
+  present(settings: Settings, context: SourceContext): Promise<Truth>;
+  /** One sentence each, in the words of a person who knows the earlier one; none when they agree. */
+  differences(earlier: Truth, later: Truth): readonly string[];
 };

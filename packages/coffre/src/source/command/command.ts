@@ -5,7 +5,8 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { SavedSource, SourceType } from '../source.ts';
+import type { SavedSource, SourceContext, SourceType } from '../source.ts';
+import { findProgram } from '../../platform/find-program.ts';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import { streamFolder } from '../stream-path.ts';
 import { parseTruthWith } from '../truth.ts';
@@ -48,20 +49,16 @@ export const command: SourceType<CommandSettings, CommandTruth> = {
     return { warnings: [] };
   },
 
-  async dump({ name, argv, load, filename, timeoutMs, environment }, context) {
+  async dump(settings, context) {
+    const { name, filename } = settings;
     const path = toByteString(`${streamFolder(name)}/${filename ?? 'output'}`);
     const bytes = (signal: AbortSignal): AsyncGenerator<Uint8Array> =>
-      context.programs.output({
-        argv,
-        timeoutMs,
-        signal: AbortSignal.any([signal, context.signal]),
-        ...(environment === undefined ? {} : { environment }),
-      });
+      printed(settings, context, AbortSignal.any([signal, context.signal]));
     return {
       streams: [{ path, bytes: (signal) => atLeastOneByte(name, bytes(signal)), profile: databaseProfile }],
       truth: async ([saved]) => {
         if (saved === undefined) throw new CoffreError('INTERNAL', 'the truth was asked for before the dump');
-        return { argv: [...argv], load: load === undefined ? null : [...load], ...only(saved) };
+        return truthOf(settings, saved);
       },
       [Symbol.asyncDispose]: async () => undefined,
     };
@@ -79,8 +76,12 @@ export const command: SourceType<CommandSettings, CommandTruth> = {
     const { truth } = saved;
     const isSame = sizeBytes === truth.sizeBytes && hash.digest('hex') === truth.sha256;
     return isSame
-      ? { proved: [`${sizeBytes} bytes as printed`], differences: [] }
-      : { proved: [], differences: [`it has ${sizeBytes} bytes that are not the ${truth.sizeBytes} printed`] };
+      ? { passed: ['archive'], proved: [`${sizeBytes} bytes as printed`], differences: [] }
+      : {
+          passed: [],
+          proved: [],
+          differences: [`it has ${sizeBytes} bytes that are not the ${truth.sizeBytes} printed`],
+        };
   },
 
   /** Into a file that is named, else into the program that was said to load it. */
@@ -113,10 +114,45 @@ export const command: SourceType<CommandSettings, CommandTruth> = {
       throw error;
     }
   },
+
+  // What it would print is known when it is run, which is a backup.
+  async quickCheck({ argv }, context) {
+    const [program = ''] = argv;
+    const path = findProgram(program, context.searchPath);
+    return path === undefined
+      ? { passed: [], proved: [], differences: [`there is no program ${program}`] }
+      : { passed: ['open'], proved: [`${path} can be run`], differences: [] };
+  },
+
+  async present(settings, context) {
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    for await (const bytes of printed(settings, context, context.signal)) {
+      hash.update(bytes);
+      sizeBytes += bytes.byteLength;
+    }
+    return truthOf(settings, { sizeBytes, sha256: hash.digest('hex') });
+  },
+
+  differences(earlier, later) {
+    if (earlier.sha256 === later.sha256) return [];
+    return [`it prints ${later.sizeBytes} bytes that are not the ${earlier.sizeBytes} saved`];
+  },
 };
 
-function only({ sizeBytes, sha256 }: { sizeBytes: number; sha256: string }): { sizeBytes: number; sha256: string } {
-  return { sizeBytes, sha256 };
+function printed(
+  { argv, timeoutMs, environment }: CommandSettings,
+  { programs }: SourceContext,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  return programs.output({ argv, timeoutMs, signal, ...(environment === undefined ? {} : { environment }) });
+}
+
+function truthOf(
+  { argv, load }: CommandSettings,
+  { sizeBytes, sha256 }: { readonly sizeBytes: number; readonly sha256: string },
+): CommandTruth {
+  return { argv: [...argv], load: load === undefined ? null : [...load], sizeBytes, sha256 };
 }
 
 /** A dump program that prints nothing and says that all is well has saved nothing. */

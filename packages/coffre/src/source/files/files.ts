@@ -77,7 +77,7 @@ export const files: SourceType<FilesSettings, FilesTruth> = {
   parseTruth: parseTruthWith(filesTruth),
 
   // Every file has its checksum in the manifest; there is nothing that could be opened.
-  verify: async () => ({ proved: [], differences: [] }),
+  verify: async () => ({ passed: [], proved: [], differences: [] }),
 
   async load(saved) {
     throw new CoffreError('USAGE', `${saved.name} holds files, which are restored`, {
@@ -89,6 +89,30 @@ export const files: SourceType<FilesSettings, FilesTruth> = {
     throw new CoffreError('USAGE', `${saved.name} holds files, which are restored`, {
       hint: 'Use `coffre restore SNAPSHOT --target FOLDER`.',
     });
+  },
+
+  async quickCheck(settings, context) {
+    const { paths, missing } = presentPaths(settings, context.files);
+    const unreadable = paths.filter((path) => !isReadable(context.files, path));
+    const differences = [
+      ...missing.map((path) => `there is no ${path}`),
+      ...unreadable.map((path) => `${toText(path)} cannot be read`),
+    ];
+    return differences.length === 0
+      ? { passed: ['open'], proved: [`${paths.length} of ${paths.length} paths are there`], differences }
+      : { passed: [], proved: [], differences };
+  },
+
+  present: async (settings, context) => await measure(settings, context.files, context.signal),
+
+  differences(earlier, later) {
+    const said: string[] = [];
+    if (earlier.files !== later.files) said.push(`${later.files} files instead of ${earlier.files}`);
+    if (earlier.bytes !== later.bytes) said.push(`${later.bytes} bytes instead of ${earlier.bytes}`);
+    for (const path of later.missing) if (!earlier.missing.includes(path)) said.push(`${path} is gone`);
+    for (const module of earlier.modules) if (!later.modules.includes(module)) said.push(`module ${module} is gone`);
+    for (const module of later.modules) if (!earlier.modules.includes(module)) said.push(`module ${module} is new`);
+    return said;
   },
 };
 
@@ -112,6 +136,15 @@ function presentPaths(settings: FilesSettings, system: Files): Present {
 function isThere(system: Files, path: ByteString): boolean {
   try {
     system.lstat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isReadable(system: Files, path: ByteString): boolean {
+  try {
+    if (system.lstat(path).type === 'dir') system.listNames(path);
     return true;
   } catch {
     return false;

@@ -13,6 +13,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'coffre-validate-'));
 after(() => rmSync(scratch, { recursive: true }));
 
 const context: SourceContext = {
+  searchPath: '/usr/bin:/bin',
   programs: createPrograms({ PATH: process.env['PATH'] }),
   files: createFiles(),
   clock: systemClock(),

@@ -95,6 +95,25 @@ export function inspectCopy(path: string): Inspection {
   }
 }
 
+/** How far to look: `opens` takes no longer for a large database. */
+export type LookDepth = 'opens' | 'counts';
+
+/** Of a database that others are writing, in one read transaction. @throws {CoffreError} SOURCE_INVALID, SOURCE_BUSY */
+export function lookAt(path: string, depth: LookDepth): SqliteTruth {
+  const live = openExisting(path);
+  try {
+    live.exec('BEGIN');
+    const journalMode = String(Object.values(live.prepare('PRAGMA journal_mode').get() ?? {})[0]);
+    const content = contentOf(live, depth === 'counts');
+    live.exec('COMMIT');
+    return { path, journalMode, ...content };
+  } catch (error) {
+    throw inWords(path, error);
+  } finally {
+    live.close();
+  }
+}
+
 function busy(cause: unknown): CoffreError {
   return new CoffreError('SOURCE_BUSY', `the database is written all the time: ${messageOf(cause)}`, {
     hint: '`PRAGMA journal_mode = WAL` lets readers and writers work side by side. Nothing was saved.',

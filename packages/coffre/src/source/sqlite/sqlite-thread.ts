@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { CoffreError, type ErrorCode } from '@coffre/repository';
-import type { Inspection } from './sqlite-copy.ts';
+import type { Inspection, LookDepth } from './sqlite-copy.ts';
 import type { SqliteTruth } from './sqlite-truth.ts';
 
 export type SqliteTask =
   | { readonly kind: 'copy'; readonly source: string; readonly target: string }
-  | { readonly kind: 'inspect'; readonly path: string };
+  | { readonly kind: 'inspect'; readonly path: string }
+  | { readonly kind: 'look'; readonly path: string; readonly depth: LookDepth };
 
 export type SqliteAnswer =
   | { readonly result: unknown }
@@ -25,6 +26,11 @@ export async function copyInThread(source: string, target: string, signal: Abort
 /** It throws what SQLite says when the file is no database. */
 export async function inspectInThread(path: string, signal: AbortSignal): Promise<Inspection> {
   return (await inThread({ kind: 'inspect', path }, signal)) as Inspection;
+}
+
+/** At a database that others are writing. @throws {CoffreError} SOURCE_INVALID, SOURCE_BUSY */
+export async function lookInThread(path: string, depth: LookDepth, signal: AbortSignal): Promise<SqliteTruth> {
+  return (await inThread({ kind: 'look', path, depth }, signal)) as SqliteTruth;
 }
 
 async function inThread(task: SqliteTask, signal: AbortSignal): Promise<unknown> {

@@ -25,7 +25,7 @@ export type SqliteTruth = z.infer<typeof sqliteTruth>;
 /** What can be said of any copy, wherever it lies. */
 export type SqliteContent = Omit<SqliteTruth, 'path' | 'journalMode'>;
 
-export function contentOf(database: DatabaseSync): SqliteContent {
+export function contentOf(database: DatabaseSync, countsRows = true): SqliteContent {
   const value = (sql: string): unknown => Object.values(database.prepare(sql).get() ?? {})[0];
   const whole = (sql: string): number => Number(value(sql));
   return {
@@ -35,7 +35,7 @@ export function contentOf(database: DatabaseSync): SqliteContent {
     userVersion: whole('PRAGMA user_version'),
     applicationId: whole('PRAGMA application_id'),
     schemaSha256: schemaSha256(database),
-    tables: rowCounts(database),
+    tables: countsRows ? rowCounts(database) : {},
   };
 }
 

@@ -1,7 +1,7 @@
 /** A thread for work on databases, which is one long call each: locks of the repository are refreshed meanwhile. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { isCoffreError, messageOf } from '@coffre/repository';
-import { copyDatabase, inspectCopy } from './sqlite-copy.ts';
+import { copyDatabase, inspectCopy, lookAt } from './sqlite-copy.ts';
 import type { SqliteAnswer, SqliteTask } from './sqlite-thread.ts';
 
 async function work(task: SqliteTask): Promise<unknown> {
@@ -10,6 +10,8 @@ async function work(task: SqliteTask): Promise<unknown> {
       return await copyDatabase(task.source, task.target);
     case 'inspect':
       return inspectCopy(task.path);
+    case 'look':
+      return lookAt(task.path, task.depth);
     default:
       return task satisfies never;
   }

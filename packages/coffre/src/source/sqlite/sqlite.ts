@@ -3,11 +3,19 @@ import { createReadStream, lstatSync, openSync, readSync, closeSync, statSync } 
 import { basename, join, resolve } from 'node:path';
 import { CoffreError, messageOf, pagesProfile, toByteString } from '@coffre/repository';
 import { createPrivateFolder, type PrivateFolder } from '../../platform/private-folder.ts';
-import type { LoadTarget, Preflight, SavedSource, SourceContext, SourceType, Verification } from '../source.ts';
+import type {
+  CheckStep,
+  LoadTarget,
+  Preflight,
+  SavedSource,
+  SourceContext,
+  SourceType,
+  Verification,
+} from '../source.ts';
 import { parseTruthWith } from '../truth.ts';
 import { streamFolder } from '../stream-path.ts';
 import { loadDatabase } from './sqlite-load.ts';
-import { copyInThread, inspectInThread } from './sqlite-thread.ts';
+import { copyInThread, inspectInThread, lookInThread } from './sqlite-thread.ts';
 import { compareContent, sqliteTruth, type SqliteTruth } from './sqlite-truth.ts';
 
 export type { SqliteTruth };
@@ -62,11 +70,12 @@ export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
 
   parseTruth: parseTruthWith(sqliteTruth),
 
-  async verify(saved, context) {
+  async verify(saved, context, steps) {
+    if (steps.size === 0) return { passed: [], proved: [], differences: [] };
     using folder = folderFor(saved, context);
     const copy = join(folder.path, 'saved.sqlite');
     await loadDatabase({ ...only(saved), target: copy, overwrite: false, prove: async () => undefined });
-    return await verificationOf(saved.truth, copy, context);
+    return narrowed(await verificationOf(saved.truth, copy, context), steps);
   },
 
   async load(saved, target, context) {
@@ -77,13 +86,26 @@ export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
     const folder = folderFor(saved, context);
     try {
       const place = join(folder.path, basename(saved.truth.path));
-      await loadProved(saved, { to: place, overwrite: false }, context);
+      await loadProved(saved, { to: place, overwrite: false, only: [], settings: undefined }, context);
       return { place, [Symbol.asyncDispose]: async () => folder[Symbol.dispose]() };
     } catch (error) {
       folder[Symbol.dispose]();
       throw error;
     }
   },
+
+  async quickCheck({ path }, context) {
+    preflight(path);
+    await lookInThread(resolve(path), 'opens', context.signal);
+    return { passed: ['open'], proved: ['opens', 'its schema can be read'], differences: [] };
+  },
+
+  async present({ path }, context) {
+    preflight(path);
+    return await lookInThread(resolve(path), 'counts', context.signal);
+  },
+
+  differences: (earlier, later) => compareContent(earlier, later),
 };
 
 /** @throws {CoffreError} SOURCE_MISSING, SOURCE_INVALID */
@@ -136,9 +158,14 @@ function only(saved: SavedSource<SqliteTruth>): { sizeBytes: number; content: As
 
 async function loadProved(
   saved: SavedSource<SqliteTruth>,
-  { to, overwrite }: LoadTarget,
+  { to, overwrite, only: tables }: LoadTarget<SqliteSettings>,
   context: SourceContext,
 ): Promise<string> {
+  if (tables.length > 0) {
+    throw new CoffreError('USAGE', `a SQLite database is loaded whole, not ${tables.join(', ')} alone`, {
+      hint: 'Load it beside the live one with --target FILE, and copy the tables with ATTACH.',
+    });
+  }
   const prove = async (path: string): Promise<void> => {
     const { differences } = await verificationOf(saved.truth, path, context);
     if (differences.length === 0) return;
@@ -155,12 +182,17 @@ async function verificationOf(truth: SqliteTruth, path: string, context: SourceC
     found = await inspectInThread(path, context.signal);
   } catch (error) {
     if (context.signal.aborted) throw error;
-    return { proved: [], differences: [`it does not open: ${messageOf(error)}`] };
+    return { passed: ['archive'], proved: [], differences: [`it does not open: ${messageOf(error)}`] };
   }
   const complaints = found.integrity.join() === 'ok' ? [] : found.integrity.map((line) => `integrity: ${line}`);
   const differences = [...complaints, ...compareContent(truth, found.content)];
   const tables = Object.values(found.content.tables);
   const rows = tables.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+  if (differences.length > 0) return { passed: ['archive'], proved: [], differences };
   const proved = ['opens', 'integrity ok', 'schema as saved', `${rows} rows in ${tables.length} tables as counted`];
-  return { proved: differences.length === 0 ? proved : [], differences };
+  return { passed: ['archive', 'open', 'schema', 'row_counts'], proved, differences };
+}
+
+function narrowed(verification: Verification, steps: ReadonlySet<CheckStep>): Verification {
+  return { ...verification, passed: verification.passed.filter((step) => steps.has(step)) };
 }
