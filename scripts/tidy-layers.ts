@@ -62,6 +62,14 @@ const coffreLayers: readonly Layer[] = [
   // What a snapshot says of itself.
   { name: 'manifest', uses: ['platform'] },
   { name: 'source-run', uses: ['source', 'manifest', 'platform'] },
+  // Opening what the configuration names, for whoever runs beside the command line.
+  { name: 'access', uses: ['config', 'config/read', 'store', 'audit', 'platform'], usesTypesOf: ['schedule'] },
+  // One plan, now, in this process.
+  {
+    name: 'run',
+    uses: ['access', 'source', 'source-run', 'manifest', 'config', 'config/read', 'store', 'audit', 'platform'],
+    usesTypesOf: ['schedule'],
+  },
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
@@ -82,6 +90,8 @@ const coffreLayers: readonly Layer[] = [
       'source',
       'manifest',
       'source-run',
+      'access',
+      'run',
     ],
   },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },

@@ -21,7 +21,7 @@ const dayMs = 86_400_000;
 
 /**
  * What is still going on never goes, nor what the answer to "when was it last good?" rests on: the newest run and the
- * newest good one of a plan and kind, its newest slot, the newest good reading of a repository, and events that are
+ * newest good one of a plan, kind, source and repository, its newest slot, the newest good reading of a repository, and events that are
  * still to be sent.
  */
 const tables: Readonly<Record<HistoryTable, { readonly key: string; readonly time: string; readonly mayGo: string }>> =
@@ -30,9 +30,11 @@ const tables: Readonly<Record<HistoryTable, { readonly key: string; readonly tim
       key: 'id',
       time: 'started_at',
       mayGo: `ended_at is not null
-      and exists (select 1 from runs n where n.plan = t.plan and n.kind = t.kind and n.started_at > t.started_at)
+      and exists (select 1 from runs n where n.plan = t.plan and n.kind = t.kind and n.started_at > t.started_at
+        and n.source is not distinct from t.source and n.repository is not distinct from t.repository)
       and (outcome not in ('success', 'warning') or exists (select 1 from runs n where n.plan = t.plan and n.kind = t.kind
-        and n.started_at > t.started_at and (n.outcome = 'success' or n.outcome = 'warning')))`,
+        and n.started_at > t.started_at and (n.outcome = 'success' or n.outcome = 'warning')
+        and n.source is not distinct from t.source and n.repository is not distinct from t.repository))`,
     },
     slots: {
       key: 'due_at',

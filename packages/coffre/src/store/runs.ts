@@ -3,7 +3,8 @@ import type { Selectable } from 'kysely';
 import type { Rows } from './store.ts';
 import type { RunId, RunTable } from './tables.ts';
 
-export type RunKind = 'backup' | 'copy' | 'retention' | 'prune' | 'check' | 'verify' | 'restore' | 'drill';
+/** `source`: a part of a backup, one source into one repository. */
+export type RunKind = 'backup' | 'source' | 'copy' | 'retention' | 'prune' | 'check' | 'verify' | 'restore' | 'drill';
 export type RunTrigger = 'schedule' | 'late' | 'retry' | 'manual' | 'change' | 'after' | 'webhook';
 /** `lost`: its process is gone and nobody knows how far it came. */
 export type RunOutcome = 'success' | 'warning' | 'failed' | 'cancelled' | 'skipped' | 'lost';
@@ -18,6 +19,10 @@ export type NewRun = {
   readonly host: string;
   readonly pid: number;
   readonly bootId: string;
+  /** The run that this one is a part of. */
+  readonly parent?: RunId;
+  /** By its name in the configuration. */
+  readonly repository?: string;
 };
 
 export type RunFigures = Readonly<Record<string, number>>;
@@ -47,6 +52,8 @@ export type Run = {
   readonly host: string;
   readonly pid: number;
   readonly bootId: string;
+  readonly parent: RunId | undefined;
+  readonly repository: string | undefined;
 };
 
 export async function startRun(rows: Rows, run: NewRun): Promise<RunId> {
@@ -65,6 +72,8 @@ export async function startRun(rows: Rows, run: NewRun): Promise<RunId> {
       host: run.host,
       pid: run.pid,
       boot_id: run.bootId,
+      parent_id: run.parent ?? null,
+      repository: run.repository ?? null,
     })
     .returning('id')
     .executeTakeFirstOrThrow();
@@ -100,6 +109,11 @@ export async function openRuns(rows: Rows, host?: string): Promise<Run[]> {
   return (await query.orderBy('started_at').orderBy('id').execute()).map(runOf);
 }
 
+/** In the order of their starts. */
+export async function runParts({ db }: Rows, parent: RunId): Promise<Run[]> {
+  return (await db.selectFrom('runs').selectAll().where('parent_id', '=', parent).orderBy('id').execute()).map(runOf);
+}
+
 export type RunFilter = { readonly plan?: string; readonly kind?: RunKind; readonly sinceMs?: number };
 
 /** Newest first. */
@@ -131,5 +145,7 @@ function runOf(row: Selectable<RunTable>): Run {
     host: row.host,
     pid: row.pid,
     bootId: row.boot_id,
+    parent: row.parent_id ?? undefined,
+    repository: row.repository ?? undefined,
   };
 }

@@ -31,6 +31,10 @@ export type RunTable = {
   pid: number;
   /** Tells a process that ended with its machine from another one with the same number. */
   boot_id: string;
+  /** The run that this row is a part of; null for the run itself. */
+  parent_id: RunId | null;
+  /** By its name in the configuration: where this part was saved, copied or tidied. */
+  repository: string | null;
 };
 
 export type SlotTable = {

@@ -1,7 +1,7 @@
 /** What runs and slots promise, on any engine. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endRun, findRun, listRuns, openRuns, startRun } from '../runs.ts';
+import { endRun, findRun, listRuns, openRuns, runParts, startRun } from '../runs.ts';
 import type { NewRun } from '../runs.ts';
 import { closeSlot, markSlotMissing, newestSlot, openSlot, openSlots } from '../slots.ts';
 import { handClock, openScene, sceneStartMs } from './scene.ts';
@@ -45,7 +45,20 @@ export function historySuite(engine: string, scene: () => Scene): void {
       host: 'alpha',
       pid: 4711,
       bootId: 'boot-1',
+      parent: undefined,
+      repository: undefined,
     });
+  });
+
+  test(`${engine}: the parts of a run are found by it`, async () => {
+    await using store = await openScene(scene().freshPlace());
+    const parent = await startRun(store, { ...run, kind: 'backup' });
+    const part = await startRun(store, { ...run, kind: 'source', parent, repository: 'local' });
+    await startRun(store, { ...run, kind: 'source' });
+    assert.deepEqual(
+      (await runParts(store, parent)).map((one) => [one.id, one.parent, one.repository]),
+      [[part, parent, 'local']],
+    );
   });
 
   test(`${engine}: a run ends once`, async () => {

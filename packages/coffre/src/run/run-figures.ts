@@ -1,0 +1,47 @@
+/**
+ * The figures that a run leaves in its row of the history (`runs.figures`); units last. Absent is unknown or does not
+ * apply, never nought.
+ *
+ * One run of a plan is one row of kind `backup` without a source, and below it, as rows that name it as their parent:
+ *
+ *   source     one for each source x repository it is saved to: what status counts its age from
+ *   copy       one for each source x repository it is copied to
+ *   retention  one for each repository
+ *
+ * So `runs.repository` with `runs.source` answers "when was this last good there?" in one step, and a failed copy is
+ * never the failure of a backup.
+ */
+export type FigureName =
+  /** Of the source, as it was walked or dumped. */
+  | 'filesTotal'
+  | 'bytesTotal'
+  /** Read from the disk, the program or the database. */
+  | 'bytesRead'
+  | 'filesNew'
+  | 'filesChanged'
+  | 'filesUnmodified'
+  /** Of the data, those that no earlier snapshot had; and what they take in the repository. */
+  | 'bytesNew'
+  | 'bytesStored'
+  /** Files that could not be read; files that were not sound and kept their last good content. */
+  | 'filesFailed'
+  | 'filesRejected'
+  /** Copies: what was moved. Retention: what was kept and removed. */
+  | 'snapshotsCopied'
+  | 'snapshotsKept'
+  | 'snapshotsRemoved'
+  /** Proof steps that passed: hash, archive, open, parse, schema, row_counts. */
+  | 'stepsPassed'
+  | 'attempt'
+  /** How long each phase took; of a run, all its parts together. */
+  | 'leaseMs'
+  | 'openMs'
+  | 'hooksMs'
+  | 'preflightMs'
+  | 'readMs'
+  | 'publishMs'
+  | 'verifyMs'
+  | 'copyMs'
+  | 'retentionMs';
+
+export type RunFigures = { readonly [Name in FigureName]?: number };
