@@ -64,10 +64,23 @@ const coffreLayers: readonly Layer[] = [
   { name: 'source-run', uses: ['source', 'manifest', 'platform'] },
   // Opening what the configuration names, for whoever runs beside the command line.
   { name: 'access', uses: ['config', 'config/read', 'store', 'audit', 'platform'], usesTypesOf: ['schedule'] },
+  // Named backups, what stays and what is restored: decided from tags.
+  { name: 'named', uses: ['access', 'schedule', 'config', 'store', 'manifest', 'source', 'source-run', 'platform'] },
   // One plan, now, in this process.
   {
     name: 'run',
-    uses: ['access', 'source', 'source-run', 'manifest', 'config', 'config/read', 'store', 'audit', 'platform'],
+    uses: [
+      'access',
+      'named',
+      'source',
+      'source-run',
+      'manifest',
+      'config',
+      'config/read',
+      'store',
+      'audit',
+      'platform',
+    ],
     usesTypesOf: ['schedule'],
   },
   { name: 'cli/exit-code.ts', uses: [] },
@@ -92,6 +105,7 @@ const coffreLayers: readonly Layer[] = [
       'source-run',
       'access',
       'run',
+      'named',
     ],
   },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },

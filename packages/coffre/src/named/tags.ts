@@ -1,0 +1,52 @@
+/**
+ * What a snapshot says of the backup it is, in tags that restic shows, copies and filters by as any others:
+ *
+ *   coffre:plan=NAME  coffre:source=SITE/SOURCE  coffre:kind=auto|manual|temp  coffre:name=NAME  coffre:pinned  coffre:run=ID
+ *
+ * Everything else we know of named backups is made from these. Pure.
+ */
+import type { Snapshot } from '@coffre/repository';
+
+export type BackupKind = 'auto' | 'manual' | 'temp';
+
+export type BackupFacts = {
+  readonly plan: string | undefined;
+  /** SITE/SOURCE. */
+  readonly source: string | undefined;
+  readonly kind: BackupKind | undefined;
+  readonly name: string | undefined;
+  readonly isPinned: boolean;
+  /** The same for all snapshots of one run of a plan. */
+  readonly run: string | undefined;
+};
+
+export const pinnedTag = 'coffre:pinned';
+
+const kinds: readonly string[] = ['auto', 'manual', 'temp'] satisfies readonly BackupKind[];
+
+/** A tag that is there twice with two values says nothing: what is not clear is nobody's to remove. */
+export function factsOf({ tags = [] }: Pick<Snapshot, 'tags'>): BackupFacts {
+  const only = (key: string): string | undefined => {
+    const lead = `coffre:${key}=`;
+    const values = new Set(tags.filter((tag) => tag.startsWith(lead)).map((tag) => tag.slice(lead.length)));
+    const [value] = values;
+    return values.size === 1 && value !== '' ? value : undefined;
+  };
+  const kind = only('kind');
+  return {
+    plan: only('plan'),
+    source: only('source'),
+    kind: kind !== undefined && kinds.includes(kind) ? (kind as BackupKind) : undefined,
+    name: only('name'),
+    isPinned: tags.includes(pinnedTag),
+    run: only('run'),
+  };
+}
+
+export function tagsOf(facts: Partial<BackupFacts>): string[] {
+  const said = (['plan', 'source', 'kind', 'name', 'run'] as const).flatMap((key) => {
+    const value = facts[key];
+    return value === undefined ? [] : [`coffre:${key}=${value}`];
+  });
+  return facts.isPinned === true ? [...said, pinnedTag] : said;
+}
