@@ -15,16 +15,17 @@ export type ServiceStart = {
   readonly argv: readonly string[];
   readonly environment?: { readonly [name: string]: string };
   readonly place: { readonly port: number } | { readonly path: string };
+  /** Ten seconds where it is not said. */
+  readonly readyTimeoutMs?: number;
   /** For servers that refuse to run as root. */
   readonly asUser?: { readonly uid: number; readonly gid: number };
 };
 
-const readyTriesMax = 500;
 const readyPauseMs = 20;
 const stopGraceMs = 5000;
 
 export async function startService(start: ServiceStart): Promise<ServiceProcess> {
-  const { program, argv, environment = {}, place, asUser } = start;
+  const { program, argv, environment = {}, place, asUser, readyTimeoutMs = 10_000 } = start;
   const child = spawn(program, argv, {
     ...asUser,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -50,7 +51,7 @@ export async function startService(start: ServiceStart): Promise<ServiceProcess>
     process.off('exit', kill);
   }
 
-  for (let attempt = 0; attempt < readyTriesMax; attempt += 1) {
+  for (let attempt = 0; attempt * readyPauseMs < readyTimeoutMs; attempt += 1) {
     if (child.exitCode !== null || child.pid === undefined) break;
     if (await accepts('port' in place ? { host: '127.0.0.1', port: place.port } : { path: place.path })) {
       return { pid: child.pid, output: () => output, stop };
