@@ -14,7 +14,7 @@ const library = join(projectFolder, 'packages/repository');
 const program = join(projectFolder, 'packages/coffre');
 
 /** Installed beside the program, and loaded when they are used. */
-const installedPackages = /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|kysely|pg$)/;
+const installedPackages = /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|kysely|pg$|mysql2|mongodb|bson|pino|csv-stringify|pdfkit)/;
 
 /**
  * Few files: what every start needs, and the library. Verbs and the clients of network storages bring much along and stay
