@@ -63,7 +63,11 @@ const coffreLayers: readonly Layer[] = [
   { name: 'manifest', uses: ['platform'] },
   { name: 'source-run', uses: ['source', 'manifest', 'platform'] },
   // Opening what the configuration names, for whoever runs beside the command line.
-  { name: 'access', uses: ['config', 'config/read', 'store', 'audit', 'platform'], usesTypesOf: ['schedule'] },
+  {
+    name: 'access',
+    uses: ['config', 'config/read', 'store', 'audit', 'platform'],
+    usesTypesOf: ['schedule', 'source'],
+  },
   // Named backups, what stays and what is restored: decided from tags.
   { name: 'named', uses: ['access', 'schedule', 'config', 'store', 'manifest', 'source', 'source-run', 'platform'] },
   // One plan, now, in this process.

@@ -29,7 +29,7 @@ import type { BackupRequest } from './backup-request.ts';
 import { scanSources } from './backup-scan.ts';
 import { commandSource, stdinSource, streamPath } from './backup-stream.ts';
 import type { BackupVerbOptions } from './backup.ts';
-import { repositoryCache } from './cache-folder.ts';
+import { repositoryCache } from '../access/cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { BackupReport } from './output/backup-report.ts';
 import { openSession } from './session.ts';

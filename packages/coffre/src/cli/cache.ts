@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
-import { cacheBase, cacheFolders, dayMs, removeFolders, unusedFolders } from './cache-folder.ts';
-import type { CacheFolder } from './cache-folder.ts';
+import { cacheBase, cacheFolders, dayMs, removeFolders, unusedFolders } from '../access/cache-folder.ts';
+import type { CacheFolder } from '../access/cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { formatBytes } from './output/format.ts';
 import { tableLines } from './output/table.ts';

@@ -2,7 +2,7 @@ import { check, CoffreError, parseFullWithin, parseReadDataSubset } from '@coffr
 import type { CheckResult, ReadDataSubset, SnapshotFilter } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
-import { repositoryCache } from './cache-folder.ts';
+import { repositoryCache } from '../access/cache-folder.ts';
 import { CheckReport } from './check-report.ts';
 import { openSession } from './session.ts';
 import { addSnapshotFilter, selectSnapshots, snapshotFilter } from './snapshot-options.ts';

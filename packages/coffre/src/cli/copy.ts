@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CoffreError, copySnapshots } from '@coffre/repository';
 import type { CopyResult } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
-import { repositoryCache } from './cache-folder.ts';
+import { repositoryCache } from '../access/cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { CopyReporter } from './output/copy-report.ts';
 import type { PasswordSource } from './password.ts';

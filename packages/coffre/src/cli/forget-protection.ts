@@ -17,7 +17,7 @@ import type {
   SnapshotId,
   StoredSnapshot,
 } from '@coffre/repository';
-import { repositoryCache } from './cache-folder.ts';
+import { repositoryCache } from '../access/cache-folder.ts';
 import type { Environment } from './global-options.ts';
 import type { Session } from './session.ts';
 import { usage } from './values.ts';

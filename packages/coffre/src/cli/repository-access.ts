@@ -1,17 +1,9 @@
 /** From an address and a password to an open repository, with restic's sentences where programs look for them. */
-import {
-  CoffreError,
-  describeLocation,
-  isCoffreError,
-  messageOf,
-  createFileNote,
-  openRepository,
-  parseLocation,
-  reachStorage,
-  withMemory,
-} from '@coffre/repository/opening';
+import { isCoffreError, messageOf } from '@coffre/repository/opening';
 import type { Backend, Host, LimitOptions, Repository } from '@coffre/repository';
-import { mountNotePath, repositoryCache } from './cache-folder.ts';
+import { openAt, reachRoute, requireConfig } from '../access/open-at.ts';
+import type { Route } from '../access/open-at.ts';
+import { systemHost } from '../access/system-host.ts';
 import type { Cli } from './cli.ts';
 import type { GlobalOptions } from './global-options.ts';
 import type { Printer } from './output/printer.ts';
@@ -19,7 +11,6 @@ import { formatGoDuration } from './output/format.ts';
 import { emptyPasswordRefused, givenPassword } from './password.ts';
 import type { PasswordSource } from './password.ts';
 import { askHidden, readFirstLine } from './prompt.ts';
-import { systemHost } from './system-host.ts';
 import { usage } from './values.ts';
 
 export type Access = {
@@ -52,21 +43,23 @@ export function createHost(printer: Printer): Host {
 
 /** The storage behind an address; nothing is read yet. @throws {CoffreError} BACKEND_URL, NOT_BUILT_YET */
 export async function openStorage(cli: Cli, location: string, host: Host, printer: Printer): Promise<Backend> {
+  return await reachRoute(routeTo(cli, location, printer), host);
+}
+
+function routeTo(cli: Cli, location: string, printer: Printer, uncached = false): Route {
   const globals = cli.globals();
-  const place = parseLocation(location);
-  const mountPath = place.kind === 'local' ? mountNotePath(globals, cli.environment, place.path) : undefined;
-  const limits = limitsOf(globals);
-  return await reachStorage(place, {
-    random: host.random,
-    clock: host.clock,
+  return {
+    location,
+    storage: globals.storage,
+    limits: limitsOf(globals),
+    cache: globals,
+    uncached,
+    acceptShrunkenLists: globals.forceList,
     environment: cli.environment,
     warn: (sentence) => printer.error(`Warning: ${sentence}`),
-    ...globals.storage,
-    ...(limits === undefined ? {} : { limits }),
-    ...(mountPath === undefined ? {} : { mountNote: createFileNote(mountPath, host.random) }),
     retrying: ({ about, delayMs, error }) =>
       printer.error(`${about} returned error, retrying after ${formatGoDuration(delayMs)}: ${error.message}`),
-  });
+  };
 }
 
 function limitsOf({ limitUploadKib, limitDownloadKib, limitSchedule }: GlobalOptions): LimitOptions | undefined {
@@ -78,36 +71,12 @@ function limitsOf({ limitUploadKib, limitDownloadKib, limitSchedule }: GlobalOpt
   };
 }
 
-type Near = {
-  readonly backend: Backend;
-  readonly location: string;
-  readonly repositoryId: string;
-  readonly host: Host;
-  readonly uncached: boolean;
-};
-
-/** Before the storage of one repository: what is kept of it on this machine. */
-async function withLocalMemory(cli: Cli, near: Near, printer: Printer): Promise<Backend> {
-  const globals = cli.globals();
-  const folder = repositoryCache(globals, cli.environment, near.repositoryId);
-  if (folder === undefined) return near.backend;
-  // A folder is as near as the cache would be, unless it is a share: `-o local.cache=true`.
-  const isWished = globals.storage.extended?.get('local.cache') === 'true';
-  return await withMemory(near.backend, {
-    folder,
-    random: near.host.random,
-    clock: near.host.clock,
-    cached: !near.uncached && (isWished || parseLocation(near.location).kind !== 'local'),
-    acceptShrunkenLists: globals.forceList,
-    warn: (error) => printer.error(`Warning: ${messageOf(error)}`),
-  });
-}
-
 /** Opens with the password given, or asks a person (three times), or takes the first line of stdin. */
 export async function openAccess(cli: Cli, access: Access, printer: Printer): Promise<Opened> {
   const given = givenPassword(access.password);
   const host = createHost(printer);
-  const storage = await openStorage(cli, access.location, host, printer);
+  const route = routeTo(cli, access.location, printer, access.uncached === true);
+  const storage = await reachRoute(route, host);
   try {
     await requireConfig(storage, access.location);
     const open = async (password: string): Promise<Opened> => {
@@ -117,23 +86,11 @@ export async function openAccess(cli: Cli, access: Access, printer: Printer): Pr
         access.deriving?.();
       };
       const { keyHint } = access;
-      const repository = await openRepository({
-        backend: storage,
-        host,
+      const repository = await openAt(route, storage, host, {
         password,
+        keyHint,
+        dryRun: access.dryRun === true,
         deriving,
-        wrap: async (backend, { id }) => {
-          const near = {
-            backend,
-            location: access.location,
-            repositoryId: id,
-            host,
-            uncached: access.uncached === true,
-          };
-          const remembered = await withLocalMemory(cli, near, printer);
-          return access.dryRun === true ? (await import('@coffre/repository')).withDryRun(remembered) : remembered;
-        },
-        ...(keyHint === undefined ? {} : { keyHint }),
       });
       return { repository, password, keyMs: host.clock.monotonicMs() - derivingMs };
     };
@@ -179,30 +136,4 @@ export async function askNewPassword(cli: Cli, question: string, option?: string
     throw usage('passwords do not match');
   }
   return first;
-}
-
-/** Before the password is asked for: is there anything it could open? */
-async function requireConfig(backend: Backend, location: string): Promise<void> {
-  try {
-    await backend.stat({ kind: 'config' });
-  } catch (error) {
-    if (!isCoffreError(error, 'BACKEND_NOT_FOUND')) throw error;
-    const place = describeLocation(location);
-    throw new CoffreError(
-      'REPO_NOT_FOUND',
-      `repository does not exist: unable to open config file: ${error.message}\nIs there a repository at the following location?\n${place}`,
-      { hint: await hintWithoutConfig(backend), cause: error },
-    );
-  }
-}
-
-async function hintWithoutConfig(backend: Backend): Promise<string> {
-  try {
-    for await (const _key of backend.list('keys')) {
-      return 'Its keys are there: if an upgrade to version 2 was interrupted, `coffre migrate` finishes it.';
-    }
-  } catch {
-    // What was asked first is the answer.
-  }
-  return 'Check the address, or make a repository with `coffre init`.';
 }

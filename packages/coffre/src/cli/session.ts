@@ -1,7 +1,14 @@
 /** An open repository for the length of one verb, with its lock. */
 import { startLock } from '@coffre/repository';
 import type { HeldLock, LockEvent, PendingLock, Repository } from '@coffre/repository';
-import { cacheBase, cacheFolders, dayMs, removeFolders, repositoryCache, unusedFolders } from './cache-folder.ts';
+import {
+  cacheBase,
+  cacheFolders,
+  dayMs,
+  removeFolders,
+  repositoryCache,
+  unusedFolders,
+} from '../access/cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { repositoryLocation } from './global-options.ts';
 import type { GlobalOptions } from './global-options.ts';

@@ -1,6 +1,6 @@
 import { unlock } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
-import { repositoryCache } from './cache-folder.ts';
+import { repositoryCache } from '../access/cache-folder.ts';
 import type { Cli } from './cli.ts';
 import { openSession } from './session.ts';
 

@@ -7,12 +7,15 @@ import { existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } 
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isId, makeFolders, messageOf } from '@coffre/repository/opening';
-import type { GlobalOptions } from './global-options.ts';
-import type { Environment } from './global-options.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Whether and where files are kept near; under the user's cache folder when absent. */
+export type CacheWish = { readonly cacheDir: string | undefined; readonly noCache: boolean };
 
 /** A folder of our own, also where restic's cache was pointed to. */
-export function cacheBase(globals: Pick<GlobalOptions, 'cacheDir'>, environment: Environment): string {
-  if (globals.cacheDir !== undefined) return join(globals.cacheDir, 'coffre');
+export function cacheBase({ cacheDir }: Pick<CacheWish, 'cacheDir'>, environment: Environment): string {
+  if (cacheDir !== undefined) return join(cacheDir, 'coffre');
   return join(environment['XDG_CACHE_HOME'] || join(environment['HOME'] || homedir(), '.cache'), 'coffre');
 }
 
@@ -20,13 +23,9 @@ const tag =
   'Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of coffre and need not be backed up.\n';
 
 /** Undefined when no cache is wanted or none can be made; nothing depends on it. */
-export function repositoryCache(
-  globals: Pick<GlobalOptions, 'cacheDir' | 'noCache'>,
-  environment: Environment,
-  repositoryId: string,
-): string | undefined {
-  if (globals.noCache) return undefined;
-  const base = cacheBase(globals, environment);
+export function repositoryCache(wish: CacheWish, environment: Environment, repositoryId: string): string | undefined {
+  if (wish.noCache) return undefined;
+  const base = cacheBase(wish, environment);
   const folder = join(base, repositoryId);
   try {
     makeFolders(folder, 0o700);
@@ -42,14 +41,10 @@ export function repositoryCache(
 }
 
 /** Where it is noted on which mount the repository in a folder was last seen. */
-export function mountNotePath(
-  globals: Pick<GlobalOptions, 'cacheDir' | 'noCache'>,
-  environment: Environment,
-  repositoryPath: string,
-): string | undefined {
-  if (globals.noCache) return undefined;
+export function mountNotePath(wish: CacheWish, environment: Environment, repositoryPath: string): string | undefined {
+  if (wish.noCache) return undefined;
   const name = createHash('sha256').update(resolve(repositoryPath)).digest('hex');
-  return join(cacheBase(globals, environment), 'mounts', name);
+  return join(cacheBase(wish, environment), 'mounts', name);
 }
 
 export type CacheFolder = { readonly name: string; readonly path: string; readonly usedMs: number };
