@@ -109,7 +109,8 @@ async function credentialsOf(
       text === undefined ? undefined : await resolveText(text, secrets, doors),
     ),
   );
-  switch (parseLocation(location).kind) {
+  const { kind } = parseLocation(location);
+  switch (kind) {
     case 's3':
       return { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: password, AWS_SESSION_TOKEN: token };
     case 'rest':
@@ -119,5 +120,7 @@ async function credentialsOf(
     case 'rclone':
       // A folder, ssh and rclone have logins of their own.
       return {};
+    default:
+      return kind satisfies never;
   }
 }

@@ -32,6 +32,8 @@ export const runPurpose = z.strictObject({
   /** A name that a person gave; nobody else has it in this repository. */
   name: z.string().min(1).max(200).optional(),
   pin: z.boolean().default(false),
+  /** What the person says it is for; kept with the snapshot. */
+  description: z.string().min(1).max(500).optional(),
 });
 export type RunPurpose = z.infer<typeof runPurpose>;
 
