@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Snapshot } from '@coffre/repository';
 import * as fc from 'fast-check';
 import type { ZoneName } from '../schedule/schedule-spec.ts';
-import { automaticName, namesOf, parseBackupName } from './backup-name.ts';
+import { automaticName, parseBackupName, parseDescription } from './backup-name.ts';
 import { factsOf, tagsOf } from './tags.ts';
 
 const paris = 'Europe/Paris' as ZoneName;
@@ -42,14 +42,15 @@ test('names as people give them are taken, and two ways of writing é are one na
   assert.equal(parseBackupName('e\u0301'), parseBackupName('é'));
 });
 
-test('automatic backups answer to their time on the clock of the zone, named ones to two names', () => {
-  assert.deepEqual(namesOf(at('2026-08-20T12:00:00.123456789Z', ['coffre:kind=auto']), paris), [
-    'backup_2026-08-20_14-00-00',
-  ]);
+test('automatic backups are called by their time on the clock of the zone', () => {
+  assert.equal(automaticName(at('2026-08-20T12:00:00.123456789Z'), paris), 'backup_2026-08-20_14-00-00');
   assert.equal(automaticName(at('2026-01-01T00:30:00+05:00'), paris), 'backup_2025-12-31_20-30-00');
-  const named = at('2026-08-20T12:00:00Z', ['coffre:kind=manual', 'coffre:name=v1']);
-  assert.deepEqual(namesOf(named, paris), ['v1', 'backup_manual_v1']);
-  assert.deepEqual(namesOf(at('2026-08-20T12:00:00Z'), paris), []);
+});
+
+test('a description is one line of text', () => {
+  assert.equal(parseDescription(' before the migration, v1 → v2 '), 'before the migration, v1 → v2');
+  for (const text of ['', 'a\nb', '\u001b[31m', 'x'.repeat(201)])
+    assert.throws(() => parseDescription(text), { code: 'USAGE' });
 });
 
 test('what is said in tags is read back from them', () => {
@@ -61,6 +62,7 @@ test('what is said in tags is read back from them', () => {
     name: fc.option(text, { nil: undefined }),
     isPinned: fc.boolean(),
     run: fc.option(text, { nil: undefined }),
+    description: fc.option(text, { nil: undefined }),
   });
   fc.assert(
     fc.property(facts, fc.array(text), (said, other) => {

@@ -2,7 +2,6 @@
 import { CoffreError, parseTimestamp, timestampNs } from '@coffre/repository';
 import type { Snapshot } from '@coffre/repository';
 import type { ZoneName } from '../schedule/schedule-spec.ts';
-import { factsOf } from './tags.ts';
 
 const charactersMax = 100;
 const manualLead = 'backup_manual_';
@@ -40,9 +39,19 @@ export function automaticName({ time }: Pick<Snapshot, 'time'>, zone: ZoneName):
   return `backup_${local.replace('T', '_').replaceAll(':', '-')}`;
 }
 
-/** All that a snapshot answers to; the first is shown. */
-export function namesOf(snapshot: Snapshot, zone: ZoneName): readonly string[] {
-  const { name, kind } = factsOf(snapshot);
-  if (name !== undefined) return [name, `${manualLead}${name}`];
-  return kind === 'auto' ? [automaticName(snapshot, zone)] : [];
+const descriptionCharactersMax = 200;
+
+/** One line about a backup, in its tags. @throws {CoffreError} USAGE */
+export function parseDescription(text: string): string {
+  const line = text.trim();
+  const why =
+    line === ''
+      ? 'it is empty'
+      : Array.from(line).length > descriptionCharactersMax
+        ? `it is longer than ${descriptionCharactersMax} characters`
+        : /[\p{C}\p{Zl}\p{Zp}]/u.test(line)
+          ? 'it has control characters'
+          : undefined;
+  if (why === undefined) return line;
+  throw new CoffreError('USAGE', `the description cannot be used: ${why}`, { hint: 'Give one short line of text.' });
 }

@@ -2,6 +2,7 @@
  * What a snapshot says of the backup it is, in tags that restic shows, copies and filters by as any others:
  *
  *   coffre:plan=NAME  coffre:source=SITE/SOURCE  coffre:kind=auto|manual|temp  coffre:name=NAME  coffre:pinned  coffre:run=ID
+ *   coffre:description=TEXT
  *
  * Everything else we know of named backups is made from these. Pure.
  */
@@ -18,6 +19,7 @@ export type BackupFacts = {
   readonly isPinned: boolean;
   /** The same for all snapshots of one run of a plan. */
   readonly run: string | undefined;
+  readonly description: string | undefined;
 };
 
 export const pinnedTag = 'coffre:pinned';
@@ -40,11 +42,12 @@ export function factsOf({ tags = [] }: Pick<Snapshot, 'tags'>): BackupFacts {
     name: only('name'),
     isPinned: tags.includes(pinnedTag),
     run: only('run'),
+    description: only('description'),
   };
 }
 
 export function tagsOf(facts: Partial<BackupFacts>): string[] {
-  const said = (['plan', 'source', 'kind', 'name', 'run'] as const).flatMap((key) => {
+  const said = (['plan', 'source', 'kind', 'name', 'run', 'description'] as const).flatMap((key) => {
     const value = facts[key];
     return value === undefined ? [] : [`coffre:${key}=${value}`];
   });
