@@ -247,7 +247,11 @@ export type CopyConfig = {
 };
 
 /** The floor counts complete, unpinned, automatic snapshots, whatever the rules say. */
-export type RetentionConfig = { readonly policy: RetentionPolicy; readonly floor: number };
+export type RetentionConfig = RetentionRule & {
+  /** For backups that people named; absent keeps them until they are deleted. */
+  readonly manual?: RetentionRule;
+};
+export type RetentionRule = { readonly policy: RetentionPolicy; readonly floor: number };
 
 export type ServerConfig = {
   readonly listen: string;

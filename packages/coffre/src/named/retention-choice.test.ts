@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { RetentionPolicy, StoredSnapshot } from '@coffre/repository';
 import * as fc from 'fast-check';
 import { chooseRetention } from './retention-choice.ts';
-import type { RetentionQuestion, RetentionRule } from './retention-choice.ts';
+import type { RetentionRule } from '../config/config.ts';
+import type { RetentionQuestion } from './retention-choice.ts';
 import { factsOf, tagsOf } from './tags.ts';
 import type { BackupFacts } from './tags.ts';
 

@@ -10,14 +10,11 @@
  * Nothing is removed here. Pure.
  */
 import { isEmptyPolicy, isFutureDated, parseTimestamp, planForget, timestampNs } from '@coffre/repository';
-import type { ForgetOptions, RetentionPolicy, StoredSnapshot } from '@coffre/repository';
+import type { ForgetOptions, StoredSnapshot } from '@coffre/repository';
+import type { RetentionRule } from '../config/config.ts';
 import { factsOf } from './tags.ts';
 
-export const floorDefault = 3;
 export const temporaryMs = 7 * 86_400_000;
-
-/** As in `retention` of the configuration. */
-export type RetentionRule = { readonly policy: RetentionPolicy; readonly floor: number };
 
 export type RetentionQuestion = {
   /** Of the whole repository, or of this plan; others are passed over. */

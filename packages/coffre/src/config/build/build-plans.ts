@@ -1,4 +1,4 @@
-import type { KeepCount } from '@coffre/repository';
+import type { KeepCount, RetentionPolicy } from '@coffre/repository';
 import type { ZoneName } from '../../schedule/schedule-spec.ts';
 import type {
   CopyConfig,
@@ -79,7 +79,8 @@ function copyOf(to: RepositoryName, written: Written['copy'][string], zone: Zone
 }
 
 function retentionOf(written: Written['retention'][string]): RetentionConfig {
-  const { floor, tags, within_hourly, within_daily, within_weekly, within_monthly, within_yearly, ...rest } = written;
+  const { floor, manual, tags, within_hourly, within_daily, within_weekly, within_monthly, within_yearly, ...rest } =
+    written;
   const rules: Readonly<Record<string, KeepCount | object | undefined>> = {
     ...rest,
     withinHourly: within_hourly,
@@ -89,6 +90,12 @@ function retentionOf(written: Written['retention'][string]): RetentionConfig {
     withinYearly: within_yearly,
     tags: tags?.map((tag) => [tag]),
   };
-  const said = Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
-  return { policy: said, floor };
+  const automatic = { policy: said(rules), floor };
+  if (manual === undefined) return automatic;
+  const { floor: manualFloor, ...manualRules } = manual;
+  return { ...automatic, manual: { policy: said(manualRules), floor: manualFloor } };
+}
+
+function said(rules: Readonly<Record<string, KeepCount | object | undefined>>): RetentionPolicy {
+  return Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
 }

@@ -13,6 +13,23 @@ export const sourceName = leaf('SITE/SOURCE', (value) =>
 
 const keep = z.union([wholeNumber(0, 1_000_000), word(['unlimited'])], { error: 'must be a number, or unlimited' });
 
+const floor = wholeNumber(0, 1_000_000).prefault(3).describe('Never fewer than this, whatever the rules say');
+
+/** Named ones; first in, first out. */
+const manualRules = z
+  .strictObject({
+    last: keep.optional().describe('Keep the last ones'),
+    within: calendarSpan.optional().describe('Keep all that are not older than this'),
+    floor,
+  })
+  .check((context) => {
+    const { last, within } = context.value;
+    if ((last === undefined || last === 0) && within === undefined) {
+      const message = 'keeps nothing but the floor; give `last` or `within`, or leave `manual` out to keep them all';
+      context.issues.push({ code: 'custom', message, path: [], input: context.value });
+    }
+  });
+
 export const keepRules = z
   .strictObject({
     last: keep.optional().describe('Keep the last ones'),
@@ -28,10 +45,13 @@ export const keepRules = z
     within_monthly: calendarSpan.optional().describe('Keep monthly ones that are not older than this'),
     within_yearly: calendarSpan.optional().describe('Keep yearly ones that are not older than this'),
     tags: list(text, 'tags').optional().describe('Keep all that have one of these tags'),
-    floor: wholeNumber(0, 1_000_000).prefault(3).describe('Never fewer than this, whatever the rules say'),
+    floor,
+    manual: manualRules
+      .optional()
+      .describe('The same for backups that people named; without it they stay until somebody deletes them'),
   })
   .check((context) => {
-    const { floor: _, ...rules } = context.value;
+    const { floor: _, manual: _own, ...rules } = context.value;
     if (Object.values(rules).every((rule) => rule === undefined || rule === 0)) {
       const message = 'keeps nothing but the floor; give at least one rule such as daily: 30';
       context.issues.push({ code: 'custom', message, path: [], input: context.value });
