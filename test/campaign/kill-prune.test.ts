@@ -4,93 +4,63 @@
  * COFFRE_SEED.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
-import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import { findRestic, skipWithout } from '../peers.ts';
+import { coffre, makeKillScene } from './kill-scene.ts';
 
 const restic = findRestic('newest');
-const coffre = join(import.meta.dirname, '../../packages/coffre/bin/coffre');
 const kills = Number(process.env['COFFRE_KILLS'] ?? 12);
 const seed = Number(process.env['COFFRE_SEED'] ?? Date.now() % 1_000_000);
 
 test(
   `${kills} SIGKILLs in the middle of prunes lose no snapshot and leave a repository that restic accepts`,
-  {
-    skip: skipWithout(restic, 'restic 0.19'),
-    timeout: 120_000 + kills * 60_000,
-  },
+  { skip: skipWithout(restic, 'restic 0.19'), timeout: 120_000 + kills * 60_000 },
   async (t) => {
     t.diagnostic(`seed ${seed}`);
     const random = createSeededRandom(seed);
-    const scratch = mkdtempSync(join(tmpdir(), 'coffre-kill-prune-'));
-    try {
-      const repo = join(scratch, 'repo');
-      const source = join(scratch, 'source');
-      await createSampleRepository({ backend: createLocalBackend({ path: repo }) });
-      mkdirSync(source);
-      const environment = {
-        ...process.env,
-        RESTIC_REPOSITORY: repo,
-        RESTIC_PASSWORD: samplePassword,
-        RESTIC_CACHE_DIR: join(scratch, 'cache'),
-        XDG_CACHE_HOME: join(scratch, 'cache'),
-      };
-      const run = (program: string, ...args: string[]): string =>
-        execFileSync(program, args, { env: environment, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-      const check = (): string => run(restic?.path ?? '', 'check', '--no-lock', '--no-cache', '--read-data');
+    using scene = await makeKillScene();
+    const { run, source } = scene;
+    const check = (): string => run(restic?.path ?? '', 'check', '--no-lock', '--no-cache', '--read-data');
 
-      /** Old files stay beside new ones, so that packs become partly used. */
-      const grow = (): void => {
-        for (let i = 0; i < 30; i++) writeFileSync(join(source, `small-${random.integer(90)}`), random.bytes(9_000));
-        writeFileSync(join(source, `large-${random.integer(4)}`), random.bytes(1_500_000));
-      };
-      const options = ['--max-unused', '0', '--pack-size', '4'];
-      const untidy = (): string[] => {
-        grow();
-        run(coffre, 'backup', source, '--pack-size', '4', '--quiet');
-        run(coffre, 'forget', '--keep-last', '2', '--quiet');
-        return idsOf(run(coffre, 'snapshots', '--json'));
-      };
-      for (let n = 0; n < 3; n++) untidy();
-      const started = performance.now();
-      run(coffre, 'prune', ...options);
-      const usualMs = performance.now() - started;
+    /** Old files stay beside new ones, so that packs become partly used. */
+    const grow = (): void => {
+      for (let i = 0; i < 30; i++) writeFileSync(join(source, `small-${random.integer(90)}`), random.bytes(9_000));
+      writeFileSync(join(source, `large-${random.integer(4)}`), random.bytes(1_500_000));
+    };
+    const options = ['--max-unused', '0', '--pack-size', '4'];
+    const untidy = (): string[] => {
+      grow();
+      run(coffre, 'backup', source, '--pack-size', '4', '--quiet');
+      run(coffre, 'forget', '--keep-last', '2', '--quiet');
+      return scene.snapshotIds();
+    };
+    for (let n = 0; n < 3; n++) untidy();
+    const started = performance.now();
+    run(coffre, 'prune', ...options);
+    const usualMs = performance.now() - started;
 
-      let killed = 0;
-      for (let round = 1; round <= kills; round++) {
-        const snapshots = untidy();
-        // Marking, deleting what was marked before, and deleting at once take turns.
-        const way = random.pick([[], ['--grace', '1ms'], ['--grace', '0'], ['--instant-delete']]);
-        const child = spawn(coffre, ['prune', ...options, ...way, '--quiet'], { env: environment, stdio: 'ignore' });
-        const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-        const timer = setTimeout(() => child.kill('SIGKILL'), usualMs * 0.2 + random.integer(Math.ceil(usualMs)));
-        await ended;
-        clearTimeout(timer);
-        if (child.signalCode === 'SIGKILL') killed++;
-        check();
-        assert.deepEqual(idsOf(run(coffre, 'snapshots', '--json')), snapshots, `round ${round}`);
-      }
-      t.diagnostic(`${killed} of ${kills} prunes were killed`);
-
-      run(coffre, 'prune', ...options, '--instant-delete');
+    let killed = 0;
+    for (let round = 1; round <= kills; round++) {
+      const snapshots = untidy();
+      // Marking, deleting what was marked before, and deleting at once take turns.
+      const way = random.pick([[], ['--grace', '1ms'], ['--grace', '0'], ['--instant-delete']]);
+      const afterMs = usualMs * 0.2 + random.integer(Math.ceil(usualMs));
+      if (await scene.runKilled(['prune', ...options, ...way, '--quiet'], afterMs)) killed++;
       check();
-      const plan = JSON.parse(run(coffre, 'prune', ...options, '--dry-run', '--json')) as {
-        total_prune: { blobs: number; bytes: number };
-        marked_earlier: { waiting: { packs: number } };
-      };
-      assert.deepEqual([plan.total_prune, plan.marked_earlier.waiting.packs], [{ blobs: 0, bytes: 0 }, 0]);
-    } finally {
-      rmSync(scratch, { recursive: true, force: true });
+      assert.deepEqual(scene.snapshotIds(), snapshots, `round ${round}`);
     }
+    t.diagnostic(`${killed} of ${kills} prunes were killed`);
+    assert.ok(killed > 0, 'every prune was done before it could be killed');
+
+    run(coffre, 'prune', ...options, '--instant-delete');
+    check();
+    const plan = JSON.parse(run(coffre, 'prune', ...options, '--dry-run', '--json')) as {
+      total_prune: { blobs: number; bytes: number };
+      marked_earlier: { waiting: { packs: number } };
+    };
+    assert.deepEqual([plan.total_prune, plan.marked_earlier.waiting.packs], [{ blobs: 0, bytes: 0 }, 0]);
   },
 );
-
-function idsOf(json: string): string[] {
-  return (JSON.parse(json) as { id: string }[]).map(({ id }) => id);
-}

@@ -11,14 +11,14 @@ import { isCoffreError } from '../errors.ts';
 import { idFromBytes, type BlobId } from '../ids.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { placesOf, type SealedPlace } from './sealed-places.ts';
-import { createNativeOpener } from './native-opener.ts';
+import { createNativeCipher } from './native-cipher.ts';
 
 const random = { bytes: (size: number) => randomBytes(size) };
 const key = randomMasterKey(random);
 const sealer = createSealer(key);
 
 test('the native opener opens what node:crypto sealed, and refuses every changed bit', (t) => {
-  using opener = createNativeOpener(key);
+  using opener = createNativeCipher(key);
   if (opener === undefined) return t.skip('this Node keeps OpenSSL to itself');
   for (const size of [0, 1, 15, 16, 17, 63, 64, 65, 1000, 300_000]) {
     const plain = randomBytes(size);

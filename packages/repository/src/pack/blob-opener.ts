@@ -4,7 +4,7 @@ import { sha256Hex } from '../crypto/hash.ts';
 import { release } from '../crypto/release.ts';
 import { createSealer, sealOverheadBytes, type MasterKey, type Sealer } from '../crypto/seal.ts';
 import { isCoffreError } from '../errors.ts';
-import { createNativeOpener, type NativeOpener } from './native-opener.ts';
+import { createNativeCipher, type NativeCipher } from './native-cipher.ts';
 import { asBuffer, hexAt, placeWords, type SealedPlaces } from './sealed-places.ts';
 
 /** Plaintext held at a time: enough to fill the lanes of the hash, which many small blobs do with less. */
@@ -33,7 +33,7 @@ export type TakeOpened = (number: number, plain: Buffer | undefined, body: Buffe
  */
 export class BlobOpener implements Disposable {
   readonly #sealer: Sealer;
-  readonly #native: NativeOpener | undefined;
+  readonly #native: NativeCipher | undefined;
   readonly #digests: BatchDigests;
   readonly #codec = new ZstdCodec();
   readonly #keepsBodies: boolean;
@@ -49,7 +49,7 @@ export class BlobOpener implements Disposable {
     this.#inBatches = this.#keepsBodies || digests.inLanes;
     this.#batchBytes = options.batchBytes ?? batchBytesDefault;
     this.#sealer = createSealer(key);
-    this.#native = createNativeOpener(key);
+    this.#native = createNativeCipher(key);
     this.#digests = digests;
   }
 

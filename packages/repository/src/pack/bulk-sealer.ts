@@ -1,12 +1,12 @@
 /**
- * Seals the blobs of packs, one after the other in one thread, into memory that is used again. By `native-opener.ts` where
+ * Seals the blobs of packs, one after the other in one thread, into memory that is used again. By `native-cipher.ts` where
  * it is to be had; by `node:crypto`, which makes several objects and buffers per message, where not.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { release } from '../crypto/release.ts';
 import { createSealer, nonceBytes, sealOverheadBytes, tagBytes, type MasterKey, type Sealer } from '../crypto/seal.ts';
 import { assert, CoffreError } from '../errors.ts';
-import { createNativeOpener, type NativeOpener } from './native-opener.ts';
+import { createNativeCipher, type NativeCipher } from './native-cipher.ts';
 
 /** What is opened only to be compared passes through this much memory, which stays in the cache of the processor. */
 const pieceBytes = 64 * 1024;
@@ -16,7 +16,7 @@ export class BulkSealer implements Disposable {
   readonly #portable: Sealer;
   readonly #wantsNative: boolean;
   /** Undefined before the first use and after disposal; null where there is none. */
-  #native: NativeOpener | null | undefined;
+  #native: NativeCipher | null | undefined;
   #opened: Buffer = Buffer.alloc(0);
   readonly #tag = Buffer.from(new ArrayBuffer(tagBytes));
 
@@ -26,8 +26,8 @@ export class BulkSealer implements Disposable {
     this.#wantsNative = options.native ?? true;
   }
 
-  #use(): NativeOpener | null {
-    this.#native ??= (this.#wantsNative ? createNativeOpener(this.#key) : undefined) ?? null;
+  #use(): NativeCipher | null {
+    this.#native ??= (this.#wantsNative ? createNativeCipher(this.#key) : undefined) ?? null;
     return this.#native;
   }
 
@@ -78,7 +78,7 @@ export class BulkSealer implements Disposable {
     return out;
   }
 
-  #authenticate(native: NativeOpener, sealed: Uint8Array): void {
+  #authenticate(native: NativeCipher, sealed: Uint8Array): void {
     const end = sealed.length - tagBytes;
     native.tagInto(sealed.subarray(0, nonceBytes), sealed.subarray(nonceBytes, end), this.#tag);
     if (timingSafeEqual(this.#tag, sealed.subarray(end))) return;

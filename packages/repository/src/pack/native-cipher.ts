@@ -1,7 +1,7 @@
 /**
- * Opens sealed messages into memory of the caller, by the OpenSSL inside Node itself: half the time of `node:crypto`,
+ * Seals and opens messages into memory of the caller, by the OpenSSL inside Node itself: half the time of `node:crypto`,
  * which makes several objects and a buffer per message. The functions are reached through `node:ffi`; where they are
- * missing or give a wrong answer to a known message, there is no native opener and `node:crypto` does the work.
+ * missing or give a wrong answer to a known message, there is none and `node:crypto` does the work.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type * as FfiModule from 'node:ffi';
@@ -31,7 +31,7 @@ const signatures = {
 type Calls = FfiModule.WrappedFunctionsFromDefinitions<typeof signatures>;
 
 /** For one thread. */
-export type NativeOpener = Disposable & {
+export type NativeCipher = Disposable & {
   /**
    * AES-256-CTR alone, the same both ways. The run that `nonce` began goes on with each `cryptNext`, so that long messages
    * pass through a small piece of memory.
@@ -50,28 +50,28 @@ export type NativeOpener = Disposable & {
 const none = 0n;
 const oneTimeKeyBytes = 32n;
 
-export function createNativeOpener(key: MasterKey): NativeOpener | undefined {
+export function createNativeCipher(key: MasterKey): NativeCipher | undefined {
   const ffi = loadFfi();
   if (ffi === undefined) return undefined;
-  let opener: NativeOpener;
+  let cipher: NativeCipher;
   try {
-    opener = new OpenSslOpener(ffi, ffi.dlopen(null, signatures).functions, key);
+    cipher = new OpenSslCipher(ffi, ffi.dlopen(null, signatures).functions, key);
   } catch {
     return undefined; // a Node that keeps these functions to itself
   }
-  if (givesKnownAnswers(opener, key)) return opener;
-  opener[Symbol.dispose]();
+  if (givesKnownAnswers(cipher, key)) return cipher;
+  cipher[Symbol.dispose]();
   return undefined;
 }
 
-function givesKnownAnswers(opener: NativeOpener, key: MasterKey): boolean {
+function givesKnownAnswers(cipher: NativeCipher, key: MasterKey): boolean {
   const sealer = createSealer(key);
   try {
     return [0, 1, 100, 5000].every((size) => {
       const plain = randomBytes(size);
       const message = sealer.seal(plain, { bytes: (count) => randomBytes(count) });
       const out = Buffer.alloc(size);
-      opener.openInto(message, out);
+      cipher.openInto(message, out);
       return out.equals(plain);
     });
   } catch {
@@ -79,7 +79,7 @@ function givesKnownAnswers(opener: NativeOpener, key: MasterKey): boolean {
   }
 }
 
-class OpenSslOpener implements NativeOpener {
+class OpenSslCipher implements NativeCipher {
   readonly #calls: Calls;
   readonly #stream: bigint;
   readonly #blocks: bigint;
