@@ -2,6 +2,7 @@
 import { after, before, describe } from 'node:test';
 import { historySuite } from '../../packages/coffre/src/store/testing/history-suite.ts';
 import { retentionSuite } from '../../packages/coffre/src/store/testing/retention-suite.ts';
+import { slotSuite } from '../../packages/coffre/src/store/testing/slot-suite.ts';
 import { workSuite } from '../../packages/coffre/src/store/testing/work-suite.ts';
 import { killSuite } from '../../packages/coffre/src/store/testing/kill-suite.ts';
 import { migrationSuite } from '../../packages/coffre/src/store/testing/migration-suite.ts';
@@ -32,6 +33,7 @@ describe('the state on PostgreSQL', { skip: skipWithoutService('postgres') }, ()
 
   historySuite('PostgreSQL', scene);
   retentionSuite('PostgreSQL', scene);
+  slotSuite('PostgreSQL', scene);
   workSuite('PostgreSQL', scene);
   killSuite('PostgreSQL', scene, 5);
   migrationSuite('postgres', scene);

@@ -11,6 +11,7 @@ import type { MigrationScene } from './testing/migration-suite.ts';
 import { schemaVersion } from './migrations/migrations.ts';
 import { readGolden } from './testing/golden.ts';
 import { retentionSuite } from './testing/retention-suite.ts';
+import { slotSuite } from './testing/slot-suite.ts';
 import { openScene } from './testing/scene.ts';
 import { sqliteSchema } from './testing/sqlite-dump.ts';
 import { workSuite } from './testing/work-suite.ts';
@@ -37,6 +38,7 @@ const scene: MigrationScene = {
 
 historySuite('SQLite', () => scene);
 retentionSuite('SQLite', () => scene);
+slotSuite('SQLite', () => scene);
 workSuite('SQLite', () => scene);
 migrationSuite('sqlite', () => scene);
 

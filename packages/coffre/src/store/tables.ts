@@ -141,6 +141,9 @@ export type AuditCheckpointTable = { size: number; key_name: string; note: strin
 /** One row: what is needed to append without reading the log. */
 export type AuditHeadTable = { id: number; origin: string; size: number; last_hash: string; peaks: string };
 
+/** Since when a plan is due as it is: what was due before by its new schedule is not. */
+export type ScheduleAnchorTable = { plan: string; schedule: string; since_at: number };
+
 export type SchemaTable = { version: number; name: string; applied_at: number };
 
 export type Tables = {
@@ -154,6 +157,7 @@ export type Tables = {
   named_backups: NamedBackupTable;
   verifications: VerificationTable;
   settings: SettingTable;
+  schedule_anchors: ScheduleAnchorTable;
   audit_entries: AuditEntryTable;
   audit_checkpoints: AuditCheckpointTable;
   audit_head: AuditHeadTable;

@@ -10,6 +10,7 @@ import type { StoreLocation } from '../location.ts';
 import type { MigrationEvent } from '../migrate.ts';
 import { schemaVersion } from '../migrations/migrations.ts';
 import { findNamedBackup } from '../named-backups.ts';
+import { slotProgress } from '../plan-progress.ts';
 import { listRuns } from '../runs.ts';
 import { pauseAll, readSetting } from '../settings.ts';
 import { openSlots } from '../slots.ts';
@@ -55,6 +56,8 @@ export function migrationSuite(engine: 'sqlite' | 'postgres', scene: () => Migra
         assert.equal((await listVerifications(store, { repository: 'local' }, 9)).length, 1);
         assert.equal((await readSetting(store, pauseAll))?.untilMs, sceneStartMs + 86_400_000);
       }
+      const [progress] = await slotProgress(store, [{ plan: sampleRun.plan, fingerprint: 'every hour' }]);
+      assert.deepEqual([progress?.sinceMs, progress?.firstOpenDueMs], [sceneStartMs, sceneStartMs + 3_600_000]);
       if (version >= 3) assert.equal((await auditHead(store))?.size, 1);
     });
   }

@@ -6,6 +6,7 @@ import { takeLease } from '../leases.ts';
 import { nameBackup } from '../named-backups.ts';
 import { endRun, startRun } from '../runs.ts';
 import type { NewRun } from '../runs.ts';
+import { slotProgress } from '../plan-progress.ts';
 import { pauseAll, writeSetting } from '../settings.ts';
 import { closeSlot, openSlot } from '../slots.ts';
 import type { Store } from '../store.ts';
@@ -40,6 +41,7 @@ export async function fillSample(store: Store): Promise<void> {
   await nameBackup(store, { repository: 'local', name: 'v1.2', snapshot: 'ab'.repeat(32), isPinned: true });
   await recordVerification(store, { repository: 'local', kind: 'pack', subject: 'cd'.repeat(32), outcome: 'good' });
   await writeSetting(store, pauseAll, { value: 'new disk', untilMs: sceneStartMs + 86_400_000, changedBy: 'root' });
+  await slotProgress(store, [{ plan, fingerprint: 'every hour' }]);
   const hash = 'ef'.repeat(32);
   await appendAudit(store, (_, atMs) => ({
     row: { position: 0, atMs, action: 'forget', body: '{"action":"forget"}', hash },

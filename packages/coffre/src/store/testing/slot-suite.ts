@@ -1,0 +1,82 @@
+/** Who does the work of a slot, on either engine. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { slotProgress } from '../plan-progress.ts';
+import { claimSlots, closeSlotsUpTo, passOverSlots } from '../slot-claims.ts';
+import { markSlotMissing, newestSlot, openSlots } from '../slots.ts';
+import type { Store } from '../store.ts';
+import { handClock, openScene, sceneStartMs } from './scene.ts';
+import type { Scene } from './scene.ts';
+
+const minuteMs = 60_000;
+const due = (minutes: number): number => sceneStartMs + minutes * minuteMs;
+const db = { plan: 'db', fingerprint: 'every 1m' };
+
+async function outcomes(store: Store): Promise<[number, string | null][]> {
+  const rows = await store.db.selectFrom('slots').select(['due_at', 'outcome']).orderBy('due_at').execute();
+  return rows.map(({ due_at, outcome }) => [(due_at - sceneStartMs) / minuteMs, outcome]);
+}
+
+export function slotSuite(engine: string, scene: () => Scene): void {
+  describe(`slots on ${engine}`, () => {
+    test('of many managers that want the same slot, or an earlier one, exactly one gets it', async () => {
+      const place = scene().freshPlace();
+      const stores = await Promise.all(Array.from({ length: 4 }, () => openScene(place)));
+      const claims = await Promise.all(
+        Array.from({ length: 24 }, (_, index) =>
+          claimSlots(stores[index % 4]!, { plan: 'db', lastDueMs: due(5), coveredMs: [due(4)] }),
+        ),
+      );
+      assert.equal(claims.filter(Boolean).length, 1);
+      assert.equal(await claimSlots(stores[1]!, { plan: 'db', lastDueMs: due(3), coveredMs: [] }), false);
+      assert.equal(await claimSlots(stores[1]!, { plan: 'other', lastDueMs: due(3), coveredMs: [] }), true);
+      assert.equal(await claimSlots(stores[2]!, { plan: 'db', lastDueMs: due(6), coveredMs: [] }), true);
+      for (const store of stores) await store[Symbol.asyncDispose]();
+    });
+
+    test('a slot that a dead manager left open is opened again by one of those that come after it', async () => {
+      const place = scene().freshPlace();
+      await using store = await openScene(place);
+      await using other = await openScene(place);
+      await claimSlots(store, { plan: 'db', lastDueMs: due(5), coveredMs: [] });
+      const [progress] = await slotProgress(store, [db]);
+      const abandonedAtMs = progress!.newestSlot!.openedAtMs;
+      const again = { plan: 'db', lastDueMs: due(5), coveredMs: [], abandonedAtMs };
+      const won = await Promise.all([store, other, store, other].map((one) => claimSlots(one, again)));
+      assert.equal(won.filter(Boolean).length, 1);
+      await closeSlotsUpTo(store, 'db', due(5), { outcome: 'success' });
+      assert.equal(await claimSlots(store, again), false);
+    });
+
+    test('the slots that one run stands for are told apart: in time, late, missed, passed over', async () => {
+      await using store = await openScene(scene().freshPlace());
+      await claimSlots(store, { plan: 'db', lastDueMs: due(1), coveredMs: [] });
+      await markSlotMissing(store, { plan: 'db', dueAtMs: due(1) });
+      await claimSlots(store, { plan: 'db', lastDueMs: due(4), coveredMs: [due(2), due(3)] });
+      await closeSlotsUpTo(store, 'db', due(4), { outcome: 'success' });
+      await passOverSlots(store, 'db', [due(4), due(5)], { outcome: 'skipped', reason: 'it was paused' });
+      assert.deepEqual(await outcomes(store), [
+        [1, 'success-late'],
+        [2, 'missed'],
+        [3, 'missed'],
+        [4, 'success'],
+        [5, 'skipped'],
+      ]);
+      assert.deepEqual(await openSlots(store), []);
+      assert.equal((await newestSlot(store, 'db'))?.closed?.reason, 'it was paused');
+    });
+
+    test('nothing is due in hindsight by a schedule that is new or was edited', async () => {
+      const clock = handClock();
+      await using store = await openScene(scene().freshPlace(), clock);
+      const since = async (fingerprint: string): Promise<number | undefined> =>
+        (await slotProgress(store, [{ plan: 'db', fingerprint }]))[0]?.sinceMs;
+      assert.equal(await since('every 1m'), due(0));
+      clock.moveMs(9 * minuteMs);
+      assert.equal(await since('every 1m'), due(0));
+      assert.equal(await since('every 5m'), due(9));
+      clock.moveMs(9 * minuteMs);
+      assert.equal(await since('every 1m'), due(18));
+    });
+  });
+}
