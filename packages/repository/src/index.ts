@@ -185,7 +185,15 @@ export {
   type PackId,
   type SnapshotId,
 } from './ids.ts';
-export { byteStringOf, bytesOf, toByteString, toText, type ByteString } from './format/bytestring.ts';
+export {
+  byteStringOf,
+  bytesOf,
+  carriedBytes,
+  carriedText,
+  toByteString,
+  toText,
+  type ByteString,
+} from './format/bytestring.ts';
 export { formatLocal, formatTimestamp, parseTimestamp, timestampNs, timestampOfNs } from './format/time.ts';
 export { encodeSnapshot, type Snapshot, type SnapshotSummary } from './format/snapshot.ts';
 export type { ExtendedAttribute, NodeType, Timestamp, TreeNode, U64 } from './format/tree.ts';

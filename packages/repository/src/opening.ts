@@ -10,7 +10,7 @@ export { createFileNote } from './backend/file-note.ts';
 export { reachStorage, withMemory } from './backend/layers.ts';
 export { withRetry } from './backend/retry.ts';
 export { CoffreError, isCoffreError, messageOf } from './errors.ts';
-export { toByteString } from './format/bytestring.ts';
+export { carriedBytes, carriedText, toByteString } from './format/bytestring.ts';
 export { createFiles } from './host/files.ts';
 export { makeFolders } from './host/make-folders.ts';
 export { systemClock, systemIdentity, systemRandom } from './host/system.ts';

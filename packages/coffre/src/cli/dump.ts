@@ -1,11 +1,10 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { CoffreError, dump, findFolder, isCoffreError, outputTo } from '@coffre/repository';
+import { carriedBytes, CoffreError, dump, findFolder, isCoffreError, outputTo } from '@coffre/repository';
 import type { ArchiveKind, DumpOptions } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import type { Terminal } from './output/terminal.ts';
-import { argumentBytes } from './raw-arguments.ts';
 import { openSession } from './session.ts';
 import { addSnapshotFilter, selectSnapshot, snapshotFilter } from './snapshot-options.ts';
 import { parseChoice, usage } from './values.ts';
@@ -33,7 +32,7 @@ export function defineDump(command: Command, cli: Cli): void {
       );
       const { tree: root } = found.snapshot;
       const tree = found.folder === undefined ? root : await findFolder(indexed, root, found.folder);
-      const wish = { tree, path: argumentBytes(path), archive, signal };
+      const wish = { tree, path: carriedBytes(path), archive, signal };
       const write = async (to: Pick<DumpOptions, 'output' | 'beforeArchive'>): Promise<void> =>
         void (await inWords(path, () => dump(indexed, { ...wish, ...to })));
       if (options.target === undefined) await write(standardOutput(printer.terminal));
@@ -53,7 +52,7 @@ function standardOutput(terminal: Terminal): Pick<DumpOptions, 'output' | 'befor
 }
 
 async function toFile(path: string, write: (to: Pick<DumpOptions, 'output'>) => Promise<void>): Promise<void> {
-  const file = createWriteStream(Buffer.from(argumentBytes(path), 'latin1'));
+  const file = createWriteStream(Buffer.from(carriedBytes(path), 'latin1'));
   const written = finished(file);
   written.catch(() => undefined);
   try {

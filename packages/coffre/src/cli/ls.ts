@@ -1,11 +1,10 @@
-import { findFolder, listTree, sortEntries } from '@coffre/repository';
+import { carriedBytes, findFolder, listTree, sortEntries } from '@coffre/repository';
 import type { IndexedRepository, ListedEntry, SortMode, StoredSnapshot } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 import { NcduOutline } from './output/ncdu.ts';
 import { listedNodeJson, nodeLine } from './output/node.ts';
 import { snapshotJson, snapshotSentence } from './output/snapshots.ts';
-import { argumentBytes } from './raw-arguments.ts';
 import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import { addSnapshotFilter, selectSnapshot, snapshotFilter } from './snapshot-options.ts';
@@ -70,7 +69,7 @@ async function print(
 ): Promise<void> {
   const { tree } = stored.snapshot;
   const listOptions = {
-    folders: folders.map((folder) => argumentBytes(folder)),
+    folders: folders.map((folder) => carriedBytes(folder)),
     recursive: options.recursive === true,
   };
   if (options.ncdu === true) {

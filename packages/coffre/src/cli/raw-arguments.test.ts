@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as hold, property, uint8Array } from 'fast-check';
-import { argumentBytes, restoreArguments } from './raw-arguments.ts';
+import { carriedBytes } from '@coffre/repository';
+import { restoreArguments } from './raw-arguments.ts';
 
 function commandLine(...args: string[]): Buffer {
   return Buffer.from(args.map((arg) => `${arg}\0`).join(''), 'latin1');
@@ -21,7 +22,7 @@ test('bytes that are no text come back from the command line of the process', ()
     commandLine('node', '--flag', 'main.ts', 'backup', '/srv/caf\xe9', 'plain'),
   );
   assert.deepEqual(
-    restored.map((argument) => argumentBytes(argument)),
+    restored.map((argument) => carriedBytes(argument)),
     ['backup', '/srv/caf\xe9', 'plain'],
   );
 });
@@ -39,7 +40,7 @@ test('whatever the bytes are, they arrive', () => {
       const name = Buffer.from(bytes.filter((byte) => byte !== 0)).toString('latin1');
       const text = Buffer.from(name, 'latin1').toString('utf8');
       const [argument = ''] = restoreArguments([text], () => commandLine('node', name));
-      assert.equal(argumentBytes(argument), name);
+      assert.equal(carriedBytes(argument), name);
     }),
   );
 });

@@ -1,10 +1,9 @@
 /**
  * Arguments are bytes, and Node gives them as text in which every byte that is not UTF-8 became U+FFFD. Such bytes are
- * carried through the text (see output/byte-text.ts), and turned back where a path is needed.
+ * carried through the text (`carriedText`), and turned back where a path or a pattern is needed.
  */
-import { toByteString } from '@coffre/repository/opening';
+import { carriedText } from '@coffre/repository/opening';
 import type { ByteString } from '@coffre/repository';
-import { carriedText } from './output/byte-text.ts';
 
 /**
  * @param argv as Node gives it
@@ -15,15 +14,7 @@ export function restoreArguments(argv: readonly string[], readCommandLine: () =>
   const bytes = readCommandLine();
   if (bytes === undefined) return [...argv];
   const raw = Buffer.from(bytes).toString('latin1').replace(/\0$/, '').split('\0').slice(-argv.length);
-  return argv.map((argument, at) => (argument.includes('\ufffd') ? carriedText(raw[at] ?? argument) : argument));
-}
-
-/** The path that an argument names. */
-export function argumentBytes(argument: string): ByteString {
-  return argument
-    .split(/([\udc80-\udcff])/u)
-    .map((part) =>
-      /^[\udc80-\udcff]$/u.test(part) ? String.fromCharCode(part.charCodeAt(0) - 0xdc00) : toByteString(part),
-    )
-    .join('') as ByteString;
+  return argv.map((argument, at) =>
+    argument.includes('\ufffd') ? carriedText((raw[at] ?? argument) as ByteString) : argument,
+  );
 }

@@ -1,12 +1,19 @@
 import { resolve } from 'node:path';
-import { CoffreError, excluding, including, isCoffreError, restore, zeroRestoreCounters } from '@coffre/repository';
+import {
+  carriedBytes,
+  CoffreError,
+  excluding,
+  including,
+  isCoffreError,
+  restore,
+  zeroRestoreCounters,
+} from '@coffre/repository';
 import type { Overwrite, RestoreOptions, RestoreSelection } from '@coffre/repository';
 import type { Cli } from './cli.ts';
 import { formatGoDuration } from './output/format.ts';
 import { RestoreReport } from './output/restore-report.ts';
 import { snapshotSentence } from './output/snapshots.ts';
 import { readExcludes, readIncludes, refuseBoth } from './pattern-options.ts';
-import { argumentBytes } from './raw-arguments.ts';
 import type { RestoreVerbOptions } from './restore.ts';
 import { openSession } from './session.ts';
 import { selectSnapshot, snapshotFilter } from './snapshot-options.ts';
@@ -88,7 +95,7 @@ function readRequest(cli: Cli, names: readonly string[], options: RestoreVerbOpt
     name,
     target,
     fixed: {
-      target: argumentBytes(target),
+      target: carriedBytes(target),
       overwrite: parseChoice(options.overwrite, '--overwrite', overwrites),
       delete: options.delete === true,
       sparse: options.sparse === true,

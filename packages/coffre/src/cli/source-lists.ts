@@ -1,8 +1,7 @@
 /** `--files-from` and its stricter relatives: the paths to back up, read from files or stdin. */
 import { readFileSync } from 'node:fs';
-import { byteStringOf, matchesComponent, parseComponent, toByteString } from '@coffre/repository';
+import { byteStringOf, carriedBytes, matchesComponent, parseComponent, toByteString } from '@coffre/repository';
 import type { ByteString, Files } from '@coffre/repository';
-import { argumentBytes } from './raw-arguments.ts';
 import { readBytesFile } from './text-file.ts';
 import { usage } from './values.ts';
 
@@ -23,7 +22,7 @@ export function collectSources(
     ...lists.filesFrom.flatMap((file) => expandLines(file, files, warn)),
     ...lists.filesFromVerbatim.flatMap((file) => lines(file).filter((line) => line !== '')),
     ...lists.filesFromRaw.flatMap((file) => rawNames(readList(file))),
-    ...args.map((argument) => argumentBytes(argument)),
+    ...args.map((argument) => carriedBytes(argument)),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** From what people write for snapshots to the snapshots. Unreadable files are skipped unless one is named. */
 import { CoffreError, isCoffreError } from '../errors.ts';
-import { toByteString, type ByteString } from '../format/bytestring.ts';
+import { carriedBytes, type ByteString } from '../format/bytestring.ts';
 import type { Snapshot } from '../format/snapshot.ts';
 import type { SnapshotId } from '../ids.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
@@ -29,7 +29,7 @@ export async function findSnapshot(
 ): Promise<FoundSnapshot> {
   const name = parseSnapshotName(text);
   const found = await createFinder(repository, filter).find(name);
-  return { ...found, ...(name.folder !== undefined && { folder: toByteString(name.folder) }) };
+  return { ...found, ...(name.folder !== undefined && { folder: carriedBytes(name.folder) }) };
 }
 
 export type FoundSnapshots = {

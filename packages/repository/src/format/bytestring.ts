@@ -23,3 +23,27 @@ export function bytesOf(name: ByteString): Buffer {
 export function byteStringOf(bytes: Uint8Array): ByteString {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as ByteString;
 }
+
+const utf8Character =
+  /[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}|[\x80-\xff]/g;
+
+/** Text that loses no byte: one that is not UTF-8 is carried as a lone surrogate (byte E9 as U+DCE9). */
+export function carriedText(bytes: ByteString): string {
+  const text = toText(bytes);
+  if (!text.includes('\ufffd')) return text;
+  return bytes.replace(utf8Character, (character) =>
+    character.length === 1 && character >= '\x80'
+      ? String.fromCharCode(0xdc00 + character.charCodeAt(0))
+      : Buffer.from(character, 'latin1').toString('utf8'),
+  );
+}
+
+/** Ordinary text, or `carriedText`, as bytes. */
+export function carriedBytes(text: string): ByteString {
+  return text
+    .split(/([\udc80-\udcff])/u)
+    .map((part) =>
+      /^[\udc80-\udcff]$/u.test(part) ? String.fromCharCode(part.charCodeAt(0) - 0xdc00) : toByteString(part),
+    )
+    .join('') as ByteString;
+}

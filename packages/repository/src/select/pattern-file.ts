@@ -2,6 +2,8 @@
  * The files behind --exclude-file, --include-file and their case-insensitive twins: one pattern a line, spaces around it
  * dropped, empty lines and lines that begin with `#` skipped, `$NAME` and `${NAME}` filled in, `$$` for a dollar sign.
  */
+import { byteStringOf, carriedText } from '../format/bytestring.ts';
+
 export type Environment = { readonly [name: string]: string | undefined };
 
 /** One pattern a line, trimmed; empty lines and comments are left out, `$NAME` and `${NAME}` are replaced. */
@@ -15,12 +17,12 @@ export function parsePatternFile(bytes: Uint8Array, environment: Environment): s
   return patterns;
 }
 
-/** UTF-8, or UTF-16 when a byte order mark says so. */
+/** UTF-16 when a byte order mark says so, else UTF-8; other bytes are carried. */
 export function decodeText(bytes: Uint8Array): string {
   const [first, second] = bytes;
   if (first === 0xfe && second === 0xff) return new TextDecoder('utf-16be').decode(bytes);
   if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
-  return new TextDecoder('utf-8').decode(bytes);
+  return carriedText(byteStringOf(bytes)).replace(/^\ufeff/, '');
 }
 
 /** A name that is not set becomes nothing; a dollar sign that no name follows stays. */

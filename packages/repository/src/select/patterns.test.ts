@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { isCoffreError } from '../errors.ts';
-import { byteStringOf, toByteString } from '../format/bytestring.ts';
+import { byteStringOf, carriedText, toByteString, type ByteString } from '../format/bytestring.ts';
+import { parsePatternFile } from './pattern-file.ts';
 import { anyOf, compilePatterns } from './patterns.ts';
 
 function matched(patterns: string[], paths: string[], ignoreCase = false): string[] {
@@ -142,4 +143,15 @@ test('property: what matches a folder matches everything below it, and the folde
       },
     ),
   );
+});
+
+test('a pattern may hold bytes that are not UTF-8', () => {
+  const name = 'caf\xe9' as ByteString;
+  const path = `/srv/${name}/menu` as ByteString;
+  for (const options of [{}, { ignoreCase: true }]) {
+    assert.ok(compilePatterns([carriedText(name)], options).matches(path));
+    assert.ok(!compilePatterns(['café'], options).matches(path));
+  }
+  const [fromFile] = parsePatternFile(Buffer.from('\xef\xbb\xbf/srv/caf\xe9\n', 'latin1'), {});
+  assert.ok(compilePatterns([fromFile ?? '']).matches(path));
 });

@@ -5,11 +5,11 @@
  * - `/a/b` begins at the root; `a/b` may begin anywhere. Either way everything below a match matches too.
  * - `!pattern` takes back what an earlier pattern matched; the last one that has a say wins.
  */
-import { toByteString, type ByteString } from '../format/bytestring.ts';
+import { carriedBytes, type ByteString } from '../format/bytestring.ts';
 import { CoffreError } from '../errors.ts';
 import { cleanPath } from './clean-path.ts';
 import { longestText, matchesComponent, parseComponent, type ComponentPattern } from './glob.ts';
-import { lowerCase, lowerCaseBytes } from './lower-case.ts';
+import { lowerCaseBytes } from './lower-case.ts';
 
 export type PathMatcher = {
   /** No pattern was given: nothing matches. */
@@ -35,14 +35,16 @@ type PathPattern = {
   readonly namesMin: number;
 };
 
-/** @throws {CoffreError} USAGE naming every malformed pattern */
+/** @param patterns bytes that are not UTF-8 as in `carriedText`
+ *  @throws {CoffreError} USAGE naming every malformed pattern */
 export function compilePatterns(patterns: readonly string[], options: PatternOptions = {}): PathMatcher {
   const ignoreCase = options.ignoreCase ?? false;
   const malformed: string[] = [];
   const compiled: PathPattern[] = [];
   for (const pattern of patterns) {
     if (pattern === '') continue;
-    const parsed = parsePattern(toByteString(ignoreCase ? lowerCase(pattern) : pattern));
+    const bytes = carriedBytes(pattern);
+    const parsed = parsePattern(ignoreCase ? lowerCaseBytes(bytes) : bytes);
     if (parsed === undefined) malformed.push(pattern);
     else compiled.push(parsed);
   }

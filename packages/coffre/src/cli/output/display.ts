@@ -1,6 +1,6 @@
 /** Names on a screen: what a file is called must not move the cursor or fake a line. */
+import { carriedText } from '@coffre/repository/opening';
 import type { ByteString } from '@coffre/repository';
-import { carriedText } from './byte-text.ts';
 
 /** Controls, invisible format characters that reorder or hide text, separators, and what is no character at all. */
 const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\ufffd]/u;
