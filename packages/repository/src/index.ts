@@ -165,6 +165,8 @@ export { headerBytesMax, headerEntryBytes, headerLengthBytes } from './format/pa
 // The outside, handed in.
 export type { Host, Warning } from './host/context.ts';
 export type { Clock, Identity, Random } from './host/host.ts';
+export { systemProcesses } from './host/processes.ts';
+export type { Processes } from './host/processes.ts';
 export { systemClock, systemIdentity, systemRandom } from './host/system.ts';
 export { makeFolders } from './host/make-folders.ts';
 export { createFiles, type Files } from './host/files.ts';
