@@ -2,7 +2,7 @@ import { isCoffreError } from '@coffre/repository/opening';
 import type { ErrorCode } from '@coffre/repository';
 
 /** Verbs that restic has use its codes and no others, so that scripts transfer; 2 is for a wrong configuration. */
-export type ExitCode = 0 | 1 | 2 | 3 | 10 | 11 | 12 | 20 | 21 | 23 | 130;
+export type ExitCode = 0 | 1 | 2 | 3 | 10 | 11 | 12 | 20 | 21 | 23 | 24 | 27 | 130;
 
 const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   SOURCE_INCOMPLETE: 3,
@@ -11,6 +11,9 @@ const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   REPO_LOCKED: 11,
   REPO_LOCK_LOST: 11,
   REPO_PASSWORD_WRONG: 12,
+  PLAN_RUNNING: 11,
+  LEASE_LOST: 11,
+  RUN_INCOMPLETE: 3,
   CONFIG_INVALID: 2,
   CONFIG_NOT_FOUND: 2,
   CONFIG_KEY_UNKNOWN: 2,
@@ -19,6 +22,8 @@ const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   MANIFEST_MISSING: 21,
   SOURCE_VERIFY_FAILED: 21,
   SOURCE_REFUSED: 23,
+  CONFIRMATION_NEEDED: 24,
+  CHANGES_PENDING: 27,
   INTERRUPTED: 130,
 };
 
