@@ -87,6 +87,8 @@ const coffreLayers: readonly Layer[] = [
     ],
     usesTypesOf: ['schedule'],
   },
+  // The loop that runs plans when they are due, each in a process of its own.
+  { name: 'daemon', uses: ['schedule', 'config', 'config/read', 'store', 'platform', 'run'] },
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
@@ -110,6 +112,7 @@ const coffreLayers: readonly Layer[] = [
       'access',
       'run',
       'named',
+      'daemon',
     ],
   },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },

@@ -152,6 +152,11 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./list.ts')).defineList,
   },
   {
+    name: 'serve',
+    summary: 'Run the plans of the configuration when they are due',
+    load: async () => (await import('./serve.ts')).defineServe,
+  },
+  {
     name: 'serve-repo',
     summary: 'Serve repositories to restic, rustic and coffre over HTTP',
     load: async () => (await import('./serve-repo.ts')).defineServeRepo,

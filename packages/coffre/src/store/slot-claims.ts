@@ -33,7 +33,7 @@ export async function claimSlots(store: Store, claim: SlotClaim): Promise<boolea
       .executeTakeFirst();
     if (newest !== undefined && newest.due_at >= lastDueMs) {
       const isLeft = newest.due_at === lastDueMs && newest.closed_at === null && newest.opened_at === abandonedAtMs;
-      if (!isLeft) return false;
+      if (!isLeft || (await isRunning(rows, plan))) return false;
       // Later than before even within one millisecond, so that a second one who saw the old time comes too late.
       const openedAtMs = Math.max(nowMs, newest.opened_at + 1);
       await db
@@ -49,6 +49,18 @@ export async function claimSlots(store: Store, claim: SlotClaim): Promise<boolea
     await insertClosed(rows, plan, coveredMs, { outcome: 'missed', reason });
     return true;
   });
+}
+
+/** Who opened it may only have been slow to begin. */
+async function isRunning({ db }: Rows, plan: string): Promise<boolean> {
+  const run = await db
+    .selectFrom('runs')
+    .select('id')
+    .where('plan', '=', plan)
+    .where('ended_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst();
+  return run !== undefined;
 }
 
 /** Slots that nobody will run. Those that are there already stay as they are. */

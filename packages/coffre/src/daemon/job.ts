@@ -1,0 +1,85 @@
+/** A run as the daemon sees it while it goes on: what it said last, and who listens. */
+import type { RunMessage, RunPhase, RunProgress } from '../run/run-message.ts';
+import type { Cause, Slots, Start } from '../schedule/plan-entry.ts';
+import type { RunId } from '../store/tables.ts';
+import type { RunProcess } from './run-process.ts';
+
+/** `stop`: the daemon ends; then the slot stays open, and the next daemon runs it. */
+export type CancelReason = 'asked' | 'max_runtime' | 'stop';
+
+export type JobState = 'starting' | 'running' | 'cancelling';
+
+const linesMax = 500;
+
+export class Job {
+  readonly plan: string;
+  readonly cause: Cause;
+  readonly attempt: number;
+  readonly full: boolean;
+  readonly startedAtMs: number;
+  /** Those that it stands for; a retry stands for those of the tries before it. */
+  readonly slots: Slots | undefined;
+  process: RunProcess | undefined;
+  runId: RunId | undefined;
+  phase: RunPhase | undefined;
+  progress: RunProgress | undefined;
+  cancelReason: CancelReason | undefined;
+  /** The newest; whoever wants all reads the file of the run. */
+  readonly recent: RunMessage[] = [];
+  readonly #listeners = new Set<(message: RunMessage | undefined) => void>();
+
+  constructor(start: Start, slots: Slots | undefined, startedAtMs: number) {
+    this.plan = start.plan;
+    this.cause = start.cause;
+    this.attempt = start.attempt;
+    this.full = start.full;
+    this.slots = slots;
+    this.startedAtMs = startedAtMs;
+  }
+
+  get state(): JobState {
+    if (this.cancelReason !== undefined) return 'cancelling';
+    return this.runId === undefined ? 'starting' : 'running';
+  }
+
+  take(message: RunMessage): void {
+    switch (message.type) {
+      case 'started':
+        this.runId = message.runId;
+        break;
+      case 'phase':
+        this.phase = message.phase;
+        break;
+      case 'progress':
+        this.progress = message;
+        break;
+      case 'line':
+      case 'ended':
+        break;
+      default:
+        message satisfies never;
+    }
+    if (message.type !== 'progress') {
+      this.recent.push(message);
+      if (this.recent.length > linesMax) this.recent.shift();
+    }
+    for (const listener of this.#listeners) listener(message);
+  }
+
+  /** The first reason stays. A process that comes later is cancelled at once. */
+  cancel(reason: CancelReason): void {
+    this.cancelReason ??= reason;
+    this.process?.cancel();
+  }
+
+  /** Every message from now on; undefined when there will be none any more. */
+  listen(listener: (message: RunMessage | undefined) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  end(): void {
+    for (const listener of this.#listeners) listener(undefined);
+    this.#listeners.clear();
+  }
+}

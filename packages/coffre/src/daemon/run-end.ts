@@ -1,0 +1,128 @@
+/** What the end of a process means for its run, its slots and its plan. */
+import type { Outcome } from '../schedule/plan-entry.ts';
+import { endRun, openRuns, startRun } from '../store/runs.ts';
+import type { RunOutcome } from '../store/runs.ts';
+import type { Rows, Store } from '../store/store.ts';
+import { closeSlotsUpTo } from '../store/slot-claims.ts';
+import type { CancelReason, Job } from './job.ts';
+import type { ProcessEnd } from './run-process.ts';
+
+/** Who and where we are, as rows of runs say it. */
+export type Here = { readonly host: string; readonly bootId: string };
+
+export type Ending = { readonly outcome: RunOutcome; readonly reason: string | undefined };
+
+const cancelWords: Readonly<Record<CancelReason, string>> = {
+  asked: 'somebody cancelled it',
+  max_runtime: 'it took longer than max_runtime',
+  stop: 'coffre serve was stopped',
+};
+
+export function endingOf({ message, how, lastWords }: ProcessEnd, cancelled: CancelReason | undefined): Ending {
+  if (message !== undefined) {
+    const reason = message.outcome === 'cancelled' && cancelled !== undefined ? cancelWords[cancelled] : message.reason;
+    return { outcome: message.outcome, reason };
+  }
+  if (cancelled !== undefined) {
+    const isForced = how === 'signal SIGKILL';
+    return { outcome: 'cancelled', reason: `${cancelWords[cancelled]}${isForced ? ', and it had to be killed' : ''}` };
+  }
+  const said = complaintIn(lastWords);
+  const reason = said === '' ? howWords(how) : `${howWords(how)}: ${said}`;
+  // With a signal nobody knows how far it came; an exit code is a failure that had no words left.
+  return { outcome: how.startsWith('signal') ? 'lost' : 'failed', reason };
+}
+
+/** The line that says why, among hints and traces. */
+function complaintIn(lastWords: string): string {
+  const lines = lastWords.split('\n').map((line) => line.trim());
+  const line = lines.find((text) => /^Fatal: |^FATAL ERROR|Error: /.test(text)) ?? lines.at(-1) ?? '';
+  return line.replace(/^Fatal: /, '').slice(0, 500);
+}
+
+function howWords(how: string): string {
+  if (how.startsWith('could not')) return `its process ${how}`;
+  const hint = how === 'signal SIGKILL' ? ' (was there too little memory?)' : '';
+  return `its process ended with ${how}${hint}`;
+}
+
+/** For the agenda. A limit that is broken is a failure; a person who cancels wants no other try. */
+export function outcomeFor({ outcome }: Ending, cancelled: CancelReason | undefined): Outcome {
+  switch (outcome) {
+    case 'success':
+    case 'warning':
+      return 'success';
+    case 'failed':
+    case 'lost':
+      return 'failed';
+    case 'cancelled':
+      return cancelled === 'max_runtime' ? 'failed' : 'cancelled';
+    case 'skipped':
+      return 'cancelled';
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/**
+ * Ends the rows that the process left open, or makes one where it died before its first. Its slots are closed, unless
+ * they are to be tried again.
+ */
+export async function settleRun(
+  store: Store,
+  here: Here,
+  job: Job,
+  { ending, slotsStayOpen }: { readonly ending: Ending; readonly slotsStayOpen: boolean },
+): Promise<void> {
+  await store.transaction(async (rows) => {
+    const pid = job.process?.pid;
+    const left = (await openRuns(rows, here.host)).filter((run) => pid !== undefined && run.pid === pid);
+    for (const run of left) await endRun(rows, run.id, withReason(ending));
+    if (left.length === 0 && job.runId === undefined) await writeDownRun(rows, here, job, ending);
+    if (!slotsStayOpen && job.slots !== undefined) {
+      await closeSlotsUpTo(rows, job.plan, job.slots.lastDueMs, slotEndingOf(ending));
+    }
+  });
+}
+
+async function writeDownRun(rows: Rows, here: Here, job: Job, ending: Ending): Promise<void> {
+  const triggers = {
+    slot: 'schedule',
+    catch_up: 'late',
+    retry: 'retry',
+    command: 'manual',
+    change: 'change',
+    after: 'after',
+    webhook: 'webhook',
+  } as const;
+  const id = await startRun(rows, {
+    plan: job.plan,
+    kind: 'backup',
+    trigger: triggers[job.cause],
+    ...(job.slots !== undefined && { slotAtMs: job.slots.lastDueMs }),
+    pid: job.process?.pid ?? 0,
+    ...here,
+  });
+  await endRun(rows, id, withReason(ending));
+}
+
+function withReason({ outcome, reason }: Ending): { outcome: RunOutcome; reason?: string } {
+  return { outcome, ...(reason !== undefined && { reason }) };
+}
+
+function slotEndingOf({ outcome, reason }: Ending): Parameters<typeof closeSlotsUpTo>[3] {
+  const why = reason === undefined ? {} : { reason };
+  switch (outcome) {
+    case 'success':
+    case 'warning':
+      return { outcome: 'success', ...why };
+    case 'failed':
+    case 'lost':
+      return { outcome: 'failed', ...why };
+    case 'cancelled':
+    case 'skipped':
+      return { outcome: 'skipped', ...why };
+    default:
+      return outcome satisfies never;
+  }
+}

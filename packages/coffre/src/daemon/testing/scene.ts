@@ -1,0 +1,81 @@
+/** A daemon's loop in a test, on a state in a temporary folder, with runs that only pretend. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { systemClock, systemProcesses } from '@coffre/repository';
+import { parseConfig, requireConfig } from '../../config/parse.ts';
+import type { Config } from '../../config/config.ts';
+import { readYaml } from '../../config/yaml-text.ts';
+import { parseZone } from '../../schedule/zone.ts';
+import { openStore } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
+import { systemDaemonClock } from '../daemon-clock.ts';
+import type { DaemonLog } from '../daemon-log.ts';
+import { runProcesses } from '../run-process.ts';
+import type { ServeParts } from '../serve.ts';
+import type { FakeRun } from './fake-run.ts';
+
+export const fakeRunFile: string = fileURLToPath(new URL('fake-run.ts', import.meta.url));
+
+export type LogLine = { readonly event: string; readonly [field: string]: unknown };
+
+export type DaemonScene = AsyncDisposable & {
+  readonly folder: string;
+  readonly store: Store;
+  readonly lines: LogLine[];
+  parts(plans: string, run?: Partial<FakeRun>): ServeParts;
+};
+
+/** `plans` is the part of a configuration below `plans:`; every plan has the source `home/docs`. */
+export function configOf(plans: string): Config {
+  const text = `version: 1
+secrets: {pw: {env: PW}}
+repositories: {main: {url: /srv/main, password: "\${secret:pw}"}}
+sites: {home: {sources: {docs: {type: files, paths: [/srv/docs]}}}}
+plans:
+${plans}`;
+  return requireConfig(
+    parseConfig([readYaml({ file: 'coffre.yaml', text })], { variables: {}, systemZone: parseZone('UTC') }),
+  );
+}
+
+export async function daemonScene(): Promise<DaemonScene> {
+  const folder = mkdtempSync(join(tmpdir(), 'coffre-daemon-'));
+  const stateFile = join(folder, 'state.db');
+  const store = await openStore({ kind: 'sqlite', file: stateFile }, { clock: systemClock() });
+  const lines: LogLine[] = [];
+  const processes = systemProcesses();
+  const write = (event: string, fields: object): void => void lines.push({ event, ...fields });
+  const log: DaemonLog = { info: write, warn: write, error: write };
+  return {
+    folder,
+    store,
+    lines,
+    parts: (plans, run = {}) => ({
+      config: configOf(plans),
+      store,
+      clock: systemDaemonClock(),
+      log,
+      here: { host: hostname(), bootId: processes.space ?? '' },
+      isAlive: (pid) => processes.isAlive(pid),
+      startProcess: runProcesses({
+        argv: [process.execPath, '--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', fakeRunFile],
+        environment: { ...process.env, FAKE_RUN: JSON.stringify({ stateFile, ...run }) },
+        graceMs: 1000,
+      }),
+      programWords: [],
+      settleMs: 0,
+    }),
+    [Symbol.asyncDispose]: async () => {
+      await store[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Looks again until it holds; the test's own limit is the only other end. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await pause(20);
+}
