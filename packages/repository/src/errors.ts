@@ -56,6 +56,7 @@ export const errorCodes = {
   DAEMON_RUNNING: 'another `coffre serve` works on the same state',
   DAEMON_ABSENT: 'no `coffre serve` answers',
   DAEMON_REFUSED: '`coffre serve` could not do what was asked',
+  STATUS_NOT_FINE: 'a plan, a copy or a repository is not as it should be',
   RUN_OVERTIME: 'the run took longer than its plan allows',
   RUN_INCOMPLETE: 'the backup is saved, and something beside it failed',
   CHANGES_PENDING: 'the configuration says more than what was applied',
