@@ -1,4 +1,5 @@
 import type { Command } from '@commander-js/extra-typings';
+import { defineNamed, meansNamed, namedVerbs } from './backup-named.ts';
 import type { Cli } from './cli.ts';
 import { addExcludes } from './pattern-options.ts';
 import { collect } from './values.ts';
@@ -56,6 +57,12 @@ function addOptions(command: Command) {
   );
 }
 
+/** What was typed; both lists are public in the library and missing in its types. */
+function wordsBefore({ parent }: Command): { readonly args: readonly string[]; readonly words: readonly string[] } {
+  const program = parent as unknown as { readonly args?: readonly string[]; readonly rawArgs?: readonly string[] };
+  return { args: program.args ?? [], words: program.rawArgs ?? [] };
+}
+
 /** These make it a backup of sources, which restic does not have. */
 function namesSources(options: BackupVerbOptions): boolean {
   const { sqlite, commandSource, validate, manifest } = options;
@@ -63,6 +70,13 @@ function namesSources(options: BackupVerbOptions): boolean {
 }
 
 export function defineBackup(command: Command, cli: Cli): void {
+  const { args, words } = wordsBefore(command);
+  // Known only where they are meant, so that a folder called `list` is saved as it always was: `coffre backup -x list`.
+  if (meansNamed(args, words)) return defineNamed(command, cli);
+  command.addHelpText(
+    'after',
+    `\nBackups with a name: coffre backup ${namedVerbs.join('|')} --help\nA folder called so: coffre backup ./${namedVerbs[0]}`,
+  );
   addOptions(command).action(async (paths, options) => {
     if (namesSources(options)) {
       const { runSourceBackup } = await import('./backup-sources.ts');

@@ -81,15 +81,19 @@ export type SessionOptions = {
   readonly uncached?: boolean;
   /** Another repository than that of `--repo`. */
   readonly access?: Access;
+  /** Opened already, as the configuration names it. */
+  readonly opened?: Repository;
 };
 
 /** Opens and locks. `--no-lock` is honoured for reading only; a verb that writes refuses or ignores it itself. */
 export async function openSession(cli: Cli, wish: LockWish, options: SessionOptions = {}): Promise<Session> {
   const { printer = cli.printer(), besideLock = false, dryRun = false, uncached = false } = options;
   const globals = cli.globals();
-  const early = dryRun || options.access !== undefined ? undefined : cli.takeOpening();
-  const { repository, keyMs } = await (early ??
-    openAccess(cli, { ...(options.access ?? primaryAccess(globals)), dryRun, uncached }, printer));
+  const early = dryRun || (options.access ?? options.opened) !== undefined ? undefined : cli.takeOpening();
+  const given = options.opened === undefined ? undefined : { repository: options.opened, keyMs: 0 };
+  const { repository, keyMs } =
+    given ??
+    (await (early ?? openAccess(cli, { ...(options.access ?? primaryAccess(globals)), dryRun, uncached }, printer)));
   const openedMs = performance.now();
   sayOpened(repository, globals, printer);
   if (globals.cleanupCache && !globals.noCache) cleanUpCache(cli, printer);

@@ -157,6 +157,11 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./serve.ts')).defineServe,
   },
   {
+    name: 'status',
+    summary: 'Say how all plans, copies and repositories stand, worst first',
+    load: async () => (await import('./status.ts')).defineStatus,
+  },
+  {
     name: 'serve-repo',
     summary: 'Serve repositories to restic, rustic and coffre over HTTP',
     load: async () => (await import('./serve-repo.ts')).defineServeRepo,
@@ -175,6 +180,16 @@ export const verbs: readonly Verb[] = [
     name: 'config',
     summary: 'Check, show and explain the configuration file',
     load: async () => (await import('./config.ts')).defineConfig,
+  },
+  {
+    name: 'plan',
+    summary: 'Show what the changed configuration would change',
+    load: async () => (await import('./plan.ts')).definePlan,
+  },
+  {
+    name: 'apply',
+    summary: 'Make the configuration hold, and the repositories that are missing',
+    load: async () => (await import('./plan.ts')).defineApply,
   },
   {
     name: 'schedule',

@@ -1,0 +1,65 @@
+/** `coffre plan` shows what a changed file would change, and `coffre apply` makes it hold. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createScene } from './scene.ts';
+
+test('a plan is shown, confirmed, applied and on record; then there is nothing to apply', (t) => {
+  const scene = createScene(t);
+  assert.equal(scene.run('plan').status, 0);
+  assert.equal(scene.run('plan', '--detailed-exitcode').status, 27);
+  assert.ok(!existsSync(join(scene.folder, 'state')), 'looking makes nothing');
+
+  const without = scene.run('apply', '--confirm');
+  assert.equal(without.status, 10);
+  assert.match(without.stderr, /there are no repositories yet where the configuration has local, offsite/);
+  const unasked = scene.run('apply', '--init');
+  assert.equal(unasked.status, 24);
+  assert.match(unasked.stdout, /^\+ plans\.nightly$/m);
+  assert.ok(!existsSync(join(scene.folder, 'local')), 'nothing is made before it is confirmed');
+
+  assert.match(scene.good('apply', '--init', '--confirm'), /^made the repository local \([0-9a-f]{10}\)$/m);
+  assert.equal(scene.run('plan', '--detailed-exitcode').status, 0);
+  assert.match(scene.good('apply'), /^nothing to apply$/m);
+  assert.match(scene.good('audit', 'verify'), /^the audit log is good: 2 entries/m);
+});
+
+test('copies are made to cut files as the repository that they come from', (t) => {
+  const scene = createScene(t);
+  scene.good('apply', '--init', '--confirm');
+  const polynomials = ['local', 'offsite'].map((name) => {
+    const place = ['-r', join(scene.folder, name), '--password-file', join(scene.folder, 'key')];
+    writeFileSync(join(scene.folder, 'key'), 'named');
+    return (JSON.parse(scene.good(...place, 'cat', 'config')) as { chunker_polynomial: string }).chunker_polynomial;
+  });
+  assert.equal(polynomials[0], polynomials[1]);
+});
+
+test('a change is one line, with what it means for backups that are there', (t) => {
+  const scene = createScene(t);
+  scene.good('apply', '--init', '--confirm');
+  writeFileSync(scene.file, readFileSync(scene.file, 'utf8').replace('daily: 30', 'daily: 7'));
+  assert.equal(
+    scene.good('plan'),
+    '~ plans.nightly.retention.local.daily: 30 -> 7\nnote: the next run of nightly keeps by the new rules\ncoffre apply makes it hold\n',
+  );
+  const shown = scene.json('plan') as { schema: string; changes: unknown[] };
+  assert.equal(shown.schema, 'coffre.plan/1');
+  assert.deepEqual(shown.changes, [
+    { kind: 'changed', path: 'plans.nightly.retention.local.daily', before: 30, after: 7 },
+  ]);
+});
+
+test('a mistake ends with 2 and changes nothing, and no secret is ever shown or kept', (t) => {
+  const scene = createScene(t);
+  scene.good('apply', '--init', '--confirm');
+  const kept = readFileSync(join(scene.folder, 'state', 'state.db'));
+  assert.ok(!kept.includes('named"'), 'the password is not in the state');
+  writeFileSync(scene.file, readFileSync(scene.file, 'utf8').replace('daily: 30', 'dayly: 30'));
+  for (const verb of ['plan', 'apply']) {
+    const ran = scene.run(verb);
+    assert.equal(ran.status, 2, ran.stderr);
+    assert.match(ran.stderr, /CONFIG_INVALID/);
+  }
+});
