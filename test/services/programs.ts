@@ -20,12 +20,16 @@ export const servicePrograms = [
   { name: 'rclone', debianPackage: 'rclone' },
   { name: 'rest-server', buildsWithGo: true },
   { name: 'versitygw', buildsWithGo: true },
+  { name: 'ferretdb', buildsWithGo: true },
+  { name: 'mongodump', buildsWithGo: true },
+  { name: 'mongorestore', buildsWithGo: true },
   { name: 'radosgw', debianPackage: 'radosgw' },
   { name: 'ceph-mon', debianPackage: 'ceph-mon' },
   { name: 'ceph-osd', debianPackage: 'ceph-osd' },
   { name: 'setfacl', debianPackage: 'acl', needsRoot: true },
   { name: 'setcap', debianPackage: 'libcap2-bin', needsRoot: true },
   { name: 'postgres', debianPackage: 'postgresql-15' },
+  { name: 'redis-server', debianPackage: 'redis-server' },
 ] as const satisfies readonly ServiceProgram[];
 
 export type ServiceName = (typeof servicePrograms)[number]['name'];

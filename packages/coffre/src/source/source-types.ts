@@ -1,6 +1,7 @@
 /** The closed union of kinds. A new engine is a file beside these and a line here. */
 import { command, type CommandSettings, type CommandTruth } from './command/command.ts';
 import { files, type FilesSettings, type FilesTruth } from './files/files.ts';
+import { mongodb, type MongodbSettings, type MongodbTruth } from './mongodb/mongodb.ts';
 import type { SourceType } from './source.ts';
 import { sqlite, type SqliteSettings, type SqliteTruth } from './sqlite/sqlite.ts';
 
@@ -9,12 +10,13 @@ export type SourceKinds = {
   files: { settings: FilesSettings; truth: FilesTruth };
   sqlite: { settings: SqliteSettings; truth: SqliteTruth };
   command: { settings: CommandSettings; truth: CommandTruth };
+  mongodb: { settings: MongodbSettings; truth: MongodbTruth };
 };
 export type SourceKind = keyof SourceKinds;
 
 export const sourceTypes: {
   readonly [Kind in SourceKind]: SourceType<SourceKinds[Kind]['settings'], SourceKinds[Kind]['truth']>;
-} = { files, sqlite, command };
+} = { files, sqlite, command, mongodb };
 
 export type SourceSpec = {
   readonly [Kind in SourceKind]: { readonly kind: Kind; readonly settings: SourceKinds[Kind]['settings'] };

@@ -1,0 +1,258 @@
+/**
+ * Brings a backup into a server: mongorestore fills collections of temporary names, they are compared with what was
+ * recorded, and only then do they get their names. Whatever fails before that leaves the server as it was.
+ *
+ * A rename is one step for each collection, and the engine has none for several: who is killed between two renames leaves
+ * some collections new and some old. Nothing is lost then: what was replaced is there as `coffre_old_…` until the last
+ * rename is done.
+ */
+import { CoffreError, messageOf } from '@coffre/repository';
+import type { MongoClient } from 'mongodb';
+import type { SavedSource, SourceContext } from '../source.ts';
+import { nameOf } from './archive.ts';
+import { renameArchive, type Place } from './archive-rename.ts';
+import type { LoadPlan, LoadStep } from './load-plan.ts';
+import type { Connection } from './mongodb-address.ts';
+import {
+  inWords,
+  openServer,
+  stopped,
+  truthOfDatabases,
+  validateCollections,
+  type MongodbServer,
+} from './mongodb-server.ts';
+import { findTool, writeToolConfig } from './mongodb-tools.ts';
+import { compareCollections, type CollectionTruth, type MongodbTruth } from './mongodb-truth.ts';
+import type { ServerFacts } from './topology.ts';
+
+export type LoadRequest = {
+  readonly saved: SavedSource<MongodbTruth>;
+  readonly connection: Connection;
+  readonly plan: LoadPlan;
+  readonly overwrite: boolean;
+  readonly token: string;
+};
+
+/** @throws {CoffreError} SOURCE_TARGET_REFUSED, SOURCE_VERIFY_FAILED, SOURCE_COMMAND_FAILED, … */
+export async function loadCollections(request: LoadRequest, context: SourceContext): Promise<void> {
+  const { plan, connection } = request;
+  await using server = await openServer(connection, context.signal);
+  const facts = await server.facts();
+  const present = await presentIn(server, plan.databases);
+  refuseTaken(request, present);
+  const undo = new Undo(connection, plan, present);
+  try {
+    await restoreArchives(request, facts, context);
+    if (facts.program === 'ferretdb') await createIndexes(server.client, plan.steps);
+    await proveLoaded(server, plan.steps);
+    await publish(server.client, request, present, undo);
+  } catch (error) {
+    const left = await undo.run();
+    if (left === undefined) throw context.signal.aborted ? stopped(context.signal) : inWords(connection.shown, error);
+    throw new CoffreError('SOURCE_TARGET_REFUSED', `${messageOf(error)}; and it could not be undone: ${left}`, {
+      hint: 'Collections called coffre_load_… may be dropped; those called coffre_old_… are what was there before.',
+      cause: error,
+    });
+  }
+}
+
+/** Names of collections and views, by database. */
+type Present = ReadonlyMap<string, ReadonlyMap<string, CollectionTruth>>;
+
+async function presentIn(server: MongodbServer, databases: readonly string[]): Promise<Present> {
+  const present = new Map<string, ReadonlyMap<string, CollectionTruth>>();
+  for (const database of databases) {
+    const collections = await server.collections(database);
+    present.set(database, new Map(collections.map((one) => [one.collection, one])));
+  }
+  return present;
+}
+
+function refuseTaken({ plan, overwrite, connection }: LoadRequest, present: Present): void {
+  const taken = plan.steps.filter(({ final }) => present.get(final.database)?.has(final.collection) === true);
+  const [first] = taken;
+  if (first === undefined) return;
+  if (!overwrite) {
+    const others = taken.length === 1 ? '' : ` and ${taken.length - 1} more`;
+    throw new CoffreError(
+      'SOURCE_TARGET_REFUSED',
+      `${nameOf(first.final)}${others} is on ${connection.shown} already`,
+      {
+        hint: 'Load into a database of another name, or add --overwrite.',
+      },
+    );
+  }
+  const fixed = taken.find(({ temporary, from }) => temporary === undefined && from.type !== 'view');
+  if (fixed === undefined) return;
+  throw new CoffreError('SOURCE_TARGET_REFUSED', `${nameOf(fixed.final)} is of a kind that no server renames`, {
+    hint: 'Load into a database of another name, or drop this one yourself first.',
+  });
+}
+
+async function restoreArchives(request: LoadRequest, facts: ServerFacts, context: SourceContext): Promise<void> {
+  const { saved, plan, connection } = request;
+  const mongorestore = findTool('mongorestore', context);
+  using config = writeToolConfig(connection, context);
+  const places = new Map(plan.steps.map((step) => [nameOf(step.from), step]));
+  for (const { path, database } of saved.truth.archives) {
+    const isWanted = plan.steps.some(({ from }) => database === null || from.database === database);
+    if (!isWanted) continue;
+    let damage: unknown;
+    const renamed = renameArchive(saved.read(path), (collection) => {
+      const step = places.get(nameOf(collection));
+      return step === undefined || step.from.type === 'view' ? undefined : (step.temporary ?? step.final);
+    });
+    const input = async function* (): AsyncGenerator<Uint8Array> {
+      try {
+        yield* renamed;
+      } catch (error) {
+        damage = error;
+        throw error;
+      }
+    };
+    const argv = [
+      mongorestore,
+      config.argument,
+      '--archive',
+      // Without it documents that are refused are passed over, and all is said to be well.
+      '--stopOnError',
+      // FerretDB does not take indexes as mongorestore sends them.
+      ...(facts.program === 'ferretdb' ? ['--noIndexRestore'] : []),
+    ];
+    try {
+      const call = { argv, input: input(), ...config.call, signal: context.signal };
+      for await (const _ of context.programs.output(call));
+    } catch (error) {
+      // A cut input is why the program failed.
+      throw damage ?? error;
+    }
+  }
+}
+
+async function createIndexes(client: MongoClient, steps: readonly LoadStep[]): Promise<void> {
+  const { BSON } = await import('mongodb');
+  for (const { from, final, temporary } of steps) {
+    const { database, collection } = temporary ?? final;
+    for (const index of from.indexes) {
+      const { key, ...options } = BSON.EJSON.parse(JSON.stringify(index)) as { key: Record<string, 1>; name: string };
+      if (options.name !== '_id_') await client.db(database).collection(collection).createIndex(key, options, {});
+    }
+  }
+}
+
+/** @throws {CoffreError} SOURCE_VERIFY_FAILED */
+async function proveLoaded(server: MongodbServer, steps: readonly LoadStep[]): Promise<void> {
+  const loaded = steps.filter(({ from }) => from.type !== 'view');
+  const expected = loaded.map(({ from, final, temporary }) => ({ ...from, ...(temporary ?? final) }));
+  const names = new Set(expected.map(nameOf));
+  const databases = [...new Set(expected.map(({ database }) => database))];
+  const found = await truthOfDatabases(server, databases, (one) => names.has(nameOf(one)));
+  const differences = [
+    ...compareCollections(expected, found, { schema: true, counts: true }),
+    ...(await validateCollections(server, found)),
+  ];
+  if (differences.length === 0) return;
+  const original = new Map(
+    loaded.map(({ from, temporary }) => [temporary?.collection ?? from.collection, nameOf(from)]),
+  );
+  const said = differences
+    .slice(0, 5)
+    .map((line) => line.replaceAll(/coffre_load_\w+/g, (name) => original.get(name) ?? name));
+  throw new CoffreError('SOURCE_VERIFY_FAILED', `what was loaded is not what was saved: ${said.join('; ')}`, {
+    hint: 'It was taken away again. Try an earlier snapshot, or a server of the version that was saved.',
+  });
+}
+
+async function publish(client: MongoClient, request: LoadRequest, present: Present, undo: Undo): Promise<void> {
+  const replaced: Place[] = [];
+  for (const [number, { from, final, temporary }] of request.plan.steps.entries()) {
+    const database = client.db(final.database);
+    const there = present.get(final.database)?.get(final.collection);
+    if (there?.type === 'view') {
+      await database.dropCollection(final.collection);
+      undo.remember(async (again) => await createView(again, final, there));
+    } else if (there !== undefined) {
+      const aside = { database: final.database, collection: `coffre_old_${request.token}_${number}` };
+      await rename(client, final, aside);
+      undo.remember(async (again) => await rename(again, aside, final));
+      replaced.push(aside);
+    }
+    if (temporary !== undefined) {
+      await rename(client, temporary, final);
+      undo.remember(async (again) => await rename(again, final, temporary));
+    } else if (from.type === 'view') {
+      await createView(client, final, from);
+      undo.remember(async (again) => await drop(again, final));
+    }
+  }
+  undo.forget();
+  for (const place of replaced) await drop(client, place);
+}
+
+async function rename(client: MongoClient, from: Place, to: Place): Promise<void> {
+  await client.db(from.database).renameCollection(from.collection, to.collection);
+}
+
+async function createView(client: MongoClient, place: Place, { options }: CollectionTruth): Promise<void> {
+  const { BSON } = await import('mongodb');
+  const parsed: unknown = BSON.EJSON.parse(JSON.stringify(options));
+  await client.db(place.database).command({ create: place.collection, ...(parsed as object) });
+}
+
+async function drop(client: MongoClient, { database, collection }: Place): Promise<void> {
+  const found = await client.db(database).listCollections({ name: collection }, { nameOnly: true }).toArray();
+  if (found.length > 0) await client.db(database).dropCollection(collection);
+}
+
+type UndoStep = (client: MongoClient) => Promise<void>;
+
+/** What has to be taken back, the last first, and what was loaded so far. */
+class Undo {
+  readonly #connection: Connection;
+  readonly #plan: LoadPlan;
+  readonly #present: Present;
+  #steps: UndoStep[] = [];
+  #isOver = false;
+
+  constructor(connection: Connection, plan: LoadPlan, present: Present) {
+    this.#connection = connection;
+    this.#plan = plan;
+    this.#present = present;
+  }
+
+  remember(step: UndoStep): void {
+    this.#steps.unshift(step);
+  }
+
+  /** Everything has its name: from here on there is nothing to take back. */
+  forget(): void {
+    this.#isOver = true;
+  }
+
+  /** @returns why it could not; undefined when all is as it was */
+  async run(): Promise<string | undefined> {
+    if (this.#isOver) return undefined;
+    try {
+      // A connection that no signal closes: who is interrupted still leaves things as they were.
+      await using server = await openServer(this.#connection, new AbortController().signal);
+      await this.#takeBack(server.client);
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  async #takeBack(client: MongoClient): Promise<void> {
+    for (const step of this.#steps) await step(client);
+    for (const { from, final, temporary } of this.#plan.steps) {
+      const place = temporary ?? (from.type === 'view' ? undefined : final);
+      if (place !== undefined) await drop(client, place);
+    }
+    for (const [database, collections] of this.#present) {
+      // Where there was nothing, nothing stays.
+      if (collections.size > 0) continue;
+      const left = await client.db(database).listCollections({}, { nameOnly: true }).toArray();
+      if (left.length === 0) await client.db(database).dropDatabase();
+    }
+  }
+}

@@ -1,0 +1,142 @@
+/** What a MongoDB server held, as it is recorded and compared. Pure. */
+import { z } from 'zod';
+import type { JsonValue } from '../source.ts';
+import { nameOf, type ArchivedCollection, type CountedCollection } from './archive.ts';
+
+const size = z.int().nonnegative();
+const json: z.ZodType<JsonValue> = z.json();
+
+export const mongodbTruth = z.strictObject({
+  server: z.strictObject({
+    program: z.enum(['mongod', 'mongos', 'ferretdb']),
+    version: z.string(),
+    replicaSet: z.string().nullable(),
+  }),
+  /** `moment`: all collections as at one moment, with the oplog; `collection`: each as its cursor met it. */
+  consistency: z.enum(['moment', 'collection']),
+  /** Timestamps as seconds:ordinal; `changes`: entries that are more than a sign of life. */
+  oplog: z
+    .strictObject({ entries: size, changes: size, first: z.string().nullable(), last: z.string().nullable() })
+    .nullable(),
+  archives: z.array(
+    z.strictObject({
+      path: z.string(),
+      /** Null: the whole server. */
+      database: z.string().nullable(),
+      sizeBytes: size,
+      sha256: z.string(),
+    }),
+  ),
+  collections: z.array(
+    z.strictObject({
+      database: z.string(),
+      collection: z.string(),
+      type: z.enum(['collection', 'view', 'timeseries']),
+      documents: size,
+      options: json,
+      indexes: z.array(json),
+    }),
+  ),
+});
+
+export type MongodbTruth = z.infer<typeof mongodbTruth>;
+export type CollectionTruth = MongodbTruth['collections'][number];
+
+/** What belongs to the server itself, or to its logins, and is not loaded among the data. */
+export function isOfServer({ database, collection }: Pick<ArchivedCollection, 'database' | 'collection'>): boolean {
+  if (database === '' || database === 'config' || database === 'local') return true;
+  return collection.startsWith('$admin.') || (database === 'admin' && collection.startsWith('system.'));
+}
+
+export function collectionTruthOf(counted: CountedCollection): CollectionTruth {
+  const { database, collection, type, documents, metadata } = counted;
+  return { database, collection, type, documents, ...schemaOf(metadata) };
+}
+
+/** @param metadata extended JSON, as in an archive */
+export function schemaOf(metadata: string): Pick<CollectionTruth, 'options' | 'indexes'> {
+  const parsed = metadata === '' ? {} : (JSON.parse(metadata) as { options?: JsonValue; indexes?: JsonValue[] | null });
+  return { options: plain(parsed.options ?? {}), indexes: indexesOf(parsed.indexes ?? []) };
+}
+
+/** Without what servers add on their own. */
+function indexesOf(indexes: readonly JsonValue[]): JsonValue[] {
+  return indexes
+    .map((index) => plain(index))
+    .map((index) => (isObject(index) ? without(index, ['v', 'ns', 'background']) : index))
+    .toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+}
+
+function without(value: { readonly [key: string]: JsonValue }, names: readonly string[]): JsonValue {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
+}
+
+function isObject(value: JsonValue): value is { readonly [key: string]: JsonValue } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const numbers = new Set(['$numberInt', '$numberLong', '$numberDouble']);
+
+/** A server may give back 1.0 where 1 was written; as a key of an index they are the same. */
+function plain(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map((one: JsonValue) => plain(one));
+  if (!isObject(value)) return value;
+  const [name, ...others] = Object.keys(value);
+  if (name !== undefined && others.length === 0 && numbers.has(name)) {
+    const text = value[name];
+    const number = Number(text);
+    return Number.isSafeInteger(number) || text === undefined ? number : text;
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+}
+
+/** What of two lists of collections differs: schema, counts, or both. */
+export function compareCollections(
+  earlier: readonly CollectionTruth[],
+  later: readonly CollectionTruth[],
+  what: { readonly schema: boolean; readonly counts: boolean },
+): string[] {
+  const laterOnes = new Map(later.filter((one) => !isOfServer(one)).map((one) => [nameOf(one), one]));
+  const differences: string[] = [];
+  for (const one of earlier) {
+    if (isOfServer(one)) continue;
+    const name = nameOf(one);
+    const other = laterOnes.get(name);
+    laterOnes.delete(name);
+    if (other === undefined) differences.push(`${name} is missing`);
+    else differences.push(...differencesOf(name, one, other, what));
+  }
+  return what.schema ? [...differences, ...[...laterOnes.keys()].map((name) => `${name} is new`)] : differences;
+}
+
+function differencesOf(
+  name: string,
+  one: CollectionTruth,
+  other: CollectionTruth,
+  what: { readonly schema: boolean; readonly counts: boolean },
+): string[] {
+  const differences: string[] = [];
+  if (what.counts && one.type !== 'view' && one.documents !== other.documents) {
+    differences.push(`${name} has ${other.documents} documents instead of ${one.documents}`);
+  }
+  if (!what.schema) return differences;
+  if (one.type !== other.type) differences.push(`${name} is a ${other.type} instead of a ${one.type}`);
+  if (!isSame(one.options, other.options)) differences.push(`${name} has other options`);
+  if (!isSame(one.indexes, other.indexes)) differences.push(`${name} has other indexes`);
+  return differences;
+}
+
+/** The order of keys is kept where it means something: in the key of an index. */
+function isSame(one: JsonValue, other: JsonValue): boolean {
+  return JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
+}
+
+function sorted(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map((one: JsonValue) => sorted(one));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, one]) => [name, name === 'key' ? one : sorted(one)]),
+  );
+}

@@ -1,0 +1,90 @@
+/** A MongoDB server, or databases of it, saved by the official tools while programs go on writing. */
+import { CoffreError } from '@coffre/repository';
+import type { SourceType } from '../source.ts';
+import { streamFolder } from '../stream-path.ts';
+import { parseTruthWith } from '../truth.ts';
+import { placeOf, planLoad } from './load-plan.ts';
+import { connectionOf } from './mongodb-address.ts';
+import { dumpServer, survey, type MongodbSettings } from './mongodb-dump.ts';
+import { loadCollections } from './mongodb-load.ts';
+import { howToGetScratch } from './mongodb-scratch.ts';
+import { openServer, truthOfDatabases } from './mongodb-server.ts';
+import { checkDumpArguments, findTool } from './mongodb-tools.ts';
+import { compareCollections, isOfServer, mongodbTruth, type MongodbTruth } from './mongodb-truth.ts';
+import { loadInto, scratchServer, tokenOf, verifyArchives } from './mongodb-verify.ts';
+
+export type { MongodbSettings, MongodbTruth };
+
+export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
+  describe: (settings) => `MongoDB at ${connectionOf(settings).shown}`,
+
+  listedPaths: ({ name }) => [streamFolder(name)],
+
+  async preflight(settings, context) {
+    streamFolder(settings.name);
+    checkDumpArguments(settings.dumpArguments);
+    findTool('mongodump', context);
+    const { facts, choice, sizeBytes } = await survey(settings, context);
+    const isWorthSaying = facts.replicaSet !== null && choice.kind === 'whole' && !facts.oplog.usable;
+    const warnings = isWorthSaying
+      ? [`the oplog is not saved, so collections are not of one moment: ${facts.oplog.why}`]
+      : [];
+    return { warnings, sizeBytes };
+  },
+
+  dump: dumpServer,
+
+  parseTruth: parseTruthWith(mongodbTruth),
+
+  verify: verifyArchives,
+
+  async load(saved, target, context) {
+    const { connection, databaseOf } = placeOf(target.to, target.settings, saved.truth);
+    const token = tokenOf(context);
+    const plan = planLoad(saved.truth.collections, { databaseOf, only: target.only, token });
+    await loadCollections({ saved, connection, plan, overwrite: target.overwrite, token }, context);
+    return `${connection.shown}: ${plan.databases.join(', ')}`;
+  },
+
+  async scratch(saved, context) {
+    const server = await scratchServer(saved, context);
+    if (server === undefined) {
+      throw new CoffreError('SOURCE_TOOL_MISSING', 'there is no server program for a restore on trial', {
+        hint: `${howToGetScratch[0]?.toUpperCase()}${howToGetScratch.slice(1)}.`,
+      });
+    }
+    try {
+      await loadInto(server, saved, context);
+      return { place: server.connection.uri, [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose]() };
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  },
+
+  async quickCheck(settings, context) {
+    const { facts, count } = await survey(settings, context);
+    const proved = [`${facts.program} ${facts.version} answers`, `${count} ${count === 1 ? 'database' : 'databases'}`];
+    return { passed: ['open'], proved, differences: [] };
+  },
+
+  async present(settings, context) {
+    const { facts, choice } = await survey(settings, context);
+    await using server = await openServer(connectionOf(settings), context.signal);
+    const databases = choice.kind === 'databases' ? choice.names : (await server.databases()).map(({ name }) => name);
+    return {
+      server: { program: facts.program, version: facts.version, replicaSet: facts.replicaSet },
+      consistency: 'collection',
+      oplog: null,
+      archives: [],
+      collections: await truthOfDatabases(server, databases),
+    };
+  },
+
+  differences: (earlier, later) =>
+    compareCollections(
+      earlier.collections,
+      later.collections.filter((one) => !isOfServer(one)),
+      { schema: true, counts: true },
+    ),
+};
