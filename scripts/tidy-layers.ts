@@ -91,6 +91,8 @@ const coffreLayers: readonly Layer[] = [
   { name: 'daemon', uses: ['schedule', 'config', 'config/read', 'store', 'platform', 'run'] },
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
+  // What is true now: facts from configuration and history, judged.
+  { name: 'status', uses: ['schedule', 'config', 'store', 'platform', 'cli/output'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
   { name: 'repo-server', uses: ['platform'] },
   {
@@ -110,6 +112,7 @@ const coffreLayers: readonly Layer[] = [
       'manifest',
       'source-run',
       'access',
+      'status',
       'run',
       'named',
       'daemon',

@@ -1,0 +1,77 @@
+/** When a backup is wanted, and from when on its absence is late or missing: MONITORING's points of a slot. */
+import { shareOf, startOf } from '../schedule/jitter.ts';
+import { nextDue } from '../schedule/due.ts';
+import { isClockTrigger } from '../schedule/schedule-spec.ts';
+import type { ScheduleSpec } from '../schedule/schedule-spec.ts';
+import type { Zones } from '../schedule/zone.ts';
+
+export type Expectation = {
+  /** `events`: something has to happen first. */
+  readonly kind: 'clock' | 'events' | 'by_hand';
+  /** Undefined when no time is known beforehand. */
+  readonly nextDueMs: number | undefined;
+  /** The slot that no good run has answered yet. */
+  readonly open: OpenExpectation | undefined;
+};
+
+export type OpenExpectation = {
+  readonly dueMs: number;
+  /** From here on it is late. */
+  readonly softMs: number;
+  /** From here on it is missing. */
+  readonly hardMs: number;
+};
+
+export type ExpectationInput = {
+  readonly plan: string;
+  readonly nowMs: number;
+  /** Slots up to here are answered: by a good run that began then, or on purpose. Undefined for a plan without a past. */
+  readonly answeredMs: number | undefined;
+  readonly usualMs: number | undefined;
+};
+
+const minuteMs = 60_000;
+const earlyMaxMs = 30 * minuteMs;
+const softMinMs = 5 * minuteMs;
+/** Time for a report to come in (`SCANNER_REPORT_COLLECTION_WINDOW_MINUTES`). */
+const collectionMs = 60 * minuteMs;
+
+export function expectationOf(spec: ScheduleSpec, input: ExpectationInput, zones: Zones): Expectation {
+  const hasClock = spec.full.length > 0 || spec.triggers.some(isClockTrigger);
+  if (!hasClock) {
+    return { kind: spec.triggers.length > 0 ? 'events' : 'by_hand', nextDueMs: undefined, open: undefined };
+  }
+  const { nowMs, answeredMs } = input;
+  const next = nextDue(spec, nowMs, zones)?.dueMs;
+  const first = answeredMs === undefined ? undefined : firstOpen(spec, answeredMs, nowMs, zones);
+  if (first === undefined || first.dueMs > nowMs) return { kind: 'clock', nextDueMs: next, open: undefined };
+  return { kind: 'clock', nextDueMs: next, open: { dueMs: first.dueMs, ...deadlines(spec, first, input, zones) } };
+}
+
+type Slot = { readonly dueMs: number; readonly periodMs: number };
+
+/** A run that began a little early is the run of the slot that came then. */
+function firstOpen(spec: ScheduleSpec, answeredMs: number, nowMs: number, zones: Zones): Slot | undefined {
+  const first = nextDue(spec, answeredMs, zones)?.dueMs;
+  if (first === undefined || first > nowMs) return undefined;
+  const second = nextDue(spec, first, zones)?.dueMs;
+  const periodMs = second === undefined ? Number.POSITIVE_INFINITY : second - first;
+  if (first - answeredMs > Math.min(earlyMaxMs, periodMs / 10) || second === undefined) {
+    return { dueMs: first, periodMs };
+  }
+  const third = nextDue(spec, second, zones)?.dueMs;
+  return { dueMs: second, periodMs: third === undefined ? Number.POSITIVE_INFINITY : third - second };
+}
+
+function deadlines(
+  spec: ScheduleSpec,
+  { dueMs, periodMs }: Slot,
+  { plan, usualMs }: ExpectationInput,
+  zones: Zones,
+): Pick<OpenExpectation, 'softMs' | 'hardMs'> {
+  const startMs = startOf(spec, { dueMs, full: false }, shareOf(plan), zones);
+  const takesMs = Math.max(softMinMs, 1.5 * (usualMs ?? 0));
+  // Schedules of a few minutes would otherwise be missing while they run as they should.
+  const hardMs = startMs + Math.min(takesMs + collectionMs, Math.max(0.8 * periodMs, softMinMs));
+  return { softMs: Math.min(startMs + takesMs, hardMs), hardMs };
+}

@@ -1,0 +1,205 @@
+/** One source of one plan: how it stands, judged from facts alone. */
+import type { Criticality, RepositoryPlace } from '../config/config.ts';
+import { isGood } from './outcome.ts';
+import type { CopyFacts, ItemFacts, TrackFacts, VerificationFact } from './facts.ts';
+import { byWorst, worstOf } from './problem.ts';
+import type { Level, Problem } from './problem.ts';
+import { backupProblems } from './backup-problems.ts';
+import { copyProblems } from './copy-problems.ts';
+import { threeTwoOne } from './three-two-one.ts';
+import type { ThreeTwoOne } from './three-two-one.ts';
+
+/** The six words of the required job states. */
+export type ItemStatus = 'ok' | 'failed' | 'missing' | 'hash_mismatch' | 'transfer_integrity_failed' | 'unknown';
+/** What happens now, whatever came of the last run. */
+export type ItemPhase = 'waiting' | 'running' | 'late' | 'paused' | 'disabled' | 'by_hand' | 'no_agent';
+
+/**
+ * How it is known that a backup is good: 0 it said so, 1 signed by the run that made it, 2 seen in the repository
+ * since, 3 read back, 4 restored and asked in a drill.
+ */
+export type ProofLevel = 0 | 1 | 2 | 3 | 4;
+
+export type Proof = { readonly level: ProofLevel; readonly atMs: number };
+
+export type TrackState = {
+  readonly repository: string;
+  readonly level: Level;
+  readonly lastGoodMs: number | undefined;
+  readonly ageMs: number | undefined;
+  readonly proof: Proof | undefined;
+  readonly problems: readonly Problem[];
+};
+
+export type CopyState = TrackState & {
+  readonly when: CopyFacts['when'];
+  readonly objectiveMs: number | undefined;
+  /** How long the earliest backup has waited that is not there yet. */
+  readonly lagMs: number | undefined;
+  readonly nextDueMs: number | undefined;
+};
+
+export type ItemState = {
+  readonly plan: string;
+  readonly source: string;
+  readonly site: string;
+  readonly criticality: Criticality;
+  readonly foreignHost: string | undefined;
+  readonly level: Level;
+  readonly status: ItemStatus;
+  readonly phase: ItemPhase;
+  readonly backup: TrackState;
+  readonly objectiveMs: number | undefined;
+  readonly copies: readonly CopyState[];
+  readonly threeTwoOne: ThreeTwoOne;
+  readonly nextDueMs: number | undefined;
+  readonly deadlineMs: number | undefined;
+  readonly openSlots: number;
+  readonly failures: number;
+  readonly runningSinceMs: number | undefined;
+  readonly lastAttemptMs: number | undefined;
+  /** All of them, worst first. */
+  readonly problems: readonly Problem[];
+};
+
+/** What was found out about a repository, as far as it matters to who keeps things there. */
+export type RepositoryGround = RepositoryPlace & {
+  readonly damage: VerificationFact | undefined;
+  /** When it was last listed, read back as a whole, and restored from, with success. */
+  readonly listedMs: number | undefined;
+  readonly readMs: number | undefined;
+  readonly drilledMs: number | undefined;
+};
+
+export type Ground = { readonly nowMs: number; readonly repositories: ReadonlyMap<string, RepositoryGround> };
+
+export function itemState(facts: ItemFacts, ground: Ground): ItemState {
+  const { nowMs } = ground;
+  const backup = trackState(facts.backup, backupProblems(facts, nowMs), ground);
+  const copies = facts.copies.map((copy): CopyState => {
+    const track = trackState(copy, copyProblems(copy, facts, nowMs), ground);
+    const lagMs = copy.waitingSinceMs === undefined ? undefined : Math.max(0, nowMs - copy.waitingSinceMs);
+    const lastGoodMs = copy.recoveryPointMs;
+    const ageMs = lastGoodMs === undefined ? undefined : Math.max(0, nowMs - lastGoodMs);
+    const { when, objectiveMs, nextDueMs } = copy;
+    return { ...track, lastGoodMs, ageMs, when, objectiveMs, lagMs, nextDueMs };
+  });
+  const rule = threeTwoOne(facts, holding([backup, ...copies], ground), nowMs);
+  const ruleProblems = facts.foreignHost === undefined ? rule.problems : [];
+  const problems = [
+    ...backup.problems,
+    ...copies.flatMap((copy) => copy.problems),
+    ...ruleProblems,
+    ...planProblems(facts),
+  ].toSorted(byWorst);
+  return {
+    plan: facts.plan,
+    source: facts.source,
+    site: facts.site,
+    criticality: facts.criticality,
+    foreignHost: facts.foreignHost,
+    level: worstOf(problems),
+    status: statusOf(problems, backup),
+    phase: phaseOf(facts, problems),
+    backup,
+    objectiveMs: facts.rpoMs,
+    copies,
+    threeTwoOne: { ...rule, problems: ruleProblems },
+    nextDueMs: facts.isEnabled ? facts.expectation.nextDueMs : undefined,
+    deadlineMs: facts.expectation.open?.hardMs,
+    openSlots: facts.run.openSlots,
+    failures: facts.run.failures,
+    runningSinceMs: isRunning(facts) ? facts.run.open?.startedMs : undefined,
+    lastAttemptMs: lastAttempt(facts),
+    problems,
+  };
+}
+
+function trackState(track: TrackFacts, problems: readonly Problem[], ground: Ground): TrackState {
+  const lastGoodMs = track.lastGood?.startedMs;
+  const damage = ground.repositories.get(track.repository)?.damage;
+  const damaged: Problem[] =
+    damage === undefined || lastGoodMs === undefined
+      ? []
+      : [{ cause: 'hash_mismatch', level: 'critical', repository: track.repository, sinceMs: damage.atMs }];
+  const all = [...problems, ...damaged].toSorted(byWorst);
+  return {
+    repository: track.repository,
+    level: worstOf(all),
+    lastGoodMs,
+    ageMs: lastGoodMs === undefined ? undefined : Math.max(0, ground.nowMs - lastGoodMs),
+    proof: damaged.length > 0 ? undefined : proofOf(track, ground),
+    problems: all,
+  };
+}
+
+/** Only what happened after the backup was ready proves anything about it. */
+function proofOf({ lastGood, repository }: TrackFacts, ground: Ground): Proof | undefined {
+  if (lastGood === undefined) return undefined;
+  const { endedMs } = lastGood;
+  const about = ground.repositories.get(repository);
+  const since = (atMs: number | undefined): number | undefined =>
+    atMs === undefined || atMs < endedMs ? undefined : atMs;
+  const [drilledMs, readMs, listedMs] = [since(about?.drilledMs), since(about?.readMs), since(about?.listedMs)];
+  if (drilledMs !== undefined) return { level: 4, atMs: drilledMs };
+  if (readMs !== undefined) return { level: 3, atMs: readMs };
+  if (lastGood.isVerified) return { level: 3, atMs: endedMs };
+  if (listedMs !== undefined) return { level: 2, atMs: listedMs };
+  return { level: 1, atMs: endedMs };
+}
+
+function holding(tracks: readonly TrackState[], ground: Ground): RepositoryPlace[] {
+  const sound = tracks.filter(
+    ({ lastGoodMs, repository }) =>
+      lastGoodMs !== undefined && ground.repositories.get(repository)?.damage === undefined,
+  );
+  const names = new Set(sound.map(({ repository }) => repository));
+  return [...names].map((name) => ground.repositories.get(name) ?? { medium: undefined, place: undefined });
+}
+
+function planProblems({ run, pause, isEnabled, foreignHost }: ItemFacts): Problem[] {
+  const problems: Problem[] = [];
+  if (foreignHost !== undefined) problems.push({ cause: 'no_agent', level: 'unknown', detail: foreignHost });
+  if (!isEnabled) problems.push({ cause: 'disabled', level: 'warning' });
+  else if (pause !== undefined) problems.push({ cause: 'paused', level: 'warning', detail: pause.reason });
+  return [...problems, ...run.retention.flatMap(retentionProblem)];
+}
+
+function retentionProblem({ repository, run }: ItemFacts['run']['retention'][number]): Problem[] {
+  if (isGood(run.outcome)) return [];
+  const cause = run.outcome === 'skipped' ? 'retention_suspended' : 'retention_failed';
+  const detail = run.reason === undefined ? {} : { detail: run.reason };
+  return [{ cause, level: 'warning', repository, sinceMs: run.startedMs, ...detail }];
+}
+
+/** Integrity goes before everything: a backup that came in time and is damaged is not there. */
+function statusOf(problems: readonly Problem[], backup: TrackState): ItemStatus {
+  const has = (...causes: readonly Problem['cause'][]): boolean =>
+    problems.some(({ cause, level }) => level !== 'ok' && causes.includes(cause));
+  if (has('hash_mismatch')) return 'hash_mismatch';
+  if (has('transfer_integrity_failed')) return 'transfer_integrity_failed';
+  if (has('no_agent')) return 'unknown';
+  if (has('failed', 'lost')) return 'failed';
+  if (has('missing', 'objective_broken')) return 'missing';
+  return backup.lastGoodMs === undefined ? 'unknown' : 'ok';
+}
+
+function phaseOf(facts: ItemFacts, problems: readonly Problem[]): ItemPhase {
+  if (facts.foreignHost !== undefined) return 'no_agent';
+  if (isRunning(facts)) return 'running';
+  if (!facts.isEnabled) return 'disabled';
+  if (facts.pause !== undefined) return 'paused';
+  if (problems.some(({ cause }) => cause === 'late' || cause === 'missing')) return 'late';
+  return facts.expectation.kind === 'by_hand' ? 'by_hand' : 'waiting';
+}
+
+function isRunning({ run }: ItemFacts): boolean {
+  return run.open !== undefined && run.open.isAlive !== false;
+}
+
+function lastAttempt({ backup, run }: ItemFacts): number | undefined {
+  const known = [backup.newest?.startedMs, run.newest?.startedMs, run.open?.startedMs].filter(
+    (value) => value !== undefined,
+  );
+  return known.length === 0 ? undefined : Math.max(...known);
+}

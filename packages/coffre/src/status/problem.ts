@@ -1,0 +1,72 @@
+/** What can be wrong, in words that scripts may rely on; MONITORING's where it has one. */
+
+/** From best to worst. */
+export const levels = ['ok', 'unknown', 'warning', 'critical'] as const;
+export type Level = (typeof levels)[number];
+
+export const causes = [
+  // backups
+  'never_ran',
+  'failed',
+  'lost',
+  'missing',
+  'late',
+  'overrun',
+  'objective_broken',
+  'incomplete',
+  'hash_mismatch',
+  'paused',
+  'disabled',
+  'no_agent',
+  'unprotected',
+  'retention_suspended',
+  'retention_failed',
+  // copies
+  'copy_never',
+  'copy_late',
+  'copy_failed',
+  'transfer_integrity_failed',
+  // 3-2-1
+  'no_offsite',
+  'few_copies',
+  'one_medium',
+  // repositories
+  'damaged',
+  'unreachable',
+  'not_listed',
+  'check_late',
+  'not_verified',
+  'capacity',
+] as const;
+export type Cause = (typeof causes)[number];
+
+export type Problem = {
+  readonly cause: Cause;
+  readonly level: Level;
+  readonly repository?: string;
+  /** Since when it has been so. */
+  readonly sinceMs?: number;
+  /** By how much, or how long. */
+  readonly overMs?: number;
+  readonly count?: number;
+  readonly percent?: number;
+  /** In the words of whoever found it: the sentence of a failed run, the reason of a pause. */
+  readonly detail?: string;
+};
+
+export function worse(one: Level, other: Level): Level {
+  return levels.indexOf(one) >= levels.indexOf(other) ? one : other;
+}
+
+export function worstOf(problems: readonly { readonly level: Level }[]): Level {
+  return problems.reduce<Level>((worst, { level }) => worse(worst, level), 'ok');
+}
+
+/** Worst first; what has been so for longer comes first. */
+export function byWorst(one: Problem, other: Problem): number {
+  return (
+    levels.indexOf(other.level) - levels.indexOf(one.level) ||
+    (one.sinceMs ?? Number.POSITIVE_INFINITY) - (other.sinceMs ?? Number.POSITIVE_INFINITY) ||
+    causes.indexOf(one.cause) - causes.indexOf(other.cause)
+  );
+}
