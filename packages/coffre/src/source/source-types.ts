@@ -2,6 +2,7 @@
 import { command, type CommandSettings, type CommandTruth } from './command/command.ts';
 import { files, type FilesSettings, type FilesTruth } from './files/files.ts';
 import { mongodb, type MongodbSettings, type MongodbTruth } from './mongodb/mongodb.ts';
+import { redis, type RedisSettings, type RedisTruth } from './redis/redis.ts';
 import type { SourceType } from './source.ts';
 import { sqlite, type SqliteSettings, type SqliteTruth } from './sqlite/sqlite.ts';
 
@@ -11,12 +12,13 @@ export type SourceKinds = {
   sqlite: { settings: SqliteSettings; truth: SqliteTruth };
   command: { settings: CommandSettings; truth: CommandTruth };
   mongodb: { settings: MongodbSettings; truth: MongodbTruth };
+  redis: { settings: RedisSettings; truth: RedisTruth };
 };
 export type SourceKind = keyof SourceKinds;
 
 export const sourceTypes: {
   readonly [Kind in SourceKind]: SourceType<SourceKinds[Kind]['settings'], SourceKinds[Kind]['truth']>;
-} = { files, sqlite, command, mongodb };
+} = { files, sqlite, command, mongodb, redis };
 
 export type SourceSpec = {
   readonly [Kind in SourceKind]: { readonly kind: Kind; readonly settings: SourceKinds[Kind]['settings'] };

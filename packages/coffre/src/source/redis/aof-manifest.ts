@@ -1,0 +1,39 @@
+/**
+ * The list of files of a multi-part AOF (Redis 7): one line each, `file <name> seq <n> type <b|i|h>`, for the base, what
+ * was appended since, and files that are about to be deleted. Pure.
+ */
+import { CoffreError } from '@coffre/repository';
+
+export type AofFile = { readonly name: string; readonly kind: 'base' | 'increment' };
+
+export type AofManifest = {
+  /** In the order in which they are loaded. */
+  readonly files: readonly AofFile[];
+  /** Without the files that are about to be deleted. */
+  readonly text: string;
+};
+
+/** @throws {CoffreError} SOURCE_INVALID */
+export function parseAofManifest(text: string): AofManifest {
+  const files: AofFile[] = [];
+  const lines: string[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [, name, kind] = /^file (\S+) seq \d+ type ([bih])\s*$/.exec(line) ?? [];
+    if (name === undefined || !/^[^"'\\/]+$/.test(name) || name.startsWith('.')) {
+      throw new CoffreError(
+        'SOURCE_INVALID',
+        `the list of AOF files has a line that is none: ${JSON.stringify(line)}`,
+        {
+          hint: 'Names with quotes, backslashes or slashes are not understood. Use `method: rdb`.',
+        },
+      );
+    }
+    if (kind === 'h') continue;
+    files.push({ name, kind: kind === 'b' ? 'base' : 'increment' });
+    lines.push(`${line}\n`);
+  }
+  if (files.length === 0) throw new CoffreError('SOURCE_INVALID', 'the list of AOF files is empty');
+  const ordered = files.toSorted((a, b) => Number(a.kind === 'increment') - Number(b.kind === 'increment'));
+  return { files: ordered, text: lines.join('') };
+}

@@ -1,0 +1,179 @@
+/**
+ * Saved data as files of a stopped server: built and proved beside their place, then put there by renames.
+ *
+ * A folder gets what a server reads whatever its `appendonly` says. With `yes` it reads the AOF alone and would start empty
+ * beside a `dump.rdb`; so an RDB file becomes the base of an AOF too, by a link, which takes no room.
+ */
+import { chmodSync, chownSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CoffreError } from '@coffre/repository';
+import { createPrivateFolder } from '../../platform/private-folder.ts';
+import type { LoadTarget, SourceContext } from '../source.ts';
+import { aofNames, aofStreams, bytesOfAll, loadedDifferences, rdbStream, writeAof, writeRdb } from './redis-files.ts';
+import type { SavedRedis } from './redis-files.ts';
+import { findServer } from './redis-scratch.ts';
+
+const usualAof = { folder: 'appendonlydir', filename: 'appendonly.aof' };
+
+/** @returns where it is now. @throws {CoffreError} SOURCE_TARGET_REFUSED, SOURCE_SPACE_SHORT, SOURCE_VERIFY_FAILED */
+export async function loadIntoPath(
+  saved: SavedRedis,
+  { to, overwrite }: LoadTarget<unknown>,
+  context: SourceContext,
+): Promise<string> {
+  const target = resolve(to ?? '');
+  const isFile = target.endsWith('.rdb') || (existsSync(target) && lstatSync(target).isFile());
+  const parent = isFile || !existsSync(target) ? dirname(target) : target;
+  if (!existsSync(parent)) throw refused(`${parent} is not there`, 'Make the folder first.');
+  const home = realpathSync(parent);
+  requireRoom(home, bytesOfAll(saved.streams));
+  refuseServerIn(home);
+  const part = join(home, `.coffre-load-${process.pid}`);
+  rmSync(part, { recursive: true, force: true });
+  mkdirSync(part, { mode: 0o700 });
+  try {
+    if (isFile) {
+      await writeRdb(saved, join(part, 'dump.rdb'));
+      await prove(saved, part, context);
+      put([[join(part, 'dump.rdb'), target]], overwrite, home);
+      return target;
+    }
+    await fill(saved, part);
+    await prove(saved, part, context);
+    if (parent !== target) {
+      renameOwned(part, target, home);
+      return target;
+    }
+    put(
+      readdirSync(part).map((name) => [join(part, name), join(home, name)] as const),
+      overwrite,
+      home,
+    );
+    return target;
+  } finally {
+    rmSync(part, { recursive: true, force: true });
+  }
+}
+
+async function fill(saved: SavedRedis, folder: string): Promise<void> {
+  const hasRdb = rdbStream(saved) !== undefined;
+  if (hasRdb) await writeRdb(saved, join(folder, 'dump.rdb'));
+  if (aofStreams(saved).length > 0) return await writeAof(saved, folder);
+  const { folder: name, filename } = aofNames(saved.truth) ?? usualAof;
+  const base = `${filename}.1.base.rdb`;
+  mkdirSync(join(folder, name), { mode: 0o700 });
+  linkSync(join(folder, 'dump.rdb'), join(folder, name, base));
+  writeFileSync(join(folder, name, `${filename}.manifest`), `file ${base} seq 1 type b\n`, { mode: 0o600 });
+}
+
+/** A server does not write an RDB file that it loads; to an AOF it appends, so that is proved by a copy. */
+async function prove(saved: SavedRedis, folder: string, context: SourceContext): Promise<void> {
+  if (findServer(context.searchPath) === undefined) {
+    context.warn('what is loaded was not opened before: there is no redis-server on this machine');
+    return;
+  }
+  const { truth } = saved;
+  const differences: string[] = [];
+  if (existsSync(join(folder, 'dump.rdb')))
+    differences.push(...(await loadedDifferences(folder, 'rdb', truth, context)));
+  const name = aofNames(truth)?.folder;
+  if (name !== undefined && existsSync(join(folder, name))) {
+    using copy = createPrivateFolder(context.temporaryFolder, bytesOfAll(aofStreams(saved)));
+    cpSync(join(folder, name), join(copy.path, name), { recursive: true });
+    differences.push(...(await loadedDifferences(copy.path, 'aof', truth, context)));
+  }
+  if (differences.length === 0) return;
+  throw new CoffreError('SOURCE_VERIFY_FAILED', `the saved data is not what it was: ${differences.join('; ')}`, {
+    hint: 'The target is as it was. Try an earlier snapshot.',
+  });
+}
+
+function requireRoom(folder: string, sizeBytes: number): void {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize >= sizeBytes) return;
+  throw new CoffreError('SOURCE_SPACE_SHORT', `${folder} has no room for the data`, {
+    hint: 'Make room, or load it to another disk.',
+  });
+}
+
+/** A server works in the folder of its files; it would write its own state over them when it stops. */
+function refuseServerIn(folder: string): void {
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)) {
+    let works: string;
+    let runs: string;
+    try {
+      works = readlinkSync(`/proc/${name}/cwd`);
+      runs = basename(readlinkSync(`/proc/${name}/exe`));
+    } catch {
+      continue; // another's process, or none any more
+    }
+    if (works !== folder || !/redis|valkey|keydb/.test(runs)) continue;
+    throw refused(
+      `${folder} is used by a server (process ${name})`,
+      'Stop it first (`redis-cli shutdown nosave`), or load into it: --target redis://HOST:PORT --overwrite.',
+    );
+  }
+}
+
+/** What is there goes aside and comes back when something fails on the way. */
+function put(moves: readonly (readonly [string, string])[], overwrite: boolean, folder: string): void {
+  const there = moves.filter(([, target]) => lstatSync(target, { throwIfNoEntry: false }) !== undefined);
+  const [first] = there;
+  if (first !== undefined && !overwrite) {
+    throw refused(`${first[1]} is there already`, 'Name another folder, or add --overwrite.');
+  }
+  const undo: (() => void)[] = [];
+  try {
+    for (const [, target] of there) {
+      const aside = `${target}.before-load-${process.pid}`;
+      renameSync(target, aside);
+      undo.push(() => renameSync(aside, target));
+    }
+    for (const [from, target] of moves) {
+      renameOwned(from, target, folder);
+      undo.push(() => rmSync(target, { recursive: true, force: true }));
+    }
+  } catch (error) {
+    for (const back of undo.toReversed()) back();
+    throw error;
+  }
+}
+
+function renameOwned(from: string, target: string, folder: string): void {
+  const { uid, gid } = lstatSync(folder);
+  own(from, uid, gid);
+  renameSync(from, target);
+  const handle = openSync(dirname(target), 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** As the folder they are in: the server runs as its owner. */
+function own(path: string, uid: number, gid: number): void {
+  const isFolder = lstatSync(path).isDirectory();
+  chmodSync(path, isFolder ? 0o750 : 0o640);
+  try {
+    chownSync(path, uid, gid);
+  } catch {
+    // Only root gives files away.
+  }
+  if (isFolder) for (const name of readdirSync(path)) own(join(path, name), uid, gid);
+}
+
+function refused(why: string, hint: string): CoffreError {
+  return new CoffreError('SOURCE_TARGET_REFUSED', why, { hint });
+}

@@ -1,0 +1,290 @@
+/** Redis as a source, against a real server: everything comes back, at one moment, or nothing does. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { createFiles, systemClock, toText, type StreamSource } from '@coffre/repository';
+import { createPrograms } from '../../packages/coffre/src/platform/programs.ts';
+import { RdbScan } from '../../packages/coffre/src/source/redis/rdb-scan.ts';
+import { connectRedis } from '../../packages/coffre/src/source/redis/redis-connection.ts';
+import { redis, type RedisSettings } from '../../packages/coffre/src/source/redis/redis.ts';
+import type { RedisTruth } from '../../packages/coffre/src/source/redis/redis-truth.ts';
+import type { CheckStep, SavedSource, SourceContext } from '../../packages/coffre/src/source/source.ts';
+import { skipWithoutService } from './programs.ts';
+import { contentOfRedis, fillRedis, startRedis, type RedisServer } from './redis.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'coffre-redis-source-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+const context = (signal = new AbortController().signal): SourceContext => ({
+  programs: createPrograms({ PATH: process.env['PATH'] }),
+  searchPath: `${process.env['PATH'] ?? ''}:/usr/bin`,
+  files: createFiles(),
+  clock: systemClock(),
+  temporaryFolder: scratch,
+  signal,
+  warn: () => undefined,
+});
+const everyStep = new Set<CheckStep>(['archive', 'open', 'schema', 'row_counts']);
+
+type Saved = SavedSource<RedisTruth> & { readonly contents: Map<string, Buffer> };
+
+function savedAs(truth: RedisTruth, contents: Map<string, Buffer>): Saved {
+  return {
+    name: 'cache',
+    truth: redis.parseTruth(JSON.parse(JSON.stringify(truth))),
+    streams: [...contents].map(([path, bytes]) => ({ path, sizeBytes: bytes.length })),
+    async *read(path) {
+      const bytes = contents.get(path) ?? Buffer.alloc(0);
+      for (let at = 0; at < bytes.length; at += 50_000) yield bytes.subarray(at, at + 50_000);
+    },
+    contents,
+  };
+}
+
+async function bytesOf(stream: StreamSource | undefined, seen?: () => void): Promise<Buffer> {
+  const bytes = stream?.bytes ?? Buffer.alloc(0);
+  if (bytes instanceof Uint8Array) return Buffer.from(bytes);
+  const parts: Uint8Array[] = [];
+  const content = typeof bytes === 'function' ? bytes(new AbortController().signal) : bytes;
+  for await (const part of content) {
+    parts.push(Uint8Array.from(part));
+    seen?.();
+  }
+  return Buffer.concat(parts);
+}
+
+async function save(settings: RedisSettings, beside?: () => Promise<void>): Promise<Saved> {
+  await redis.preflight(settings, context(), undefined);
+  await using dump = await redis.dump(settings, context());
+  const contents = new Map<string, Buffer>();
+  for (const stream of dump.streams) {
+    await beside?.();
+    contents.set(toText(stream.path), await bytesOf(stream));
+  }
+  return savedAs(await dump.truth([]), contents);
+}
+
+function settingsFor({ address }: RedisServer, method: RedisSettings['method']): RedisSettings {
+  return { name: 'cache', address, method };
+}
+
+describe('redis', { skip: skipWithoutService('redis-server') }, () => {
+  for (const method of ['rdb', 'aof', 'both'] as const) {
+    test(`${method}: every type, database, expiry and function comes back into a folder, whatever appendonly says`, async () => {
+      await using server = await startRedis('--appendonly', method === 'rdb' ? 'no' : 'yes');
+      using connection = await server.connect();
+      await fillRedis(connection);
+      if (method !== 'rdb') await connection.ask(['BGREWRITEAOF']);
+      const expected = await contentOfRedis(connection);
+      const saved = await save(settingsFor(server, method));
+      const verified = await redis.verify(saved, context(), everyStep);
+      assert.deepEqual(verified.differences, []);
+      assert.deepEqual(verified.passed, ['archive', 'open', 'schema', 'row_counts']);
+      assert.match(verified.proved.join(), /agrees.*63 keys in 3 databases as counted/);
+      for (const appendonly of method === 'aof' ? ['yes'] : ['yes', 'no']) {
+        await using other = await startRedis('--appendonly', appendonly);
+        await other.stop();
+        rmSync(other.data, { recursive: true });
+        mkdirSync(other.data);
+        const target = { to: other.data, overwrite: false, only: [], settings: undefined };
+        assert.equal(await redis.load(saved, target, context()), other.data);
+        await assert.rejects(redis.load(saved, target, context()), /is there already/);
+        await other.start();
+        using reader = await other.connect();
+        assert.deepEqual(await contentOfRedis(reader), expected);
+        assert.equal(((await reader.ask(['FUNCTION', 'LIST'])) as readonly unknown[]).length, 1);
+        await assert.rejects(redis.load(saved, { ...target, overwrite: true }, context()), /is used by a server/);
+      }
+      assert.deepEqual(readdirSync(scratch), []);
+    });
+  }
+
+  test('a running server gets all of it or nothing, and is asked for first', async () => {
+    await using server = await startRedis();
+    using connection = await server.connect();
+    await fillRedis(connection);
+    const expected = await contentOfRedis(connection);
+    const saved = await save(settingsFor(server, 'rdb'));
+    await using other = await startRedis();
+    using reader = await other.connect();
+    await reader.askAll([
+      ['SELECT', '3'],
+      ['SET', 'old', 'x'],
+      ['SELECT', '7'],
+      ['SET', 'older', 'x'],
+    ]);
+    const target = { to: `unix://${(other.address.place as { path: string }).path}`, only: [], settings: undefined };
+    await assert.rejects(redis.load(saved, { ...target, overwrite: false }, context()), /replaces what it holds/);
+    const before = await contentOfRedis(reader);
+    const torn = new Map([...saved.contents].map(([path, bytes]) => [path, bytes.subarray(0, -100)]));
+    await assert.rejects(redis.load(savedAs(saved.truth, torn), { ...target, overwrite: true }, context()));
+    assert.deepEqual(await contentOfRedis(reader), before);
+    const left = new AbortController();
+    const half: SavedSource<RedisTruth> = {
+      ...saved,
+      async *read(path) {
+        for await (const part of saved.read(path)) {
+          yield part;
+          left.abort();
+        }
+      },
+    };
+    await assert.rejects(redis.load(half, { ...target, overwrite: true }, context(left.signal)));
+    assert.deepEqual(await contentOfRedis(reader), before);
+    await redis.load(saved, { ...target, overwrite: true, only: ['15'] }, context());
+    const some = await contentOfRedis(reader);
+    assert.equal(some.has('7 older -1'), true);
+    assert.equal([...some.keys()].filter((name) => name.startsWith('15 ')).length, 21);
+    await redis.load(saved, { ...target, overwrite: true }, context());
+    assert.deepEqual(await contentOfRedis(reader), expected);
+    assert.equal(((await reader.ask(['FUNCTION', 'LIST'])) as readonly unknown[]).length, 1);
+    const now = await redis.present(settingsFor(other, 'rdb'), context());
+    assert.deepEqual(redis.differences(saved.truth, now), []);
+    assert.deepEqual((await redis.quickCheck(settingsFor(other, 'rdb'), context())).passed, ['open']);
+  });
+
+  test('cut off anywhere, or with one byte changed, it is never taken for whole', async () => {
+    await using server = await startRedis('--appendonly', 'yes');
+    using connection = await server.connect();
+    await fillRedis(connection);
+    await connection.ask(['BGREWRITEAOF']);
+    const { contents } = await save(settingsFor(server, 'both'));
+    const rdb = contents.get('/sources/cache/dump.rdb') as Buffer;
+    const faultOf = (bytes: Uint8Array, step: number): boolean => {
+      const scan = new RdbScan();
+      try {
+        for (let at = 0; at < bytes.length; at += step) scan.push(bytes.subarray(at, at + step));
+        scan.end();
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    for (const step of [1, 7, 100_000]) assert.equal(faultOf(rdb, step), false);
+    for (let cut = 0; cut < rdb.length; cut += 1 + Math.floor(rdb.length / 150)) {
+      assert.equal(faultOf(rdb.subarray(0, cut), 4096), true, `cut at ${cut}`);
+      const bent = Buffer.from(rdb);
+      bent[cut]! ^= 0x10;
+      assert.equal(faultOf(bent, 4096), true, `bent at ${cut}`);
+    }
+    for (let cut = 1; cut <= 20; cut += 1) assert.equal(faultOf(rdb.subarray(0, -cut), 4096), true);
+    assert.equal(faultOf(Buffer.concat([rdb, Buffer.from('x')]), 4096), true);
+  });
+
+  test('with a writer that never stops, what is saved is one moment, to the key', async () => {
+    await using server = await startRedis('--appendonly', 'yes', '--auto-aof-rewrite-min-size', '100kb');
+    const left = new AbortController();
+    const writing = (async (): Promise<void> => {
+      using connection = await server.connect();
+      for (let at = 0; !left.signal.aborted; at += 1) {
+        // Both or none: a transaction is one moment.
+        await connection.askAll([
+          ['MULTI'],
+          ['SELECT', '1'],
+          ['SET', `left ${at}`, 'x'.repeat(at % 300)],
+          ['SELECT', '2'],
+          ['SET', `right ${at}`, 'x'],
+          ['EXEC'],
+        ]);
+      }
+    })();
+    try {
+      for (let round = 0; round < 3; round += 1) {
+        const saved = await save(settingsFor(server, 'both'), async () => await systemClock().sleep(60));
+        const { databases, aof } = saved.truth;
+        assert.equal(databases?.['1']?.keys, databases?.['2']?.keys);
+        assert.ok(aof?.databases != null, 'the moment of the AOF is known');
+        assert.equal(aof.databases['1']?.keys, aof.databases['2']?.keys);
+        const { differences, passed } = await redis.verify(saved, context(), everyStep);
+        assert.deepEqual(differences, []);
+        assert.equal(passed.length, 4);
+      }
+    } finally {
+      left.abort();
+      await writing;
+    }
+  });
+
+  test('a server that dies, a stop of ourselves and a torn stream leave an error, never an end', async () => {
+    await using server = await startRedis();
+    using connection = await server.connect();
+    await connection.ask(['DEBUG', 'POPULATE', '200000', 'key', '200']).catch(() => undefined);
+    for (let at = 0; at < 20; at += 1) await connection.ask(['SET', `big ${at}`, Buffer.alloc(2_000_000, at)]);
+    const settings = settingsFor(server, 'rdb');
+    const left = new AbortController();
+    await using stopped = await redis.dump(settings, context(left.signal));
+    await assert.rejects(
+      bytesOf(stopped.streams[0], () => left.abort()),
+      /stopped|abort/i,
+    );
+    await using dump = await redis.dump(settings, context());
+    const kill = (): boolean => process.kill(server.process().pid, 'SIGKILL');
+    await assert.rejects(bytesOf(dump.streams[0], kill), /does not answer/);
+    await assert.rejects(async () => await dump.truth([]), /before the dump/);
+    await assert.rejects(redis.preflight(settings, context(), undefined), /does not answer/);
+  });
+
+  test('a password opens it and is in no message; a user who may not is told what is missing', async () => {
+    await using server = await startRedis('--requirepass', 'top secret');
+    const open = { ...server.address, password: 'top secret' };
+    await redis.preflight({ ...settingsFor(server, 'rdb'), address: open }, context(), undefined);
+    const wrong = { ...server.address, password: 'not so secret' };
+    for (const address of [wrong, server.address]) {
+      await assert.rejects(
+        redis.preflight({ ...settingsFor(server, 'rdb'), address }, context(), undefined),
+        (error) => {
+          assert.match(String(error), /does not let us/);
+          assert.doesNotMatch(String(error), /secret/);
+          return true;
+        },
+      );
+    }
+    assert.doesNotMatch(redis.describe({ ...settingsFor(server, 'rdb'), address: open }), /secret/);
+    const words = ['ACL', 'SETUSER', 'ann', 'on', '>pw', '+ping', '+info'];
+    using connection = await connectRedis(open, context().signal);
+    await connection.ask(words);
+    const ann = { ...server.address, user: 'ann', password: 'pw' };
+    await assert.rejects(save({ ...settingsFor(server, 'rdb'), address: ann }), /does not let us SYNC.*NOPERM/);
+    await connection.ask([...words, '+sync', '+replconf']);
+    await save({ ...settingsFor(server, 'rdb'), address: ann });
+    await assert.rejects(save({ ...settingsFor(server, 'aof'), address: ann }), /writes no AOF/);
+  });
+
+  test('a lost primary, a server that saves no AOF, and what is no server are refused', async () => {
+    await using primary = await startRedis();
+    await using replica = await startRedis('--replicaof', '127.0.0.1', String(primary.port));
+    using connection = await replica.connect();
+    while (!(await connection.askText(['INFO'])).includes('master_link_status:up')) await systemClock().sleep(20);
+    const { warnings } = await redis.preflight(settingsFor(replica, 'rdb'), context(), undefined);
+    assert.match(warnings.join(), /it is a replica/);
+    await save(settingsFor(replica, 'rdb'));
+    await primary.stop();
+    while (!(await connection.askText(['INFO'])).includes('master_link_status:down')) await systemClock().sleep(20);
+    await assert.rejects(redis.preflight(settingsFor(replica, 'rdb'), context(), undefined), /lost its primary/);
+    await assert.rejects(redis.preflight(settingsFor(replica, 'aof'), context(), undefined), /lost its primary/);
+  });
+
+  test('what is in the folder already goes aside, and stays when the data is not what was saved', async () => {
+    await using server = await startRedis();
+    using connection = await server.connect();
+    await fillRedis(connection);
+    const saved = await save(settingsFor(server, 'rdb'));
+    const folder = join(scratch, 'old');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'dump.rdb'), 'old');
+    const target = { to: folder, overwrite: true, only: [], settings: undefined };
+    const lying = { ...saved.truth, databases: { '0': { keys: 9999, expires: 0 } } };
+    await assert.rejects(redis.load(savedAs(lying, saved.contents), target, context()), /is not what it was/);
+    assert.deepEqual(readdirSync(folder), ['dump.rdb']);
+    await redis.load(saved, target, context());
+    assert.deepEqual(readdirSync(folder), ['appendonlydir', 'dump.rdb', `dump.rdb.before-load-${process.pid}`]);
+    const file = join(scratch, 'one.rdb');
+    await redis.load(saved, { ...target, to: file }, context());
+    await using place = await redis.scratch(saved, context());
+    assert.match(place.place, /redis\.sock$/);
+    rmSync(folder, { recursive: true });
+    rmSync(file);
+  });
+});
