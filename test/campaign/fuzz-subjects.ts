@@ -23,6 +23,7 @@ import { decodeUnpacked, encodeUnpacked } from '../../packages/repository/src/fo
 import type { BlobId, IndexId, PackId, SnapshotId } from '../../packages/repository/src/ids.ts';
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import type { SeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
+import { mongodbArchive } from './mongodb-subject.ts';
 
 export type FuzzSubject = {
   readonly name: string;
@@ -229,5 +230,6 @@ export function fuzzSubjects(): FuzzSubject[] {
         assert.ok(bytes.equals(sealed) ? plain.equals(text) : plain.byteLength === 0);
       },
     },
+    mongodbArchive,
   ];
 }

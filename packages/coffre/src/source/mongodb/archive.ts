@@ -75,7 +75,7 @@ type Progress = {
 };
 
 export function damagedArchive(why: string): CoffreError {
-  return new CoffreError('SOURCE_INVALID', `the archive of mongodump is not whole: ${why}`, {
+  return new CoffreError('SOURCE_INVALID', `the archive of mongodump is not whole: ${why.slice(0, 500)}`, {
     hint: 'Nothing may be concluded from it. For a new backup run it again; of a saved one take another snapshot.',
   });
 }

@@ -10,7 +10,7 @@ import { CoffreError, messageOf } from '@coffre/repository';
 import type { MongoClient } from 'mongodb';
 import type { SavedSource, SourceContext } from '../source.ts';
 import { nameOf } from './archive.ts';
-import { renameArchive, type Place } from './archive-rename.ts';
+import type { Place } from './archive-rename.ts';
 import type { LoadPlan, LoadStep } from './load-plan.ts';
 import type { Connection } from './mongodb-address.ts';
 import {
@@ -21,8 +21,8 @@ import {
   validateCollections,
   type MongodbServer,
 } from './mongodb-server.ts';
-import { findTool, writeToolConfig } from './mongodb-tools.ts';
 import { compareCollections, type CollectionTruth, type MongodbTruth } from './mongodb-truth.ts';
+import { runMongorestore } from './mongorestore.ts';
 import type { ServerFacts } from './topology.ts';
 
 export type LoadRequest = {
@@ -34,7 +34,7 @@ export type LoadRequest = {
 };
 
 /** @throws {CoffreError} SOURCE_TARGET_REFUSED, SOURCE_VERIFY_FAILED, SOURCE_COMMAND_FAILED, … */
-export async function loadCollections(request: LoadRequest, context: SourceContext): Promise<void> {
+export async function loadCollections(request: LoadRequest, context: SourceContext): Promise<ServerFacts> {
   const { plan, connection } = request;
   await using server = await openServer(connection, context.signal);
   const facts = await server.facts();
@@ -46,6 +46,7 @@ export async function loadCollections(request: LoadRequest, context: SourceConte
     if (facts.program === 'ferretdb') await createIndexes(server.client, plan.steps);
     await proveLoaded(server, plan.steps);
     await publish(server.client, request, present, undo);
+    return facts;
   } catch (error) {
     const left = await undo.run();
     if (left === undefined) throw context.signal.aborted ? stopped(context.signal) : inWords(connection.shown, error);
@@ -91,41 +92,23 @@ function refuseTaken({ plan, overwrite, connection }: LoadRequest, present: Pres
 
 async function restoreArchives(request: LoadRequest, facts: ServerFacts, context: SourceContext): Promise<void> {
   const { saved, plan, connection } = request;
-  const mongorestore = findTool('mongorestore', context);
-  using config = writeToolConfig(connection, context);
-  const places = new Map(plan.steps.map((step) => [nameOf(step.from), step]));
+  const steps = new Map(plan.steps.filter(({ from }) => from.type !== 'view').map((step) => [nameOf(step.from), step]));
   for (const { path, database } of saved.truth.archives) {
-    const isWanted = plan.steps.some(({ from }) => database === null || from.database === database);
+    const isWanted = [...steps.values()].some(({ from }) => database === null || from.database === database);
     if (!isWanted) continue;
-    let damage: unknown;
-    const renamed = renameArchive(saved.read(path), (collection) => {
-      const step = places.get(nameOf(collection));
-      return step === undefined || step.from.type === 'view' ? undefined : (step.temporary ?? step.final);
-    });
-    const input = async function* (): AsyncGenerator<Uint8Array> {
-      try {
-        yield* renamed;
-      } catch (error) {
-        damage = error;
-        throw error;
-      }
-    };
-    const argv = [
-      mongorestore,
-      config.argument,
-      '--archive',
-      // Without it documents that are refused are passed over, and all is said to be well.
-      '--stopOnError',
-      // FerretDB does not take indexes as mongorestore sends them.
-      ...(facts.program === 'ferretdb' ? ['--noIndexRestore'] : []),
-    ];
-    try {
-      const call = { argv, input: input(), ...config.call, signal: context.signal };
-      for await (const _ of context.programs.output(call));
-    } catch (error) {
-      // A cut input is why the program failed.
-      throw damage ?? error;
-    }
+    await runMongorestore(
+      {
+        connection,
+        archive: saved.read(path),
+        placeOf(collection) {
+          const step = steps.get(nameOf(collection));
+          return step === undefined ? undefined : (step.temporary ?? step.final);
+        },
+        // FerretDB does not take indexes as mongorestore sends them.
+        words: facts.program === 'ferretdb' ? ['--noIndexRestore'] : [],
+      },
+      context,
+    );
   }
 }
 

@@ -9,6 +9,7 @@ import { planLoad } from './load-plan.ts';
 import { loadCollections } from './mongodb-load.ts';
 import { howToGetScratch, startScratchServer, type ScratchServer } from './mongodb-scratch.ts';
 import { collectionTruthOf, compareCollections, type CollectionTruth, type MongodbTruth } from './mongodb-truth.ts';
+import type { ServerFacts } from './topology.ts';
 
 type Saved = SavedSource<MongodbTruth>;
 
@@ -103,10 +104,14 @@ export async function scratchServer(saved: Saved, context: SourceContext): Promi
   return await startScratchServer(sizeBytes, context);
 }
 
-export async function loadInto({ connection }: ScratchServer, saved: Saved, context: SourceContext): Promise<void> {
+export async function loadInto(
+  { connection }: ScratchServer,
+  saved: Saved,
+  context: SourceContext,
+): Promise<ServerFacts> {
   const token = tokenOf(context);
   const plan = planLoad(saved.truth.collections, { databaseOf: (name) => name, only: [], token });
-  await loadCollections({ saved, connection, plan, overwrite: false, token }, context);
+  return await loadCollections({ saved, connection, plan, overwrite: false, token }, context);
 }
 
 /** Different for every load, so that what one killed left behind is in nobody's way. */

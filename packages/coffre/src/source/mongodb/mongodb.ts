@@ -1,16 +1,17 @@
 /** A MongoDB server, or databases of it, saved by the official tools while programs go on writing. */
 import { CoffreError } from '@coffre/repository';
-import type { SourceType } from '../source.ts';
+import type { SavedSource, SourceContext, SourceType } from '../source.ts';
 import { streamFolder } from '../stream-path.ts';
 import { parseTruthWith } from '../truth.ts';
 import { placeOf, planLoad } from './load-plan.ts';
-import { connectionOf } from './mongodb-address.ts';
+import { connectionOf, type Connection } from './mongodb-address.ts';
 import { dumpServer, survey, type MongodbSettings } from './mongodb-dump.ts';
 import { loadCollections } from './mongodb-load.ts';
 import { howToGetScratch } from './mongodb-scratch.ts';
 import { openServer, truthOfDatabases } from './mongodb-server.ts';
 import { checkDumpArguments, findTool } from './mongodb-tools.ts';
 import { compareCollections, isOfServer, mongodbTruth, type MongodbTruth } from './mongodb-truth.ts';
+import { planReplay, replayOplog } from './oplog-replay.ts';
 import { loadInto, scratchServer, tokenOf, verifyArchives } from './mongodb-verify.ts';
 
 export type { MongodbSettings, MongodbTruth };
@@ -42,7 +43,9 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
     const { connection, databaseOf } = placeOf(target.to, target.settings, saved.truth);
     const token = tokenOf(context);
     const plan = planLoad(saved.truth.collections, { databaseOf, only: target.only, token });
-    await loadCollections({ saved, connection, plan, overwrite: target.overwrite, token }, context);
+    const facts = await loadCollections({ saved, connection, plan, overwrite: target.overwrite, token }, context);
+    const isWhole = target.only.length === 0 && plan.steps.every(({ from, final }) => from.database === final.database);
+    await bringToOneMoment(saved, { connection, program: facts.program, isWhole }, context);
     return `${connection.shown}: ${plan.databases.join(', ')}`;
   },
 
@@ -54,7 +57,8 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
       });
     }
     try {
-      await loadInto(server, saved, context);
+      const { program } = await loadInto(server, saved, context);
+      await bringToOneMoment(saved, { connection: server.connection, program, isWhole: true }, context);
       return { place: server.connection.uri, [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose]() };
     } catch (error) {
       await server[Symbol.asyncDispose]();
@@ -88,3 +92,18 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
       { schema: true, counts: true },
     ),
 };
+
+async function bringToOneMoment(
+  saved: SavedSource<MongodbTruth>,
+  place: { connection: Connection; program: MongodbTruth['server']['program']; isWhole: boolean },
+  context: SourceContext,
+): Promise<void> {
+  switch (planReplay(saved.truth, place.program, place.isWhole)) {
+    case 'none':
+      return;
+    case 'replay':
+      return await replayOplog(saved, place.connection, context);
+    case 'cannot':
+      context.warn('each collection is as it was when it was read: what was written during the dump is not applied');
+  }
+}
