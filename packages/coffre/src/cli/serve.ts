@@ -2,22 +2,38 @@ import { hostname } from 'node:os';
 import { systemProcesses } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import { configuredStatePlace, openState } from '../access/state.ts';
+import type { Config } from '../config/config.ts';
 import { requireConfig } from '../config/parse.ts';
 import { systemSecretDoors } from '../config/read/secrets.ts';
+import { Daemon } from '../daemon/daemon.ts';
 import { systemDaemonClock } from '../daemon/daemon-clock.ts';
+import { lineForPeople, openDaemonLog } from '../daemon/daemon-log.ts';
+import type { LogFields, LogLevel } from '../daemon/daemon-log.ts';
+import { lockStateFolder } from '../daemon/only-one.ts';
 import { runProcesses } from '../daemon/run-process.ts';
-import { startLoop } from '../daemon/serve.ts';
+import type { StartRunProcess } from '../daemon/run-process.ts';
 import type { Cli } from './cli.ts';
 import { loadConfig } from './config-source.ts';
+import { jsonText } from './output/json.ts';
+import type { Printer } from './output/printer.ts';
 import { parseDurationMs } from './values.ts';
 
 export function defineServe(command: Command, cli: Cli): void {
   command
     .option('--config <file>', 'the configuration')
     .option('--drain', 'when asked to stop, let runs finish instead of cancelling them')
-    .option('--settle <duration>', 'wait so long after the start and after waking for network and disks', '30s')
+    .option('--settle <duration>', 'wait so long after the start and after waking, for network and disks', '30s')
     .action(async (options) => {
-      await serve(cli, options);
+      // To be asked to stop is how a service ends well; Ctrl-C is an interruption, as everywhere.
+      let terminated = false;
+      const onTerminated = (): void => void (terminated = true);
+      process.on('SIGTERM', onTerminated);
+      try {
+        await serve(cli, options);
+      } finally {
+        process.off('SIGTERM', onTerminated);
+      }
+      if (!terminated) throw cli.signal.reason;
     });
 }
 
@@ -25,34 +41,72 @@ type ServeOptions = { readonly config?: string; readonly drain?: true; readonly 
 
 async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   const printer = cli.printer();
-  const loaded = await loadConfig(cli, options.config, process.cwd());
-  const config = requireConfig(loaded);
+  const settleMs = parseDurationMs(options.settle, '--settle');
+  const readConfig = async (): Promise<Config> => requireConfig(await loadConfig(cli, options.config, process.cwd()));
+  const { file } = await loadConfig(cli, options.config, process.cwd());
+  const config = await readConfig();
   const place = await configuredStatePlace(config, cli.environment, systemSecretDoors(cli.environment));
+  using _lock = lockStateFolder(place.folder);
   await using store = await openState(place, (sentence) => printer.error(sentence));
+  await using log = await openDaemonLog(place.folder, (...line) => echo(printer, ...line));
   const processes = systemProcesses();
-  const log = {
-    info: (event: string, fields: object) => printer.error(JSON.stringify({ event, ...fields })),
-    warn: (event: string, fields: object) => printer.error(JSON.stringify({ event, ...fields })),
-    error: (event: string, fields: object) => printer.error(JSON.stringify({ event, ...fields })),
-  };
-  const loop = await startLoop({
+  const daemon = new Daemon({
+    stateFolder: place.folder,
+    configName: file,
     config,
+    readConfig,
     store,
-    clock: systemDaemonClock(),
     log,
+    settleMs,
+    clock: systemDaemonClock(),
     here: { host: hostname(), bootId: processes.space ?? '' },
     isAlive: (pid) => processes.isAlive(pid),
-    startProcess: runProcesses({
-      argv: [process.execPath, ...process.execArgv, process.argv[1]!],
-      environment: { ...cli.environment, COFFRE_MALLOC: '1' },
-      graceMs: 60_000,
-    }),
+    startProcess: ownProcesses(cli),
     programWords: options.config === undefined ? [] : ['--config', options.config],
-    settleMs: parseDurationMs(options.settle, '--settle'),
   });
+  await daemon.start();
+  await using _control = await daemon.listen();
+  const reload = (): void => void daemon.reload().catch(() => undefined);
+  process.on('SIGHUP', reload);
+  log.info('serve.began', { pid: process.pid, config: file, plans: daemon.loop.works.size, state: place.folder });
+  await aborted(cli.signal);
+  log.info('serve.stopping', { runs: daemon.loop.jobs.size, drain: options.drain === true });
+  await daemon.stop({ drain: options.drain === true });
+  process.off('SIGHUP', reload);
+  log.info('serve.ended', {});
+}
+
+/** This program again, as it was started, with the allocator's settings that the launcher gave it. */
+function ownProcesses({ environment }: Cli): StartRunProcess {
+  return runProcesses({
+    argv: [process.execPath, ...process.execArgv, process.argv[1]!],
+    environment: { ...environment, ...allocatorSettings },
+    graceMs: 60_000,
+  });
+}
+
+/** As in `bin/coffre`; the run takes them out of its environment again. */
+const allocatorSettings = {
+  COFFRE_MALLOC: '1',
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_TRIM_THRESHOLD_: '1000000',
+  MALLOC_MMAP_THRESHOLD_: '524288',
+};
+
+function echo(printer: Printer, level: LogLevel, event: string, fields: LogFields): void {
+  if (printer.verbosity === 0 && level === 'info') return;
+  const nowMs = Date.now();
+  const isForPeople = printer.terminal.outputIsTerminal && !printer.json;
+  printer.error(
+    isForPeople
+      ? lineForPeople(level, event, fields, nowMs)
+      : jsonText({ time: new Date(nowMs).toISOString(), level, event, ...fields }),
+  );
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
-    if (cli.signal.aborted) return resolve();
-    cli.signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  await loop.stop({ drain: options.drain === true });
 }

@@ -161,6 +161,27 @@ export const verbs: readonly Verb[] = [
     summary: 'Say how all plans, copies and repositories stand, worst first',
     load: async () => (await import('./status.ts')).defineStatus,
   },
+  { name: 'jobs', summary: 'Show what runs and what waits', load: async () => (await import('./jobs.ts')).defineJobs },
+  {
+    name: 'cancel',
+    summary: 'Stop the run of a plan',
+    load: async () => (await import('./cancel.ts')).defineCancel,
+  },
+  {
+    name: 'logs',
+    summary: 'Show what a run, or the daemon, said',
+    load: async () => (await import('./logs.ts')).defineLogs,
+  },
+  {
+    name: 'pause',
+    summary: 'Start nothing by itself for a while',
+    load: async () => (await import('./pause.ts')).definePause,
+  },
+  {
+    name: 'resume',
+    summary: 'End a pause',
+    load: async () => (await import('./pause.ts')).defineResume,
+  },
   {
     name: 'serve-repo',
     summary: 'Serve repositories to restic, rustic and coffre over HTTP',

@@ -4,11 +4,23 @@
  */
 import { Agenda } from '../schedule/agenda.ts';
 import { lastDue } from '../schedule/due.ts';
-import type { Decision, Limits, Progress, Skip, Slots, Start, Surroundings } from '../schedule/plan-entry.ts';
+import type {
+  Decision,
+  Limits,
+  Notice,
+  PlanEntry,
+  Progress,
+  Skip,
+  SkipReason,
+  Slots,
+  Start,
+  Surroundings,
+} from '../schedule/plan-entry.ts';
 import type { Pending } from '../schedule/decide.ts';
 import type { ScheduleSpec } from '../schedule/schedule-spec.ts';
 import type { Zones } from '../schedule/zone.ts';
-import { claimSlots, coveredRowsMax, passOverSlots } from '../store/slot-claims.ts';
+import { recordEvent } from '../store/events.ts';
+import { claimSlots, closeSlotsUpTo, coveredRowsMax, passOverSlots } from '../store/slot-claims.ts';
 import type { Store } from '../store/store.ts';
 import type { DaemonClock } from './daemon-clock.ts';
 import type { DaemonLog } from './daemon-log.ts';
@@ -36,6 +48,12 @@ export type LoopParts = {
 const heartbeatMs = 60_000;
 const storePauseMaxMs = 30_000;
 
+const skipEndings = {
+  paused: { outcome: 'skipped', reason: 'it was paused' },
+  missed: { outcome: 'missed', reason: 'nobody was there to run it' },
+  cancelled: { outcome: 'skipped', reason: 'somebody cancelled it' },
+} as const satisfies Readonly<Record<SkipReason, object>>;
+
 export class DueLoop {
   readonly #parts: LoopParts;
   readonly #agenda: Agenda;
@@ -48,6 +66,9 @@ export class DueLoop {
   readonly #settling = new Set<Promise<void>>();
   #surroundings: Surroundings = {};
   #timer: Disposable | undefined;
+  #pauses: ReadonlyMap<string, number> = new Map();
+  readonly #onJob = new Set<(job: Job) => void>();
+  readonly #onStep = new Set<() => void>();
   #isStopping = false;
 
   constructor(parts: LoopParts) {
@@ -67,12 +88,39 @@ export class DueLoop {
     return this.#agenda.waiting;
   }
 
+  limit(limits: Limits): void {
+    this.#agenda.limit(limits);
+    this.wake();
+  }
+
   put(work: Work, progress: StoredProgress): void {
     const { plan } = work.entry;
     this.#works.set(plan, work);
     if (progress.abandoned !== undefined) this.#abandoned.set(plan, progress.abandoned);
-    this.#agenda.put(work.entry, progress, this.#parts.clock.now());
+    this.#agenda.put(this.#paused(work.entry), progress, this.#parts.clock.now());
     this.wake();
+  }
+
+  /** Which plans start nothing before an instant; of the others every pause is over. */
+  pause(untilMs: ReadonlyMap<string, number>): void {
+    const changed = [...untilMs.keys(), ...this.#pauses.keys()].filter(
+      (plan) => untilMs.get(plan) !== this.#pauses.get(plan),
+    );
+    this.#pauses = untilMs;
+    for (const plan of new Set(changed)) {
+      const work = this.#works.get(plan);
+      // It is known already, and what it has handled is more than nothing.
+      if (work !== undefined) this.put(work, { handledMs: 0 });
+    }
+  }
+
+  pausedUntilMs(plan: string): number | undefined {
+    return this.#pauses.get(plan);
+  }
+
+  #paused(entry: PlanEntry): PlanEntry {
+    const pausedUntilMs = this.#pauses.get(entry.plan);
+    return pausedUntilMs === undefined ? entry : { ...entry, spec: { ...entry.spec, pausedUntilMs } };
   }
 
   /** What runs of it goes on to its end. */
@@ -99,6 +147,28 @@ export class DueLoop {
     const job = this.#jobs.get(plan);
     job?.cancel(reason);
     return job !== undefined;
+  }
+
+  /** Takes back what waits to run, with its slots. @returns false when nothing of it does */
+  forgo(plan: string): boolean {
+    const forgone = this.#agenda.forgo(plan, this.#parts.clock.now());
+    if (forgone === undefined) return false;
+    const owed = this.#owed.get(plan);
+    this.#owed.delete(plan);
+    if (forgone.skip !== undefined) this.#keep(this.#passOver(forgone.skip));
+    if (owed !== undefined) this.#keep(this.#closeOwed(plan, owed));
+    this.wake();
+    return true;
+  }
+
+  /** Told of each run before it begins. */
+  onJob(listener: (job: Job) => void): Disposable {
+    return listening(this.#onJob, listener);
+  }
+
+  /** Told after each look at what is due. */
+  onStep(listener: () => void): Disposable {
+    return listening(this.#onStep, listener);
   }
 
   surround(surroundings: Surroundings): void {
@@ -134,8 +204,21 @@ export class DueLoop {
     for (const skip of decision.skips) this.#keep(this.#passOver(skip));
     for (const start of decision.starts) this.#keep(this.#run(start, now.wallMs));
     for (const plan of decision.cancels) this.cancel(plan, 'max_runtime');
-    for (const notice of decision.notices) this.#parts.log.warn(`plan.${notice.why}`, { plan: notice.plan });
+    for (const notice of decision.notices) this.#keep(this.#tell(notice));
+    for (const listener of this.#onStep) listener();
     this.#arm(this.#delayOf(decision, now.wallMs));
+  }
+
+  async #tell({ plan, why }: Notice): Promise<void> {
+    const { store, log } = this.#parts;
+    const code = why === 'overrun' ? 'run.overrun' : `plan.${why}`;
+    const runId = this.#jobs.get(plan)?.runId;
+    log.warn(code, { plan, runId });
+    await this.#patiently(() =>
+      store.transaction((rows) =>
+        recordEvent(rows, { code, plan, detail: {}, ...(runId !== undefined && { runId }) }, []),
+      ),
+    );
   }
 
   #delayOf({ nextEvalMs }: Decision, nowMs: number): number {
@@ -155,6 +238,7 @@ export class DueLoop {
     const slots = joined(this.#owed.get(plan), start.slots);
     const job = new Job(start, slots, nowMs);
     this.#jobs.set(plan, job);
+    for (const listener of this.#onJob) listener(job);
     try {
       if (start.slots !== undefined && !(await this.#win(start.slots, work, job))) {
         this.#agenda.ended(plan, 'cancelled', this.#parts.clock.now());
@@ -223,11 +307,12 @@ export class DueLoop {
     if (work === undefined) return;
     const { firstDueMs, lastDueMs, reason } = skip;
     const dueMs = [...newestBefore(work.entry.spec, firstDueMs, lastDueMs, zones), lastDueMs];
-    const ending =
-      reason === 'paused'
-        ? ({ outcome: 'skipped', reason: 'it was paused' } as const)
-        : ({ outcome: 'missed', reason: 'nobody was there to run it' } as const);
-    await this.#patiently(() => passOverSlots(store, skip.plan, dueMs, ending));
+    await this.#patiently(() => passOverSlots(store, skip.plan, dueMs, skipEndings[reason]));
+  }
+
+  async #closeOwed(plan: string, { lastDueMs }: Slots): Promise<void> {
+    const ending = { outcome: 'skipped', reason: skipEndings.cancelled.reason } as const;
+    await this.#patiently(() => closeSlotsUpTo(this.#parts.store, plan, lastDueMs, ending));
   }
 
   /** The state may be away for a while; what was decided waits for it. @returns undefined when we stop before */
@@ -243,6 +328,11 @@ export class DueLoop {
       await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
     }
   }
+}
+
+function listening<Listener>(listeners: Set<Listener>, listener: Listener): Disposable {
+  listeners.add(listener);
+  return { [Symbol.dispose]: () => void listeners.delete(listener) };
 }
 
 export type StoredProgress = Progress & {

@@ -55,6 +55,10 @@ export class Agenda {
     return this.#pending;
   }
 
+  limit(limits: Limits): void {
+    this.#resources.limit(limits);
+  }
+
   /** Adds a plan, or takes over its new settings. What runs and what waits goes on. */
   put(entry: PlanEntry, progress: Progress, now: Moment): void {
     const known = this.#plans.get(entry.plan);
@@ -110,6 +114,17 @@ export class Agenda {
     if (plan === undefined) return false;
     this.#add(plan, by, now.wallMs, now.wallMs, by === 'command');
     return true;
+  }
+
+  /** What waits is not done. @returns undefined when nothing waits; the slots that it stood for, if any, are passed over */
+  forgo(name: string, now: Moment): { readonly skip: Skip | undefined } | undefined {
+    const plan = this.#plans.get(name);
+    const waiting = plan === undefined ? undefined : this.#pendingOf(plan);
+    if (plan === undefined || waiting === undefined) return undefined;
+    this.#pending = this.#pending.filter((work) => work !== waiting);
+    const slots = plan.cover(now.wallMs);
+    this.#arm(plan);
+    return { skip: slots === undefined ? undefined : { plan: name, ...slots, reason: 'cancelled' } };
   }
 
   /** A run ended; `ask` again for a decision, since something else may start now. */

@@ -67,7 +67,7 @@ export type Start = {
   readonly attempt: number;
 };
 
-export type SkipReason = 'missed' | 'paused';
+export type SkipReason = 'missed' | 'paused' | 'cancelled';
 /** Slots that will not run, from the first to the last. */
 export type Skip = {
   readonly plan: string;

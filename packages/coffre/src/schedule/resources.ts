@@ -2,12 +2,17 @@
 import type { Lease, Limits, PlanEntry, WaitReason } from './plan-entry.ts';
 
 export class Resources {
-  readonly #limits: Limits;
+  #limits: Limits;
   #runs = 0;
   readonly #runsOfHost = new Map<string, number>();
   readonly #holders = new Map<string, { shared: number; exclusive: number }>();
 
   constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** What runs already goes on, also above them. */
+  limit(limits: Limits): void {
     this.#limits = limits;
   }
 

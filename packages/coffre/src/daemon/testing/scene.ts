@@ -14,7 +14,8 @@ import type { Store } from '../../store/store.ts';
 import { systemDaemonClock } from '../daemon-clock.ts';
 import type { DaemonLog } from '../daemon-log.ts';
 import { runProcesses } from '../run-process.ts';
-import type { ServeParts } from '../serve.ts';
+import { Daemon } from '../daemon.ts';
+import type { DaemonParts } from '../daemon.ts';
 import type { FakeRun } from './fake-run.ts';
 
 export const fakeRunFile: string = fileURLToPath(new URL('fake-run.ts', import.meta.url));
@@ -25,7 +26,9 @@ export type DaemonScene = AsyncDisposable & {
   readonly folder: string;
   readonly store: Store;
   readonly lines: LogLine[];
-  parts(plans: string, run?: Partial<FakeRun>): ServeParts;
+  parts(plans: string, run?: Partial<FakeRun>): DaemonParts;
+  /** Started, and not yet listening. */
+  start(plans: string, run?: Partial<FakeRun>): Promise<Daemon>;
 };
 
 /** `plans` is the part of a configuration below `plans:`; every plan has the source `home/docs`. */
@@ -49,26 +52,38 @@ export async function daemonScene(): Promise<DaemonScene> {
   const processes = systemProcesses();
   const write = (event: string, fields: object): void => void lines.push({ event, ...fields });
   const log: DaemonLog = { info: write, warn: write, error: write };
+  const parts: DaemonScene['parts'] = (plans, run = {}) => ({
+    stateFolder: folder,
+    configName: 'coffre.yaml',
+    config: configOf(plans),
+    readConfig: async () => configOf(plans),
+    store,
+    clock: systemDaemonClock(),
+    log,
+    here: { host: hostname(), bootId: processes.space ?? '' },
+    isAlive: (pid) => processes.isAlive(pid),
+    startProcess: runProcesses({
+      argv: [process.execPath, '--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', fakeRunFile],
+      environment: { ...process.env, FAKE_RUN: JSON.stringify({ stateFile, ...run }) },
+      graceMs: 1000,
+    }),
+    programWords: [],
+    settleMs: 0,
+  });
+  const daemons: Daemon[] = [];
   return {
     folder,
     store,
     lines,
-    parts: (plans, run = {}) => ({
-      config: configOf(plans),
-      store,
-      clock: systemDaemonClock(),
-      log,
-      here: { host: hostname(), bootId: processes.space ?? '' },
-      isAlive: (pid) => processes.isAlive(pid),
-      startProcess: runProcesses({
-        argv: [process.execPath, '--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', fakeRunFile],
-        environment: { ...process.env, FAKE_RUN: JSON.stringify({ stateFile, ...run }) },
-        graceMs: 1000,
-      }),
-      programWords: [],
-      settleMs: 0,
-    }),
+    parts,
+    start: async (plans, run) => {
+      const daemon = new Daemon(parts(plans, run));
+      daemons.push(daemon);
+      await daemon.start();
+      return daemon;
+    },
     [Symbol.asyncDispose]: async () => {
+      for (const daemon of daemons) await daemon.stop({ drain: false });
       await store[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listRuns } from '../store/runs.ts';
 import { openSlots } from '../store/slots.ts';
-import { startLoop } from './serve.ts';
 import { daemonScene, until } from './testing/scene.ts';
 
 const eachSecond = '  db: {sources: [home/docs], to: main, schedule: {every: 1s}}\n';
@@ -11,9 +10,9 @@ const byHand = '  db: {sources: [home/docs], to: main}\n';
 
 test('a plan that is due runs as a process of its own, and leaves its row and its slot', async () => {
   await using scene = await daemonScene();
-  const loop = await startLoop(scene.parts(eachSecond));
+  const daemon = await scene.start(eachSecond);
   await until(async () => (await listRuns(scene.store, { plan: 'db' }, 9)).length >= 2);
-  await loop.stop({ drain: true });
+  await daemon.stop({ drain: true });
   const runs = await listRuns(scene.store, { plan: 'db' }, 9);
   assert.deepEqual([...new Set(runs.map(({ end, trigger }) => `${trigger} ${end?.outcome}`))], ['schedule success']);
   assert.equal(new Set(runs.map(({ slotAtMs }) => slotAtMs)).size, runs.length);
@@ -22,12 +21,12 @@ test('a plan that is due runs as a process of its own, and leaves its row and it
 
 test('to stop cancels what runs, and the slot stays open for the next daemon, which runs it once', async () => {
   await using scene = await daemonScene();
-  const loop = await startLoop(scene.parts(eachSecond, { takesMs: 60_000 }));
-  await until(() => loop.jobs.get('db')?.state === 'running');
-  await loop.stop({ drain: false });
+  const daemon = await scene.start(eachSecond, { takesMs: 60_000 });
+  await until(() => daemon.loop.jobs.get('db')?.state === 'running');
+  await daemon.stop({ drain: false });
   const [run] = await listRuns(scene.store, {}, 9);
   assert.deepEqual([run?.end?.outcome, (await openSlots(scene.store)).length], ['cancelled', 1]);
-  const next = await startLoop(scene.parts(eachSecond));
+  const next = await scene.start(eachSecond);
   await until(async () => (await openSlots(scene.store)).every(({ dueAtMs }) => dueAtMs > run!.slotAtMs!));
   await next.stop({ drain: true });
 });
@@ -38,23 +37,23 @@ for (const [crash, outcome, reason] of [
 ] as const) {
   test(`a run whose process dies (${crash}) has an end with the reason, and nothing else is hurt`, async () => {
     await using scene = await daemonScene();
-    const loop = await startLoop(scene.parts(byHand, { crash }));
-    assert.equal(loop.ask('db', 'command'), true);
+    const daemon = await scene.start(byHand, { crash });
+    assert.equal(daemon.loop.ask('db', 'command'), true);
     await until(async () => (await listRuns(scene.store, {}, 9))[0]?.end !== undefined);
     const [run] = await listRuns(scene.store, {}, 9);
     assert.deepEqual([run?.end?.outcome, run?.end?.reason], [outcome, reason]);
-    await loop.stop({ drain: false });
+    await daemon.stop({ drain: false });
   });
 }
 
 test('a run that does not listen to being cancelled is killed', async () => {
   await using scene = await daemonScene();
-  const loop = await startLoop(scene.parts(byHand, { takesMs: 60_000, isDeaf: true }));
-  loop.ask('db', 'command');
-  await until(() => loop.jobs.get('db')?.state === 'running');
-  assert.equal(loop.cancel('db'), true);
-  await until(() => loop.jobs.size === 0);
+  const daemon = await scene.start(byHand, { takesMs: 60_000, isDeaf: true });
+  daemon.loop.ask('db', 'command');
+  await until(() => daemon.loop.jobs.get('db')?.state === 'running');
+  assert.equal(daemon.loop.cancel('db'), true);
+  await until(() => daemon.loop.jobs.size === 0);
   const [run] = await listRuns(scene.store, {}, 9);
   assert.equal(run?.end?.reason, 'somebody cancelled it, and it had to be killed');
-  await loop.stop({ drain: false });
+  await daemon.stop({ drain: false });
 });

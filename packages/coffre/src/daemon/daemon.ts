@@ -1,0 +1,151 @@
+/** All that `coffre serve` is: the loop, its socket, what is paused, and a configuration that can change under it. */
+import type { Config } from '../config/config.ts';
+import { Zones } from '../schedule/zone.ts';
+import type { Limits } from '../schedule/plan-entry.ts';
+import { serveControl } from './control/control-server.ts';
+import { jobView, waitingViews } from './control/control-view.ts';
+import type { DaemonStatus } from './control/control-view.ts';
+import { DueLoop } from './loop.ts';
+import type { LoopParts } from './loop.ts';
+import { closeLostRuns, loadProgress } from './progress.ts';
+import { readPauses } from './pauses.ts';
+import { workOf } from './work.ts';
+import type { Work } from './work.ts';
+
+export type DaemonParts = Omit<LoopParts, 'zones' | 'limits'> & {
+  readonly stateFolder: string;
+  /** As it was named; for people. */
+  readonly configName: string;
+  readonly config: Config;
+  /** Reads and checks it again. @throws {CoffreError} with every mistake */
+  readonly readConfig: () => Promise<Config>;
+  readonly isAlive: (pid: number) => boolean;
+  /** After the start, and after the machine woke or its clock was set. */
+  readonly settleMs: number;
+};
+
+/** What other managers and other programs changed in the state is looked at so often. */
+const refreshMs = 60_000;
+
+export class Daemon {
+  readonly loop: DueLoop;
+  readonly #parts: DaemonParts;
+  readonly #startedAtMs: number;
+  #pausedUntilMs: number | undefined;
+  #configProblem: string | undefined;
+  #timer: Disposable | undefined;
+  #changing: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: DaemonParts) {
+    this.#parts = parts;
+    this.#startedAtMs = parts.clock.now().wallMs;
+    this.loop = new DueLoop({ ...parts, zones: new Zones(), limits: limitsOf(parts.config, parts.settleMs) });
+  }
+
+  get status(): DaemonStatus {
+    const { loop } = this;
+    return {
+      schema: 'coffre.daemon/1',
+      pid: process.pid,
+      startedAt: new Date(this.#startedAtMs).toISOString(),
+      config: this.#parts.configName,
+      plans: loop.works.size,
+      ...(this.#pausedUntilMs !== undefined && { pausedUntil: new Date(this.#pausedUntilMs).toISOString() }),
+      ...(this.#configProblem !== undefined && { configProblem: this.#configProblem }),
+      jobs: [...loop.jobs.values()].map(jobView),
+      waiting: waitingViews(loop),
+    };
+  }
+
+  async start(): Promise<void> {
+    const { store, log, here, isAlive, config } = this.#parts;
+    const lost = await closeLostRuns(store, here, isAlive);
+    if (lost > 0) log.warn('runs.lost', { count: lost });
+    await this.#readPauses();
+    const works = workOf(config, here.host);
+    for (const { work, progress } of await loadProgress(store, [...works.values()])) this.loop.put(work, progress);
+    this.#arm();
+  }
+
+  async listen(): Promise<AsyncDisposable> {
+    return await serveControl(this.#parts.stateFolder, {
+      loop: () => this.loop,
+      status: () => this.status,
+      reload: async () => await this.reload(),
+      refresh: async () => await this.refresh(),
+    });
+  }
+
+  /** A mistake in the changed file keeps the old configuration. @throws {CoffreError} */
+  async reload(): Promise<{ readonly plans: number }> {
+    return await this.#inTurn(async () => {
+      const { readConfig, log } = this.#parts;
+      let config: Config;
+      try {
+        config = await readConfig();
+      } catch (error) {
+        this.#configProblem = error instanceof Error ? error.message : String(error);
+        log.error('config.refused', { error });
+        throw error;
+      }
+      await this.#take(config);
+      this.#configProblem = undefined;
+      log.info('config.loaded', { plans: this.loop.works.size });
+      return { plans: this.loop.works.size };
+    });
+  }
+
+  /** Looks at what was paused or resumed. */
+  async refresh(): Promise<void> {
+    await this.#inTurn(async () => await this.#readPauses());
+  }
+
+  async stop(how: { readonly drain: boolean }): Promise<void> {
+    this.#timer?.[Symbol.dispose]();
+    await this.loop.stop(how);
+  }
+
+  /** Plans that are as they were are not touched. */
+  async #take(config: Config): Promise<void> {
+    const { store, here, settleMs } = this.#parts;
+    const works = workOf(config, here.host);
+    const changed = [...works.values()].filter((work) => !isSame(work, this.loop.works.get(work.entry.plan)));
+    const loaded = await loadProgress(store, changed);
+    for (const plan of this.loop.works.keys()) if (!works.has(plan)) this.loop.remove(plan);
+    for (const { work, progress } of loaded) this.loop.put(work, { handledMs: progress.handledMs });
+    this.loop.limit(limitsOf(config, settleMs));
+  }
+
+  async #readPauses(): Promise<void> {
+    const { allUntilMs, plansUntilMs } = await readPauses(this.#parts.store);
+    this.#pausedUntilMs = allUntilMs;
+    this.loop.pause(plansUntilMs);
+    this.loop.surround(allUntilMs === undefined ? {} : { pausedUntilMs: allUntilMs });
+  }
+
+  #arm(): void {
+    this.#timer = this.#parts.clock.after(refreshMs, () => {
+      const failed = (error: unknown): void => this.#parts.log.error('state.unavailable', { error });
+      void this.refresh()
+        .catch(failed)
+        .then(() => this.#arm());
+    });
+  }
+
+  /** Two changes at once would see each other half done. */
+  async #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(change, change);
+    this.#changing = done.catch(() => undefined);
+    return await done;
+  }
+}
+
+function limitsOf({ server }: Config, settleMs: number): Limits {
+  return { runsMax: server.runsMax, runsPerHostMax: server.runsPerHostMax, settleMs };
+}
+
+function isSame(work: Work, known: Work | undefined): boolean {
+  if (known === undefined) return false;
+  const { usualMs: _, ...entry } = known.entry;
+  return JSON.stringify({ ...work, entry: { ...work.entry } }) === JSON.stringify({ ...known, entry });
+}

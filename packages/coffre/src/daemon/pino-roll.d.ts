@@ -1,0 +1,17 @@
+/** The part that is used; the package brings no types. */
+declare module 'pino-roll' {
+  import type { DestinationStream } from 'pino';
+
+  type RollingOptions = {
+    readonly file: string;
+    readonly extension?: string;
+    readonly size?: string;
+    readonly limit?: { readonly count: number; readonly removeOtherLogFiles?: boolean };
+    readonly mkdir?: boolean;
+    readonly mode?: number;
+  };
+  type RollingStream = DestinationStream & { once(event: 'close', call: () => void): void; end(): void };
+
+  const rolling: (options: RollingOptions) => Promise<RollingStream>;
+  export default rolling;
+}
