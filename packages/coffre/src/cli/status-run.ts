@@ -8,6 +8,7 @@ import { configuredStatePlace, openState } from '../access/state.ts';
 import type { Config, PlanName, SiteName } from '../config/config.ts';
 import { requireConfig } from '../config/parse.ts';
 import { systemSecretDoors } from '../config/read/secrets.ts';
+import { replaceFile } from '../platform/replace-file.ts';
 import { Zones } from '../schedule/zone.ts';
 import { localTimeIn } from '../status/local-time.ts';
 import { nagiosExit, nagiosLine, nagiosText } from '../status/nagios.ts';
@@ -27,6 +28,7 @@ import { loadConfig } from './config-source.ts';
 import { ExitVerdict } from './exit-code.ts';
 import { parseChoice, usage } from './values.ts';
 import type { StatusOptions } from './status.ts';
+import { version } from './version.ts';
 
 export async function showStatus(
   cli: Cli,
@@ -52,8 +54,8 @@ async function show(cli: Cli, plans: readonly string[], options: StatusOptions, 
   const config = requireConfig(loaded);
   const status = await currentStatus(cli, config, { plans, site: options.site });
   if (options.promFile !== undefined) {
-    const { writePromFile } = await import('../status/prom-file.ts');
-    writePromFile(options.promFile, status, config.company);
+    const { statusMetrics } = await import('../status/metrics.ts');
+    replaceFile(options.promFile, await statusMetrics(status, { company: config.company, version }));
   }
   const printer = cli.printer();
   if (options.nagios === true) {

@@ -2,6 +2,7 @@
 import { isFailure } from './outcome.ts';
 import type { EndedRun, ItemFacts } from './facts.ts';
 import type { Level, Problem } from './problem.ts';
+import { isPrecious } from './three-two-one.ts';
 
 /** A run that takes so many times the usual is spoken of. */
 const overrunFactor = 3;
@@ -73,11 +74,12 @@ function objective(facts: ItemFacts, nowMs: number): Problem[] {
   return [{ cause: 'objective_broken', level, sinceMs: brokenMs, overMs: nowMs - brokenMs }];
 }
 
-/** A promise that was never kept, or a slot that nobody answered, is worse than a plan that is merely new. */
+/** What must not be lost has no time to be new; anything else is new until a slot passed that nobody answered. */
 function neverRan(facts: ItemFacts, nowMs: number): Problem {
   const { open } = facts.expectation;
   const isMissing = open !== undefined && open.hardMs <= nowMs;
-  const level: Level = isMissing && !isIdleOnPurpose(facts) ? 'critical' : 'warning';
+  const isUrgent = isMissing || isPrecious(facts.criticality);
+  const level: Level = isUrgent && !isIdleOnPurpose(facts) ? 'critical' : 'warning';
   return { cause: 'never_ran', level, ...(open !== undefined && { sinceMs: open.dueMs }) };
 }
 

@@ -10,6 +10,8 @@ export type Expectation = {
   readonly kind: 'clock' | 'events' | 'by_hand';
   /** Undefined when no time is known beforehand. */
   readonly nextDueMs: number | undefined;
+  /** When the next one is missing that is not there yet. */
+  readonly deadlineMs: number | undefined;
   /** The slot that no good run has answered yet. */
   readonly open: OpenExpectation | undefined;
 };
@@ -39,28 +41,36 @@ const collectionMs = 60 * minuteMs;
 export function expectationOf(spec: ScheduleSpec, input: ExpectationInput, zones: Zones): Expectation {
   const hasClock = spec.full.length > 0 || spec.triggers.some(isClockTrigger);
   if (!hasClock) {
-    return { kind: spec.triggers.length > 0 ? 'events' : 'by_hand', nextDueMs: undefined, open: undefined };
+    const kind = spec.triggers.length > 0 ? 'events' : 'by_hand';
+    return { kind, nextDueMs: undefined, deadlineMs: undefined, open: undefined };
   }
   const { nowMs, answeredMs } = input;
-  const next = nextDue(spec, nowMs, zones)?.dueMs;
+  const next = slotAfter(spec, nowMs, zones);
   const first = answeredMs === undefined ? undefined : firstOpen(spec, answeredMs, nowMs, zones);
-  if (first === undefined || first.dueMs > nowMs) return { kind: 'clock', nextDueMs: next, open: undefined };
-  return { kind: 'clock', nextDueMs: next, open: { dueMs: first.dueMs, ...deadlines(spec, first, input, zones) } };
+  const nextDueMs = next?.dueMs;
+  if (first === undefined || first.dueMs > nowMs) {
+    const deadlineMs = next === undefined ? undefined : deadlines(spec, next, input, zones).hardMs;
+    return { kind: 'clock', nextDueMs, deadlineMs, open: undefined };
+  }
+  const open = { dueMs: first.dueMs, ...deadlines(spec, first, input, zones) };
+  return { kind: 'clock', nextDueMs, deadlineMs: open.hardMs, open };
 }
 
 type Slot = { readonly dueMs: number; readonly periodMs: number };
 
+function slotAfter(spec: ScheduleSpec, afterMs: number, zones: Zones): Slot | undefined {
+  const dueMs = nextDue(spec, afterMs, zones)?.dueMs;
+  if (dueMs === undefined) return undefined;
+  const following = nextDue(spec, dueMs, zones)?.dueMs;
+  return { dueMs, periodMs: following === undefined ? Number.POSITIVE_INFINITY : following - dueMs };
+}
+
 /** A run that began a little early is the run of the slot that came then. */
 function firstOpen(spec: ScheduleSpec, answeredMs: number, nowMs: number, zones: Zones): Slot | undefined {
-  const first = nextDue(spec, answeredMs, zones)?.dueMs;
-  if (first === undefined || first > nowMs) return undefined;
-  const second = nextDue(spec, first, zones)?.dueMs;
-  const periodMs = second === undefined ? Number.POSITIVE_INFINITY : second - first;
-  if (first - answeredMs > Math.min(earlyMaxMs, periodMs / 10) || second === undefined) {
-    return { dueMs: first, periodMs };
-  }
-  const third = nextDue(spec, second, zones)?.dueMs;
-  return { dueMs: second, periodMs: third === undefined ? Number.POSITIVE_INFINITY : third - second };
+  const first = slotAfter(spec, answeredMs, zones);
+  if (first === undefined || first.dueMs > nowMs) return undefined;
+  if (first.dueMs - answeredMs > Math.min(earlyMaxMs, first.periodMs / 10)) return first;
+  return slotAfter(spec, first.dueMs, zones);
 }
 
 function deadlines(

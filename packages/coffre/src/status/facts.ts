@@ -23,7 +23,14 @@ export type ItemFacts = {
   /** Of the source; undefined for this machine. */
   readonly foreignHost: string | undefined;
   readonly criticality: Criticality;
+  /** The kind of the source. */
+  readonly engine: string;
+  /** As a sentence. */
+  readonly schedule: string;
+  /** Since when it has been waited for; undefined where nobody knows. */
+  readonly knownSinceMs: number | undefined;
   readonly rpoMs: number | undefined;
+  readonly rtoMs: number | undefined;
   /** Where the originals are. */
   readonly place: string | undefined;
   readonly waivers: readonly Waiver[];
@@ -76,12 +83,19 @@ export type OpenRunFacts = {
   readonly isAlive: boolean | undefined;
 };
 
+export type GoodRun = EndedRun & {
+  readonly snapshot: string | undefined;
+  /** It was read back and proved before the run ended. */
+  readonly isVerified: boolean;
+  readonly figures: Readonly<Record<string, number>>;
+};
+
 /** A source as it is kept in one repository. */
 export type TrackFacts = {
   readonly repository: string;
   /** Of those that ended; one that was cancelled or had nothing to do says nothing. */
   readonly newest: EndedRun | undefined;
-  readonly lastGood: (EndedRun & { readonly snapshot: string | undefined; readonly isVerified: boolean }) | undefined;
+  readonly lastGood: GoodRun | undefined;
 };
 
 export type CopyFacts = TrackFacts & {

@@ -28,6 +28,9 @@ export type TrackState = {
   readonly lastGoodMs: number | undefined;
   readonly ageMs: number | undefined;
   readonly proof: Proof | undefined;
+  /** Of the newest good run; their names are in run/run-figures.ts. */
+  readonly figures: Readonly<Record<string, number>>;
+  readonly tookMs: number | undefined;
   readonly problems: readonly Problem[];
 };
 
@@ -50,6 +53,10 @@ export type ItemState = {
   readonly phase: ItemPhase;
   readonly backup: TrackState;
   readonly objectiveMs: number | undefined;
+  readonly rtoMs: number | undefined;
+  readonly engine: string;
+  readonly schedule: string;
+  readonly knownSinceMs: number | undefined;
   readonly copies: readonly CopyState[];
   readonly threeTwoOne: ThreeTwoOne;
   readonly nextDueMs: number | undefined;
@@ -85,7 +92,9 @@ export function itemState(facts: ItemFacts, ground: Ground): ItemState {
     return { ...track, lastGoodMs, ageMs, when, objectiveMs, lagMs, nextDueMs };
   });
   const rule = threeTwoOne(facts, holding([backup, ...copies], ground), nowMs);
-  const ruleProblems = facts.foreignHost === undefined ? rule.problems : [];
+  // Without a backup anywhere that is what is to be said.
+  const isKept = facts.foreignHost === undefined && backup.lastGoodMs !== undefined;
+  const ruleProblems = isKept ? rule.problems : [];
   const problems = [
     ...backup.problems,
     ...copies.flatMap((copy) => copy.problems),
@@ -103,10 +112,14 @@ export function itemState(facts: ItemFacts, ground: Ground): ItemState {
     phase: phaseOf(facts, problems),
     backup,
     objectiveMs: facts.rpoMs,
+    rtoMs: facts.rtoMs,
+    engine: facts.engine,
+    schedule: facts.schedule,
+    knownSinceMs: facts.knownSinceMs,
     copies,
     threeTwoOne: { ...rule, problems: ruleProblems },
     nextDueMs: facts.isEnabled ? facts.expectation.nextDueMs : undefined,
-    deadlineMs: facts.expectation.open?.hardMs,
+    deadlineMs: facts.isEnabled ? facts.expectation.deadlineMs : undefined,
     openSlots: facts.run.openSlots,
     failures: facts.run.failures,
     runningSinceMs: isRunning(facts) ? facts.run.open?.startedMs : undefined,
@@ -129,6 +142,8 @@ function trackState(track: TrackFacts, problems: readonly Problem[], ground: Gro
     lastGoodMs,
     ageMs: lastGoodMs === undefined ? undefined : Math.max(0, ground.nowMs - lastGoodMs),
     proof: damaged.length > 0 ? undefined : proofOf(track, ground),
+    figures: track.lastGood?.figures ?? {},
+    tookMs: track.lastGood === undefined ? undefined : track.lastGood.endedMs - track.lastGood.startedMs,
     problems: all,
   };
 }

@@ -1,6 +1,7 @@
 /** The facts of `status`, from the configuration and the history. Nothing is asked of a storage. */
 import type { Config, PlanConfig, SourceConfig } from '../config/config.ts';
 import { dueSince } from './due-since.ts';
+import { describeSchedule } from '../schedule/describe.ts';
 import { Zones } from '../schedule/zone.ts';
 import { openRuns } from '../store/runs.ts';
 import type { Run } from '../store/runs.ts';
@@ -37,14 +38,19 @@ export async function readStatusFacts(
   const items = places.map((place, index): ItemFacts => {
     const { plan, source } = place;
     const run = planRunFacts(plan, past, doors);
-    const backup = trackFacts(plan.to, past.backups[index]);
+    const backup = trackFacts(plan.to, past.backups[index], readsBack(plan));
     return {
       plan: plan.name,
       source: source.name,
       site: source.site,
       foreignHost: source.host === undefined || source.host === doors.here ? undefined : source.host,
       criticality: source.criticality,
+      engine: source.type,
+      schedule: describeSchedule(plan.schedule, { nowMs: doors.nowMs, zone: config.timezone, zones, count: 0 })
+        .sentence,
+      knownSinceMs: past.plans.get(plan.name)?.scheduledSinceMs,
       rpoMs: source.objectives.rpoMs,
+      rtoMs: source.objectives.rtoMs,
       place: config.sites.get(source.site)?.place,
       waivers: source.waivers,
       isEnabled: plan.schedule.enabled,
@@ -168,7 +174,12 @@ export function percentile95(values: readonly number[]): number | undefined {
   return sorted[Math.ceil(sorted.length * 0.95) - 1];
 }
 
-function trackFacts(repository: string, row: TrackRow | undefined): TrackFacts {
+/** Files are parsed while they are read; every other step reads back what was saved. */
+function readsBack(plan: PlanConfig): boolean {
+  return plan.verify.each.some((step) => step !== 'parse');
+}
+
+function trackFacts(repository: string, row: TrackRow | undefined, isProved: boolean): TrackFacts {
   const lastGood = row?.lastGood;
   return {
     repository,
@@ -182,7 +193,8 @@ function trackFacts(repository: string, row: TrackRow | undefined): TrackFacts {
             outcome: lastGood.outcome,
             reason: lastGood.reason,
             snapshot: lastGood.snapshots[0],
-            isVerified: (lastGood.figures['stepsPassed'] ?? 0) > 0,
+            isVerified: isProved && (lastGood.figures['stepsPassed'] ?? 0) > 0,
+            figures: lastGood.figures,
           },
   };
 }
@@ -192,7 +204,7 @@ function copyFacts({ plan, source }: Placed, past: Past, nowMs: number, zones: Z
     const row = past.copies.get(trackKey(plan.name, source.name, copy.to));
     const due = copy.when.kind === 'schedule' ? dueSince(copy.when.trigger, nowMs, nowMs, zones) : undefined;
     return {
-      ...trackFacts(copy.to, row),
+      ...trackFacts(copy.to, row, false),
       when: copy.when.kind,
       objectiveMs: copy.objectiveMs,
       recoveryPointMs: row?.recoveryPointMs,

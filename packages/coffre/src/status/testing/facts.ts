@@ -13,6 +13,7 @@ export const goodRun: NonNullable<TrackFacts['lastGood']> = {
   reason: undefined,
   snapshot: 'ab'.repeat(32),
   isVerified: false,
+  figures: { bytesTotal: 1_000_000, bytesNew: 2000, bytesStored: 1000 },
 };
 
 export const fineRun: PlanRunFacts = {
@@ -42,12 +43,16 @@ export const fineItem: ItemFacts = {
   site: 'lyon',
   foreignHost: undefined,
   criticality: 'critical',
+  engine: 'sqlite',
+  schedule: 'every hour',
+  knownSinceMs: nowMs - 30 * dayMs,
   rpoMs: 2 * hourMs,
+  rtoMs: undefined,
   place: 'lyon',
   waivers: [],
   isEnabled: true,
   pause: undefined,
-  expectation: { kind: 'clock', nextDueMs: nowMs + hourMs, open: undefined },
+  expectation: { kind: 'clock', nextDueMs: nowMs + hourMs, deadlineMs: nowMs + 2 * hourMs, open: undefined },
   retriesMax: 3,
   run: fineRun,
   backup: { repository: 'local', newest: goodRun, lastGood: goodRun },
