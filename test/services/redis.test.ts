@@ -4,67 +4,31 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { createFiles, systemClock, toText, type StreamSource } from '@coffre/repository';
-import { createPrograms } from '../../packages/coffre/src/platform/programs.ts';
+import { systemClock } from '@coffre/repository';
 import { RdbScan } from '../../packages/coffre/src/source/redis/rdb-scan.ts';
 import { connectRedis } from '../../packages/coffre/src/source/redis/redis-connection.ts';
 import { redis, type RedisSettings } from '../../packages/coffre/src/source/redis/redis.ts';
 import type { RedisTruth } from '../../packages/coffre/src/source/redis/redis-truth.ts';
-import type { CheckStep, SavedSource, SourceContext } from '../../packages/coffre/src/source/source.ts';
+import type { SavedSource, SourceContext } from '../../packages/coffre/src/source/source.ts';
+import {
+  bytesOf,
+  contextIn,
+  everyStep,
+  savedAs,
+  saveInMemory,
+  type InMemory,
+} from '../../packages/coffre/src/source/testing/saved.ts';
 import { skipWithoutService } from './programs.ts';
 import { contentOfRedis, fillRedis, startRedis, type RedisServer } from './redis.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'coffre-redis-source-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-const context = (signal = new AbortController().signal): SourceContext => ({
-  programs: createPrograms({ PATH: process.env['PATH'] }),
-  searchPath: `${process.env['PATH'] ?? ''}:/usr/bin`,
-  files: createFiles(),
-  clock: systemClock(),
-  temporaryFolder: scratch,
-  signal,
-  warn: () => undefined,
-});
-const everyStep = new Set<CheckStep>(['archive', 'open', 'schema', 'row_counts']);
-
-type Saved = SavedSource<RedisTruth> & { readonly contents: Map<string, Buffer> };
-
-function savedAs(truth: RedisTruth, contents: Map<string, Buffer>): Saved {
-  return {
-    name: 'cache',
-    truth: redis.parseTruth(JSON.parse(JSON.stringify(truth))),
-    streams: [...contents].map(([path, bytes]) => ({ path, sizeBytes: bytes.length })),
-    async *read(path) {
-      const bytes = contents.get(path) ?? Buffer.alloc(0);
-      for (let at = 0; at < bytes.length; at += 50_000) yield bytes.subarray(at, at + 50_000);
-    },
-    contents,
-  };
-}
-
-async function bytesOf(stream: StreamSource | undefined, seen?: () => void): Promise<Buffer> {
-  const bytes = stream?.bytes ?? Buffer.alloc(0);
-  if (bytes instanceof Uint8Array) return Buffer.from(bytes);
-  const parts: Uint8Array[] = [];
-  const content = typeof bytes === 'function' ? bytes(new AbortController().signal) : bytes;
-  for await (const part of content) {
-    parts.push(Uint8Array.from(part));
-    seen?.();
-  }
-  return Buffer.concat(parts);
-}
-
-async function save(settings: RedisSettings, beside?: () => Promise<void>): Promise<Saved> {
-  await redis.preflight(settings, context(), undefined);
-  await using dump = await redis.dump(settings, context());
-  const contents = new Map<string, Buffer>();
-  for (const stream of dump.streams) {
-    await beside?.();
-    contents.set(toText(stream.path), await bytesOf(stream));
-  }
-  return savedAs(await dump.truth([]), contents);
-}
+const context = (signal?: AbortSignal): SourceContext => contextIn(scratch, signal);
+const save = async (settings: RedisSettings, beside?: () => Promise<void>): Promise<InMemory<RedisTruth>> =>
+  await saveInMemory(redis, settings, context(), beside);
+const savedWith = (truth: RedisTruth, contents: ReadonlyMap<string, Buffer>): InMemory<RedisTruth> =>
+  savedAs(redis, 'cache', truth, contents);
 
 function settingsFor({ address }: RedisServer, method: RedisSettings['method']): RedisSettings {
   return { name: 'cache', address, method };
@@ -119,7 +83,7 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     await assert.rejects(redis.load(saved, { ...target, overwrite: false }, context()), /replaces what it holds/);
     const before = await contentOfRedis(reader);
     const torn = new Map([...saved.contents].map(([path, bytes]) => [path, bytes.subarray(0, -100)]));
-    await assert.rejects(redis.load(savedAs(saved.truth, torn), { ...target, overwrite: true }, context()));
+    await assert.rejects(redis.load(savedWith(saved.truth, torn), { ...target, overwrite: true }, context()));
     assert.deepEqual(await contentOfRedis(reader), before);
     const left = new AbortController();
     const half: SavedSource<RedisTruth> = {
@@ -276,7 +240,7 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     writeFileSync(join(folder, 'dump.rdb'), 'old');
     const target = { to: folder, overwrite: true, only: [], settings: undefined };
     const lying = { ...saved.truth, databases: { '0': { keys: 9999, expires: 0 } } };
-    await assert.rejects(redis.load(savedAs(lying, saved.contents), target, context()), /is not what it was/);
+    await assert.rejects(redis.load(savedWith(lying, saved.contents), target, context()), /is not what it was/);
     assert.deepEqual(readdirSync(folder), ['dump.rdb']);
     await redis.load(saved, target, context());
     assert.deepEqual(readdirSync(folder), ['appendonlydir', 'dump.rdb', `dump.rdb.before-load-${process.pid}`]);
