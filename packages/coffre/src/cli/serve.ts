@@ -59,8 +59,12 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
     log,
     settleMs,
     clock: systemDaemonClock(),
-    here: { host: hostname(), bootId: processes.space ?? '' },
-    isAlive: (pid) => processes.isAlive(pid),
+    machine: {
+      host: hostname(),
+      pid: process.pid,
+      bootId: processes.space ?? '',
+      isAlive: (pid) => processes.isAlive(pid),
+    },
     startProcess: ownProcesses(cli),
     programWords: options.config === undefined ? [] : ['--config', options.config],
   });

@@ -1,13 +1,16 @@
 /** All that `coffre serve` is: the loop, its socket, what is paused, and a configuration that can change under it. */
 import type { Config } from '../config/config.ts';
 import { Zones } from '../schedule/zone.ts';
+import { closeLostRuns } from '../run/stale-runs.ts';
+import { leasesNow } from '../store/leases.ts';
 import type { Limits } from '../schedule/plan-entry.ts';
 import { serveControl } from './control/control-server.ts';
 import { jobView, waitingViews } from './control/control-view.ts';
 import type { DaemonStatus } from './control/control-view.ts';
-import { DueLoop } from './loop.ts';
+import { DueLoop, heldPauseMs } from './loop.ts';
 import type { LoopParts } from './loop.ts';
-import { closeLostRuns, loadProgress } from './progress.ts';
+import { isElsewhere } from './held-elsewhere.ts';
+import { loadProgress } from './progress.ts';
 import { readPauses } from './pauses.ts';
 import { workOf } from './work.ts';
 import type { Work } from './work.ts';
@@ -19,7 +22,6 @@ export type DaemonParts = Omit<LoopParts, 'zones' | 'limits'> & {
   readonly config: Config;
   /** Reads and checks it again. @throws {CoffreError} with every mistake */
   readonly readConfig: () => Promise<Config>;
-  readonly isAlive: (pid: number) => boolean;
   /** After the start, and after the machine woke or its clock was set. */
   readonly settleMs: number;
 };
@@ -58,11 +60,10 @@ export class Daemon {
   }
 
   async start(): Promise<void> {
-    const { store, log, here, isAlive, config } = this.#parts;
-    const lost = await closeLostRuns(store, here, isAlive);
-    if (lost > 0) log.warn('runs.lost', { count: lost });
-    await this.#readPauses();
-    const works = workOf(config, here.host);
+    const { store, log, machine, config } = this.#parts;
+    for (const { id, plan } of await closeLostRuns(store, machine)) log.warn('run.lost', { plan, runId: id });
+    await this.#lookAround();
+    const works = workOf(config, machine.host);
     for (const { work, progress } of await loadProgress(store, [...works.values()])) this.loop.put(work, progress);
     this.#arm();
   }
@@ -95,9 +96,9 @@ export class Daemon {
     });
   }
 
-  /** Looks at what was paused or resumed. */
+  /** Looks at what was paused or resumed, and at what others do. */
   async refresh(): Promise<void> {
-    await this.#inTurn(async () => await this.#readPauses());
+    await this.#inTurn(async () => await this.#lookAround());
   }
 
   async stop(how: { readonly drain: boolean }): Promise<void> {
@@ -107,8 +108,8 @@ export class Daemon {
 
   /** Plans that are as they were are not touched. */
   async #take(config: Config): Promise<void> {
-    const { store, here, settleMs } = this.#parts;
-    const works = workOf(config, here.host);
+    const { store, machine, settleMs } = this.#parts;
+    const works = workOf(config, machine.host);
     const changed = [...works.values()].filter((work) => !isSame(work, this.loop.works.get(work.entry.plan)));
     const loaded = await loadProgress(store, changed);
     for (const plan of this.loop.works.keys()) if (!works.has(plan)) this.loop.remove(plan);
@@ -116,15 +117,20 @@ export class Daemon {
     this.loop.limit(limitsOf(config, settleMs));
   }
 
-  async #readPauses(): Promise<void> {
-    const { allUntilMs, plansUntilMs } = await readPauses(this.#parts.store);
+  /** What is paused, and what others hold. */
+  async #lookAround(): Promise<void> {
+    const { store, machine } = this.#parts;
+    const { allUntilMs, plansUntilMs } = await readPauses(store);
+    const ownPids = new Set([...this.loop.jobs.values()].flatMap(({ process }) => process?.pid ?? []));
+    const heldElsewhere = (await leasesNow(store)).filter(({ holder }) => isElsewhere(holder, machine, ownPids));
     this.#pausedUntilMs = allUntilMs;
     this.loop.pause(plansUntilMs);
-    this.loop.surround(allUntilMs === undefined ? {} : { pausedUntilMs: allUntilMs });
+    this.loop.surround({ heldElsewhere, ...(allUntilMs !== undefined && { pausedUntilMs: allUntilMs }) });
   }
 
   #arm(): void {
-    this.#timer = this.#parts.clock.after(refreshMs, () => {
+    const isHeldUp = this.loop.waiting.some(({ waitsFor }) => waitsFor === 'repository');
+    this.#timer = this.#parts.clock.after(isHeldUp ? heldPauseMs : refreshMs, () => {
       const failed = (error: unknown): void => this.#parts.log.error('state.unavailable', { error });
       void this.refresh()
         .catch(failed)

@@ -2,6 +2,7 @@
 import type { RunMessage, RunPhase, RunProgress } from '../run/run-message.ts';
 import type { Cause, Slots, Start } from '../schedule/plan-entry.ts';
 import type { RunId } from '../store/tables.ts';
+import type { DaemonClock } from './daemon-clock.ts';
 import type { RunProcess } from './run-process.ts';
 
 /** `stop`: the daemon ends; then the slot stays open, and the next daemon runs it. */
@@ -26,6 +27,7 @@ export class Job {
   cancelReason: CancelReason | undefined;
   /** The newest; whoever wants all reads the file of the run. */
   readonly recent: RunMessage[] = [];
+  #wake: (() => void) | undefined;
   readonly #listeners = new Set<(message: RunMessage | undefined) => void>();
 
   constructor(start: Start, slots: Slots | undefined, startedAtMs: number) {
@@ -66,10 +68,23 @@ export class Job {
     for (const listener of this.#listeners) listener(message);
   }
 
+  /** Ends early when it is cancelled. */
+  async pause(clock: DaemonClock, durationMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      const timer = clock.after(durationMs, resolve);
+      if (this.cancelReason !== undefined) {
+        timer[Symbol.dispose]();
+        resolve();
+      }
+    });
+  }
+
   /** The first reason stays. A process that comes later is cancelled at once. */
   cancel(reason: CancelReason): void {
     this.cancelReason ??= reason;
     this.process?.cancel();
+    this.#wake?.();
   }
 
   /** Every message from now on; undefined when there will be none any more. */

@@ -2,6 +2,7 @@
  * The agenda with everything that it lacks: clocks, one timer, the store and processes. A slot is won in the store before
  * its run starts, so that of several managers one runs it, and nothing that was begun is forgotten by a crash.
  */
+import type { Machine } from '../run/run-surroundings.ts';
 import { Agenda } from '../schedule/agenda.ts';
 import { lastDue } from '../schedule/due.ts';
 import type {
@@ -27,7 +28,6 @@ import type { DaemonLog } from './daemon-log.ts';
 import { Job } from './job.ts';
 import type { CancelReason } from './job.ts';
 import { endingOf, outcomeFor, settleRun } from './run-end.ts';
-import type { Here } from './run-end.ts';
 import type { ProcessEnd, StartRunProcess } from './run-process.ts';
 import { runEnvironment } from './run-environment.ts';
 import type { Work } from './work.ts';
@@ -38,7 +38,7 @@ export type LoopParts = {
   readonly zones: Zones;
   readonly limits: Limits;
   readonly log: DaemonLog;
-  readonly here: Here;
+  readonly machine: Machine;
   readonly startProcess: StartRunProcess;
   /** Before the words of a run: which configuration it is about. */
   readonly programWords: readonly string[];
@@ -46,6 +46,8 @@ export type LoopParts = {
 
 /** Timers stand still while the machine sleeps, so nobody waits for one longer than this. */
 const heartbeatMs = 60_000;
+/** Nothing tells when another process gives a plan or a repository back. */
+export const heldPauseMs = 5000;
 const storePauseMaxMs = 30_000;
 
 const skipEndings = {
@@ -275,13 +277,19 @@ export class DueLoop {
       environment: runEnvironment(job),
       priority: work.entry.priority,
     };
-    job.process = startProcess(call, (message) => job.take(message));
-    log.info('run.began', { plan, cause, attempt, pid: job.process.pid });
-    return await job.process.ended;
+    for (;;) {
+      job.process = startProcess(call, (message) => job.take(message));
+      log.info('run.began', { plan, cause, attempt, pid: job.process.pid });
+      const end = await job.process.ended;
+      if (end.message?.code !== 'PLAN_RUNNING' || job.cancelReason !== undefined) return end;
+      // Somebody runs it by hand, or another manager does; its turn has come and it waits.
+      log.info('run.waits', { plan, reason: end.message.reason });
+      await job.pause(this.#parts.clock, heldPauseMs);
+    }
   }
 
   async #settle(job: Job, end: ProcessEnd): Promise<void> {
-    const { store, here, clock, log } = this.#parts;
+    const { store, machine, clock, log } = this.#parts;
     const { plan, cancelReason } = job;
     const ending = endingOf(end, cancelReason);
     const outcome = outcomeFor(ending, cancelReason);
@@ -293,7 +301,7 @@ export class DueLoop {
     const words = { plan, outcome: ending.outcome, runId: job.runId, reason: ending.reason };
     if (outcome === 'failed') log.warn('run.ended', words);
     else log.info('run.ended', words);
-    await this.#patiently(() => settleRun(store, here, job, { ending, slotsStayOpen }));
+    await this.#patiently(() => settleRun(store, machine, job, { ending, slotsStayOpen }));
   }
 
   /** True when a run of it is to come without anything else happening. */

@@ -3,12 +3,10 @@ import { createHash } from 'node:crypto';
 import type { ScheduleSpec } from '../schedule/schedule-spec.ts';
 import { slotProgress } from '../store/plan-progress.ts';
 import type { SlotProgress } from '../store/plan-progress.ts';
-import { endRun, openRuns } from '../store/runs.ts';
 import { planFigures } from '../store/status-figures.ts';
 import type { PlanFigures } from '../store/status-figures.ts';
 import type { Store } from '../store/store.ts';
 import type { StoredProgress } from './loop.ts';
-import type { Here } from './run-end.ts';
 import type { Work } from './work.ts';
 
 export type LoadedWork = { readonly work: Work; readonly progress: StoredProgress };
@@ -66,20 +64,4 @@ export function usualMsOf({ recent }: PlanFigures): number | undefined {
     .toSorted((a, b) => a - b);
   if (durations.length < runsForUsualMin) return undefined;
   return Math.max(1, durations[Math.ceil(durations.length * 0.95) - 1]!);
-}
-
-/** Runs whose process is gone without a word: of this machine, before it was started again or killed on it. */
-export async function closeLostRuns(
-  store: Store,
-  { host, bootId }: Here,
-  isAlive: (pid: number) => boolean,
-): Promise<number> {
-  let closed = 0;
-  for (const run of await openRuns(store, host)) {
-    if (run.bootId === bootId && isAlive(run.pid)) continue;
-    const reason =
-      run.bootId === bootId ? 'its process ended without a word' : 'the machine was started anew while it ran';
-    if (await endRun(store, run.id, { outcome: 'lost', reason })) closed += 1;
-  }
-  return closed;
 }

@@ -1,4 +1,5 @@
 /** What the end of a process means for its run, its slots and its plan. */
+import type { Machine } from '../run/run-surroundings.ts';
 import type { Outcome } from '../schedule/plan-entry.ts';
 import { endRun, openRuns, startRun } from '../store/runs.ts';
 import type { RunOutcome } from '../store/runs.ts';
@@ -6,9 +7,6 @@ import type { Rows, Store } from '../store/store.ts';
 import { closeSlotsUpTo } from '../store/slot-claims.ts';
 import type { CancelReason, Job } from './job.ts';
 import type { ProcessEnd } from './run-process.ts';
-
-/** Who and where we are, as rows of runs say it. */
-export type Here = { readonly host: string; readonly bootId: string };
 
 export type Ending = { readonly outcome: RunOutcome; readonly reason: string | undefined };
 
@@ -70,22 +68,27 @@ export function outcomeFor({ outcome }: Ending, cancelled: CancelReason | undefi
  */
 export async function settleRun(
   store: Store,
-  here: Here,
+  { host, bootId }: Machine,
   job: Job,
   { ending, slotsStayOpen }: { readonly ending: Ending; readonly slotsStayOpen: boolean },
 ): Promise<void> {
   await store.transaction(async (rows) => {
     const pid = job.process?.pid;
-    const left = (await openRuns(rows, here.host)).filter((run) => pid !== undefined && run.pid === pid);
+    const left = (await openRuns(rows, host)).filter((run) => pid !== undefined && run.pid === pid);
     for (const run of left) await endRun(rows, run.id, withReason(ending));
-    if (left.length === 0 && job.runId === undefined) await writeDownRun(rows, here, job, ending);
+    if (left.length === 0 && job.runId === undefined) await writeDownRun(rows, { host, bootId }, job, ending);
     if (!slotsStayOpen && job.slots !== undefined) {
       await closeSlotsUpTo(rows, job.plan, job.slots.lastDueMs, slotEndingOf(ending));
     }
   });
 }
 
-async function writeDownRun(rows: Rows, here: Here, job: Job, ending: Ending): Promise<void> {
+async function writeDownRun(
+  rows: Rows,
+  here: Pick<Machine, 'host' | 'bootId'>,
+  job: Job,
+  ending: Ending,
+): Promise<void> {
   const triggers = {
     slot: 'schedule',
     catch_up: 'late',

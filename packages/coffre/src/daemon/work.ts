@@ -1,5 +1,6 @@
 /** What the configuration wants to be done again and again, as the agenda knows it. Pure. */
 import type { Config, PlanConfig } from '../config/config.ts';
+import { planLease } from '../run/lease-keeper.ts';
 import type { Lease, PlanEntry } from '../schedule/plan-entry.ts';
 
 /** One thing that is due at times: its entry in the agenda, and the words of the program that does it. */
@@ -24,14 +25,15 @@ function isOfHere({ sources }: PlanConfig, host: string): boolean {
 function planWork(plan: PlanConfig, host: string): Work {
   const objectivesMs = plan.sources.flatMap(({ objectives }) => objectives.rpoMs ?? []);
   const copiesNow = plan.copies.filter(({ when }) => when.kind === 'each').map(({ to }) => to);
-  const leases = [plan.to, ...copiesNow].map((repository): Lease => ({ repository, mode: 'shared' }));
+  const repositories = [plan.to, ...copiesNow].map((repository): Lease => ({ repository, mode: 'shared' }));
+  const { name, mode } = planLease(plan.name);
   return {
     words: ['run', plan.name],
     entry: {
       plan: plan.name,
       spec: plan.schedule,
       host,
-      leases,
+      leases: [...repositories, { repository: name, mode }],
       priority: plan.priority,
       maxRuntimeMs: plan.maxRuntimeMs,
       retries: plan.retries,

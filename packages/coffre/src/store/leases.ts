@@ -69,6 +69,19 @@ export async function leaseHolders(rows: Rows, repository: string): Promise<Leas
   return (await holdersOf(rows, repository)).filter(({ expiresAtMs }) => expiresAtMs > nowMs);
 }
 
+/** Those of every repository that count now. They are few: what runs holds them. */
+export async function leasesNow(rows: Rows): Promise<LeaseHolder[]> {
+  const nowMs = await rows.nowMs();
+  const found = await rows.db.selectFrom('leases').selectAll().where('expires_at', '>', nowMs).orderBy('id').execute();
+  return found.map(({ id, repository, mode, holder, expires_at }) => ({
+    id,
+    repository,
+    expiresAtMs: expires_at,
+    mode: mode as LeaseMode,
+    holder,
+  }));
+}
+
 async function holdersOf({ db }: Rows, repository: string): Promise<LeaseHolder[]> {
   const rows = await db.selectFrom('leases').selectAll().where('repository', '=', repository).orderBy('id').execute();
   return rows.map(({ id, mode, holder, expires_at }) => ({

@@ -8,6 +8,7 @@ import { systemClock, systemProcesses } from '@coffre/repository';
 import { parseConfig, requireConfig } from '../../config/parse.ts';
 import type { Config } from '../../config/config.ts';
 import { readYaml } from '../../config/yaml-text.ts';
+import type { Machine } from '../../run/run-surroundings.ts';
 import { parseZone } from '../../schedule/zone.ts';
 import { openStore } from '../../store/store.ts';
 import type { Store } from '../../store/store.ts';
@@ -49,7 +50,6 @@ export async function daemonScene(): Promise<DaemonScene> {
   const stateFile = join(folder, 'state.db');
   const store = await openStore({ kind: 'sqlite', file: stateFile }, { clock: systemClock() });
   const lines: LogLine[] = [];
-  const processes = systemProcesses();
   const write = (event: string, fields: object): void => void lines.push({ event, ...fields });
   const log: DaemonLog = { info: write, warn: write, error: write };
   const parts: DaemonScene['parts'] = (plans, run = {}) => ({
@@ -60,8 +60,7 @@ export async function daemonScene(): Promise<DaemonScene> {
     store,
     clock: systemDaemonClock(),
     log,
-    here: { host: hostname(), bootId: processes.space ?? '' },
-    isAlive: (pid) => processes.isAlive(pid),
+    machine: thisMachine(),
     startProcess: runProcesses({
       argv: [process.execPath, '--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', fakeRunFile],
       environment: { ...process.env, FAKE_RUN: JSON.stringify({ stateFile, ...run }) },
@@ -87,6 +86,16 @@ export async function daemonScene(): Promise<DaemonScene> {
       await store[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+export function thisMachine(): Machine {
+  const processes = systemProcesses();
+  return {
+    host: hostname(),
+    pid: process.pid,
+    bootId: processes.space ?? '',
+    isAlive: (pid) => processes.isAlive(pid),
   };
 }
 
