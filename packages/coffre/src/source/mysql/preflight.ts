@@ -1,0 +1,67 @@
+/** Looks at a server before a backup: reachable, its programs there, and what a person should know. */
+import { isCoffreError } from '@coffre/repository';
+import type { Preflight, SourceContext } from '../source.ts';
+import { findDumpProgram } from './dump-program.ts';
+import { literal, showName } from './names.ts';
+import { chosenDatabases, readFacts, text } from './server-facts.ts';
+import { openSession, type Session } from './session.ts';
+import { readDumpArguments, type MysqlSettings } from './settings.ts';
+import { planUsers } from './users.ts';
+
+export async function preflight(settings: MysqlSettings, context: SourceContext): Promise<Preflight> {
+  readDumpArguments(settings.dumpArguments);
+  await using session = await openSession(settings.address);
+  const facts = await readFacts(session);
+  await findDumpProgram(facts, context);
+  const databases = await chosenDatabases(session, settings);
+  const here = databases.map(literal).join(', ');
+  const warnings = await looseTables(session, here);
+  if ((await planUsers(session, facts)) === undefined) {
+    warnings.push('users and their rights are not saved: the user may not read them (GRANT SELECT ON mysql.*)');
+  }
+  if (!facts.hasEvents)
+    warnings.push('the server runs without its event scheduler and shows no events: none are saved');
+  for (const right of await missingRights(session)) {
+    warnings.push(`the user has no right ${right} everywhere: what it does not see is missing without a word`);
+  }
+  const [size] = await session.rows(
+    `SELECT SUM(DATA_LENGTH) AS bytes FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (${here})`,
+  );
+  return { warnings, sizeBytes: Number(size?.['bytes'] ?? 0) };
+}
+
+/** Tables that no transaction holds still. */
+async function looseTables(session: Session, here: string): Promise<string[]> {
+  const rows = await session.rows(
+    `SELECT t.TABLE_SCHEMA AS schema_name, t.TABLE_NAME AS name, t.ENGINE AS engine FROM information_schema.TABLES t
+     JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
+     WHERE t.TABLE_SCHEMA IN (${here}) AND t.TABLE_TYPE <> 'SEQUENCE' AND COALESCE(e.TRANSACTIONS, 'NO') <> 'YES'
+     ORDER BY 1, 2`,
+  );
+  if (rows.length === 0) return [];
+  const named = rows
+    .slice(0, 5)
+    .map((row) => `${showName(text(row, 'schema_name'), text(row, 'name'))} (${text(row, 'engine')})`);
+  const more = rows.length > named.length ? ` and ${rows.length - named.length} more` : '';
+  return [
+    `${named.join(', ')}${more} cannot be read at one moment: rows that are written during the dump may be half in it; ` +
+      'ALTER TABLE … ENGINE=InnoDB mends that',
+  ];
+}
+
+/** Without them the dump program leaves things out and says that all is well. */
+async function missingRights(session: Session): Promise<string[]> {
+  const grants = (await session.rows('SHOW GRANTS')).map((row) => text({ grant: Object.values(row)[0] }, 'grant'));
+  const everywhere = grants.filter((grant) => / ON \*\.\* TO /.test(grant)).join('\n');
+  if (/\bALL PRIVILEGES ON \*\.\*/.test(everywhere)) return [];
+  const wanted = ['SELECT', 'SHOW VIEW', 'TRIGGER', 'EVENT'].filter(
+    (right) => !new RegExp(`\\b${right}\\b`).test(everywhere),
+  );
+  try {
+    await session.rows('SELECT 1 FROM mysql.proc LIMIT 0');
+  } catch (error) {
+    const isHidden = isCoffreError(error, 'SOURCE_DENIED') && !/\bSHOW CREATE ROUTINE\b/.test(everywhere);
+    if (isHidden) wanted.push('SELECT ON mysql.proc or SHOW CREATE ROUTINE');
+  }
+  return wanted;
+}

@@ -1,0 +1,93 @@
+/** What must be so at the target before anything is loaded there. */
+import { CoffreError, isCoffreError } from '@coffre/repository';
+import type { PlannedDatabase } from './load-target.ts';
+import { literal, showName } from './names.ts';
+import { text } from './server-facts.ts';
+import type { Session } from './session.ts';
+import type { Definer } from './settings.ts';
+
+/** @returns whether the database is there already. @throws {CoffreError} SOURCE_TARGET_REFUSED */
+export async function checkTarget(
+  session: Session,
+  { saved, to, tables }: PlannedDatabase,
+  definer: Definer,
+  overwrite: boolean,
+): Promise<boolean> {
+  if (/^(?:information_schema|performance_schema|mysql|sys)$/i.test(to)) {
+    throw refused(`${showName(to)} belongs to the server itself`, 'Name another database.');
+  }
+  await checkCollation(session, saved.collation);
+  if (definer === 'keep' && tables === undefined) await checkDefiners(session, saved.definers);
+  const [there] = await session.rows(
+    `SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${literal(to)}`,
+  );
+  if (there === undefined) return false;
+  const names = (
+    await session.rows(`SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${literal(to)}`)
+  ).map((row) => text(row, 'name'));
+  const taken = tables === undefined ? names : names.filter((name) => tables.has(name));
+  if (taken.length === 0) return true;
+  if (!overwrite) {
+    const what =
+      tables === undefined
+        ? `database ${showName(to)} is there and not empty`
+        : `table ${showName(to, taken[0]!)} is there`;
+    throw refused(what, 'Load it under another name, or add --overwrite.');
+  }
+  await checkForeignKeys(session, to, tables);
+  return true;
+}
+
+/** The users in whose name something runs must be there, or it will fail when somebody needs it. */
+async function checkDefiners(session: Session, definers: readonly string[]): Promise<void> {
+  if (definers.length === 0) return;
+  let known: Set<string>;
+  try {
+    const rows = await session.rows("SELECT CONCAT(User, '@', Host) AS account FROM mysql.user");
+    known = new Set(rows.map((row) => text(row, 'account')));
+  } catch (error) {
+    if (!isCoffreError(error, 'SOURCE_DENIED')) throw error;
+    const [own] = await session.rows('SELECT CURRENT_USER() AS account');
+    known = new Set([text(own, 'account')]);
+  }
+  const missing = definers.filter((definer) => !known.has(definer));
+  if (missing.length === 0) return;
+  throw refused(
+    `views, routines, triggers or events run as ${missing.map((one) => JSON.stringify(one)).join(', ')}, who is not known there`,
+    'Make the user first, or add definer=current to the address: they then run as the user who loads them.',
+  );
+}
+
+async function checkCollation(session: Session, collation: string): Promise<void> {
+  const [known] = await session.rows(
+    `SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE COLLATION_NAME = ${literal(collation)}`,
+  );
+  if (known !== undefined) return;
+  throw refused(
+    `the server does not know the collation ${collation}`,
+    'Load it into a server of the same family, as new or newer.',
+  );
+}
+
+/** Tables that stay would go on pointing at the replaced ones. */
+async function checkForeignKeys(session: Session, to: string, tables: ReadonlySet<string> | undefined): Promise<void> {
+  const rows = await session.rows(
+    `SELECT TABLE_SCHEMA AS schema_name, TABLE_NAME AS name, REFERENCED_TABLE_NAME AS target FROM information_schema.KEY_COLUMN_USAGE
+     WHERE REFERENCED_TABLE_SCHEMA = ${literal(to)}`,
+  );
+  for (const row of rows) {
+    const [schema, name, target] = [text(row, 'schema_name'), text(row, 'name'), text(row, 'target')];
+    const isReplaced = tables === undefined || tables.has(target);
+    const goesToo = schema === to && (tables === undefined || tables.has(name));
+    if (isReplaced && !goesToo) {
+      throw refused(
+        `table ${showName(schema, name)} refers to ${showName(to, target)} by a foreign key`,
+        'Load into another database, and bring the rows over from there.',
+      );
+    }
+  }
+}
+
+export function refused(why: string, hint: string): CoffreError {
+  return new CoffreError('SOURCE_TARGET_REFUSED', why, { hint });
+}
