@@ -44,7 +44,11 @@ export async function openConfigured(
   const host = hostFor(around);
   const storage = await reachRoute(route, host);
   try {
-    await requireConfig(storage, route.location, `Make it with \`coffre init ${config.name}\`, or check its address.`);
+    await requireConfig(
+      storage,
+      route.location,
+      'Make it with `coffre apply --init`, or check its address and whether the disk is mounted.',
+    );
     return await openAt(route, storage, host, { password, keyHint: undefined, dryRun });
   } catch (error) {
     await storage.close();

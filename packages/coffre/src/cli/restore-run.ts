@@ -63,6 +63,20 @@ type Request = {
   readonly fixed: Omit<RestoreOptions, 'tree'>;
 };
 
+/** What patterns of the command line leave of it. @throws {CoffreError} USAGE */
+export function narrowedBy(cli: Cli, options: RestoreVerbOptions): RestoreSelection | undefined {
+  return selectionOf(readExcludes(options, cli.environment), readIncludes(options, cli.environment));
+}
+
+function selectionOf(
+  excludes: ReturnType<typeof readExcludes>,
+  includes: ReturnType<typeof readIncludes>,
+): RestoreSelection | undefined {
+  refuseBoth(excludes, includes);
+  if (!excludes.isEmpty) return excluding(excludes);
+  return includes.isEmpty ? undefined : including(includes);
+}
+
 function readRequest(cli: Cli, names: readonly string[], options: RestoreVerbOptions): Request {
   const excludes = readExcludes(options, cli.environment);
   const includes = readIncludes(options, cli.environment);
@@ -71,13 +85,8 @@ function readRequest(cli: Cli, names: readonly string[], options: RestoreVerbOpt
   if (more.length > 0) throw usage(`more than one snapshot ID specified: [${names.join(' ')}]`);
   const target = options.target ?? '';
   if (target === '') throw usage('please specify a directory to restore to (--target)');
-  refuseBoth(excludes, includes);
+  const selection = selectionOf(excludes, includes);
   if (options.dryRun === true && options.verify === true) throw usage('--dry-run and --verify are mutually exclusive');
-  const selection: RestoreSelection | undefined = !excludes.isEmpty
-    ? excluding(excludes)
-    : includes.isEmpty
-      ? undefined
-      : including(includes);
   if (options.delete === true && selection === undefined && isRoot(target)) {
     throw new CoffreError(
       'RESTORE_TARGET_REFUSED',
