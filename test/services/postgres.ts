@@ -1,12 +1,26 @@
 /** A PostgreSQL of its own on a socket in a temporary folder, for one test file; stopped and removed at its end. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 import { findService } from './programs.ts';
 import { startService } from './service-process.ts';
 
 export type PostgresServer = AsyncDisposable & {
+  /** Of its socket. */
+  readonly folder: string;
+  readonly port: number;
   /** Of a new, empty database. */
   createDatabase(): string;
   /** A program of PostgreSQL against the database at the address. @returns what it printed */
@@ -16,13 +30,26 @@ export type PostgresServer = AsyncDisposable & {
   start(): Promise<void>;
 };
 
+export type PostgresStart = {
+  /** Of another version than the first that is found. */
+  readonly programs?: string;
+  /** Listens on 127.0.0.1 too, and asks for passwords everywhere. */
+  readonly password?: string;
+  /** Further arguments of the server. */
+  readonly argv?: readonly string[];
+};
+
+const readyTriesMax = 500;
+
 /** PostgreSQL refuses to run as root. */
 const nobody = readNobody();
 
-export async function startPostgres(): Promise<PostgresServer> {
-  const postgres = findService('postgres');
+export async function startPostgres(wanted: PostgresStart = {}): Promise<PostgresServer> {
+  const postgres = wanted.programs === undefined ? findService('postgres') : join(wanted.programs, 'postgres');
   if (postgres === undefined) throw new Error('postgres is not installed');
   const programs = dirname(realpathSync(postgres));
+  const { password } = wanted;
+  const port = password === undefined ? 5432 : await freePort();
   const asUser = process.getuid?.() === 0 ? nobody : undefined;
   const folder = mkdtempSync(join(tmpdir(), 'coffre-pg-'));
   const data = join(folder, 'data');
@@ -32,6 +59,8 @@ export async function startPostgres(): Promise<PostgresServer> {
     HOME: folder,
     PGHOST: folder,
     PGUSER: 'coffre',
+    PGPORT: String(port),
+    ...(password === undefined ? {} : { PGPASSWORD: password }),
   };
   const run = (program: string, argv: readonly string[], input = ''): string => {
     const done = spawnSync(join(programs, program), argv, {
@@ -44,16 +73,24 @@ export async function startPostgres(): Promise<PostgresServer> {
     if (done.status !== 0) throw new Error(`${program} failed: ${done.error?.message ?? done.stderr}`);
     return done.stdout;
   };
+  // No listening on the network unless it is asked for; a crash of the test's machine may lose it.
+  const listens = `listen_addresses=${password === undefined ? '' : '127.0.0.1'}`;
+  const settings = ['-c', listens, '-c', 'fsync=off', '-c', 'max_connections=60'];
   let service: Awaited<ReturnType<typeof startService>> | undefined;
   const start = async (): Promise<void> => {
     service = await startService({
       program: postgres,
-      // No listening on the network; a crash of the test's machine may lose it.
-      argv: ['-D', data, '-k', folder, '-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'max_connections=60'],
+      argv: ['-D', data, '-k', folder, '-p', String(port), ...settings, ...(wanted.argv ?? [])],
       environment,
-      place: { path: join(folder, '.s.PGSQL.5432') },
+      place: { path: join(folder, `.s.PGSQL.${port}`) },
       ...(asUser !== undefined && { asUser }),
     });
+    // It accepts connections before it answers them.
+    for (let tries = 0; tries < readyTriesMax; tries += 1) {
+      if (spawnSync(join(programs, 'pg_isready'), ['-q'], { env: environment }).status === 0) return;
+      await pause(20);
+    }
+    throw new Error('postgres does not answer');
   };
   const stop = async (): Promise<void> => {
     // At once, also when a test left connections open, which a plain SIGTERM would wait for.
@@ -65,7 +102,10 @@ export async function startPostgres(): Promise<PostgresServer> {
     chmodSync(folder, 0o755);
     mkdirSync(data, { mode: 0o700 });
     if (asUser !== undefined) for (const path of [folder, data]) chownSync(path, asUser.uid, asUser.gid);
-    run('initdb', ['-D', data, '-U', 'coffre', '-A', 'trust', '-N', '--locale=C.UTF-8']);
+    const passwordFile = join(folder, 'password');
+    writeFileSync(passwordFile, password ?? 'unused', { mode: 0o644 });
+    const access = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
+    run('initdb', ['-D', data, '-U', 'coffre', ...access, '-N', '--locale=C.UTF-8']);
     await start();
   } catch (error) {
     await stop();
@@ -73,6 +113,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
   let databases = 0;
   return {
+    folder,
+    port,
     run,
     start,
     createDatabase: () => {

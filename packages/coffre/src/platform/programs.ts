@@ -16,7 +16,11 @@ export type ProgramCall = {
   /** From the start to the end of the program. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** For servers that refuse to run as root, and for work on data that is not trusted. Only root can give itself up. */
+  readonly asUser?: SystemUser;
 };
+
+export type SystemUser = { readonly uid: number; readonly gid: number };
 
 export type Programs = {
   /**
@@ -52,6 +56,7 @@ async function* outputOf(call: ProgramCall, environment: Record<string, string>)
     env: environment,
     stdio: [call.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     ...(call.workingFolder === undefined ? {} : { cwd: call.workingFolder }),
+    ...call.asUser,
   });
   const end = (): void => endGroup(child);
   stop.addEventListener('abort', end);

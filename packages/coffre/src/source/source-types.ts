@@ -1,7 +1,9 @@
 /** The closed union of kinds. A new engine is a file beside these and a line here. */
 import { command, type CommandSettings, type CommandTruth } from './command/command.ts';
 import { files, type FilesSettings, type FilesTruth } from './files/files.ts';
+import { git, type GitSettings, type GitTruth } from './git/git.ts';
 import { mongodb, type MongodbSettings, type MongodbTruth } from './mongodb/mongodb.ts';
+import { postgresql, type PostgresSettings, type PostgresTruth } from './postgresql/postgresql.ts';
 import { redis, type RedisSettings, type RedisTruth } from './redis/redis.ts';
 import type { SourceType } from './source.ts';
 import { sqlite, type SqliteSettings, type SqliteTruth } from './sqlite/sqlite.ts';
@@ -12,13 +14,15 @@ export type SourceKinds = {
   sqlite: { settings: SqliteSettings; truth: SqliteTruth };
   command: { settings: CommandSettings; truth: CommandTruth };
   mongodb: { settings: MongodbSettings; truth: MongodbTruth };
+  postgresql: { settings: PostgresSettings; truth: PostgresTruth };
+  git: { settings: GitSettings; truth: GitTruth };
   redis: { settings: RedisSettings; truth: RedisTruth };
 };
 export type SourceKind = keyof SourceKinds;
 
 export const sourceTypes: {
   readonly [Kind in SourceKind]: SourceType<SourceKinds[Kind]['settings'], SourceKinds[Kind]['truth']>;
-} = { files, sqlite, command, mongodb, redis };
+} = { files, sqlite, command, mongodb, redis, postgresql, git };
 
 export type SourceSpec = {
   readonly [Kind in SourceKind]: { readonly kind: Kind; readonly settings: SourceKinds[Kind]['settings'] };

@@ -99,6 +99,10 @@ export type LoadTarget<Settings> = {
   readonly only: readonly string[];
   /** Of the live source, where it is configured here: how its server is reached. */
   readonly settings: Settings | undefined;
+  /** Everything belongs to whom the target lets in, where the owners of the original are not there. */
+  readonly withoutOwners?: boolean;
+  /** Owners of the original that are not there are made, as they were saved. */
+  readonly createsOwners?: boolean;
 };
 
 export type Scratch = AsyncDisposable & { readonly place: string };

