@@ -163,7 +163,7 @@ async function restoreAll(
     for (const name of left) clock.say(`${name} is no file: what is there now is not kept`);
     if (snapshot === undefined) continue;
     kept.push(snapshot);
-    clock.say(`${source ?? 'what is there now'} is kept as ${shortId(snapshot)} for a week`);
+    clock.say(`${source ?? 'what is there now'} is kept as ${shortId(snapshot)}, for a week at least`);
   }
   const places: string[] = [];
   try {

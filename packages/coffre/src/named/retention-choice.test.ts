@@ -54,7 +54,9 @@ test('manual backups stay for ever without a rule, and are no part of the floor 
 
 test('manual backups with a rule go first in, first out, above their own floor', () => {
   const manual = [1, 2, 3, 4, 5].map((days) => snapshot(days * dayMs, { ...ours, kind: 'manual' }));
-  const { remove } = choose(manual, { manual: { policy: { last: 1 }, floor: 2 } });
+  const { remove } = choose(manual, {
+    automatic: { policy: { last: 1 }, floor: 3, manual: { policy: { last: 1 }, floor: 2 } },
+  });
   assert.deepEqual(ages(remove), [5, 4, 3]);
 });
 
@@ -137,11 +139,11 @@ test('manual and automatic ones do not change what becomes of each other', () =>
     const snapshots = entries.map(({ ageHours, kind, isPinned, plan }) =>
       snapshot(ageHours * 3_600_000, { plan, source: ours.source, kind, isPinned }),
     );
-    const automatic = { policy, floor: 2 };
-    const together = choose(snapshots, { automatic, manual: automatic }).remove;
+    const automatic = { policy, floor: 2, manual: { policy, floor: 1 } };
+    const together = choose(snapshots, { automatic }).remove;
     const apart = ['auto', 'manual', 'temp'].flatMap((kind) => {
       const some = snapshots.filter((one) => factsOf(one.snapshot).kind === kind);
-      return choose(some, { automatic, manual: automatic }).remove;
+      return choose(some, { automatic }).remove;
     });
     assert.deepEqual(new Set(together), new Set(apart));
   });

@@ -11,7 +11,7 @@
  */
 import { isEmptyPolicy, isFutureDated, parseTimestamp, planForget, timestampNs } from '@coffre/repository';
 import type { ForgetOptions, StoredSnapshot } from '@coffre/repository';
-import type { RetentionRule } from '../config/config.ts';
+import type { RetentionConfig, RetentionRule } from '../config/config.ts';
 import { factsOf } from './tags.ts';
 
 export const temporaryMs = 7 * 86_400_000;
@@ -22,9 +22,8 @@ export type RetentionQuestion = {
   readonly plan: string;
   /** SITE/SOURCE. */
   readonly source: string;
-  /** Undefined keeps everything. */
-  readonly automatic: RetentionRule | undefined;
-  readonly manual?: RetentionRule | undefined;
+  /** With the rule for named ones inside; undefined keeps everything. */
+  readonly automatic: RetentionConfig | undefined;
   readonly nowNs: bigint;
   /** False where data was missing: such a one never takes the place of a complete one, nor fills the floor. */
   readonly isComplete?: (snapshot: StoredSnapshot) => boolean;
@@ -73,7 +72,8 @@ function automaticKept(question: RetentionQuestion, snapshots: readonly StoredSn
 }
 
 function manualKept(question: RetentionQuestion, snapshots: readonly StoredSnapshot[]): Kept {
-  return question.manual === undefined ? all(snapshots, 'manual') : keptBy(question, question.manual, snapshots);
+  const manual = question.automatic?.manual;
+  return manual === undefined ? all(snapshots, 'manual') : keptBy(question, manual, snapshots);
 }
 
 function temporaryKept({ nowNs }: RetentionQuestion, snapshots: readonly StoredSnapshot[]): Kept {
