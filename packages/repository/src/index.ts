@@ -170,6 +170,7 @@ export type { Processes } from './host/processes.ts';
 export { systemClock, systemIdentity, systemRandom } from './host/system.ts';
 export { makeFolders } from './host/make-folders.ts';
 export { createFiles, type Files } from './host/files.ts';
+export { readElsewhere, type FilePlace } from './host/elsewhere.ts';
 export type { FileStat } from './host/stat.ts';
 
 // Values of the format: ids, names as bytes, times, snapshots, tree nodes.

@@ -10,6 +10,7 @@ import { NonceSource } from '../crypto/nonce-source.ts';
 import { CoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import { encodeNode, type TreeNode } from '../format/tree.ts';
+import { readElsewhere } from '../host/elsewhere.ts';
 import { createFiles, type Files } from '../host/files.ts';
 import type { FileStat } from '../host/stat.ts';
 import { systemRandom } from '../host/system.ts';
@@ -94,7 +95,8 @@ export type ArchiveEvent =
   | { readonly kind: 'chunkEnd'; readonly file: number; readonly index: number; readonly next: number };
 
 export function archiveTasks(setup: ArchiveSetup, ask: AskOwner): Record<string, TaskHandler> {
-  const reader = new ArchiveReader(setup, ask, { files: createFiles(), random: systemRandom() });
+  const files = readElsewhere(createFiles(), setup.elsewhere);
+  const reader = new ArchiveReader(setup, ask, { files, random: systemRandom() });
   return archiveHandlers(reader);
 }
 

@@ -6,6 +6,7 @@ import { toText, type ByteString } from '../format/bytestring.ts';
 import { encodeSnapshot, type Snapshot, type SnapshotSummary } from '../format/snapshot.ts';
 import { formatLocal, timestampNs, timestampOfNs } from '../format/time.ts';
 import type { Timestamp } from '../format/tree.ts';
+import { readElsewhere, type FilePlace } from '../host/elsewhere.ts';
 import type { Files } from '../host/files.ts';
 import type { BlobId, SnapshotId } from '../ids.ts';
 import type { BlobWriter } from '../index/blob-writer.ts';
@@ -46,6 +47,8 @@ export type BackupOptions = {
   readonly selection?: Selection;
   /** Reads the source instead of the host's own files: a prefetch that has seen part of it already. */
   readonly files?: Files;
+  /** Paths that are read at another place than the one they are saved as: in a snapshot of their file system. */
+  readonly elsewhere?: readonly FilePlace[];
   readonly hostname?: string;
   readonly tags?: readonly string[];
   /** Exclude patterns as the snapshot records them. */
@@ -117,7 +120,7 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
     await using threads = new ArchiveCrew(
       indexed.repository,
       writer,
-      pick(options, 'compression', 'packTargetBytes', 'threads'),
+      pick(options, 'compression', 'packTargetBytes', 'threads', 'elsewhere'),
     );
     crew = threads;
     const { tree, unchanged, streams, rejected } = await saveAll({
@@ -267,7 +270,7 @@ type SavedFolders = { tree: BlobId; leadingTrees: Map<BlobId, Buffer>; rejected:
 
 async function saveFolders(work: SaveWork): Promise<SavedFolders> {
   const { indexed, options } = work;
-  const files = options.files ?? indexed.repository.host.files;
+  const files = readElsewhere(options.files ?? indexed.repository.host.files, options.elsewhere ?? []);
   const host = { ...indexed.repository.host, files };
   const walk = new SourceWalk({
     host,

@@ -3,6 +3,7 @@ import type { ChunkProfile } from '../chunker/profile.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import { createLaneEngine } from '../crypto/sha256-lanes/engine.ts';
 import { assert } from '../errors.ts';
+import { readElsewhere, type FilePlace } from '../host/elsewhere.ts';
 import type { SegmentMemory } from '../index/blob-table.ts';
 import { packTargetBytesDefault, type BlobWriter } from '../index/blob-writer.ts';
 import type { BlobId } from '../ids.ts';
@@ -30,6 +31,7 @@ export type CrewOptions = {
   readonly compression?: CompressionLevel;
   readonly packTargetBytes?: number;
   readonly threads?: number;
+  readonly elsewhere?: readonly FilePlace[];
 };
 
 type Seat = { run<Result>(task: string, payload: unknown, transfer?: readonly ArrayBuffer[]): Promise<Result> };
@@ -59,6 +61,7 @@ export class ArchiveCrew implements AsyncDisposable {
       polynomial: repository.config.chunkerPolynomial,
       compression: options.compression ?? 'auto',
       packTargetBytes: options.packTargetBytes ?? packTargetBytesDefault,
+      elsewhere: options.elsewhere ?? [],
     };
   }
 
@@ -84,7 +87,8 @@ export class ArchiveCrew implements AsyncDisposable {
   }
 
   #sitInline(): Seat {
-    const { random, files } = this.#repository.host;
+    const { random } = this.#repository.host;
+    const files = readElsewhere(this.#repository.host.files, this.#setup.elsewhere);
     const setup: ArchiveSetup = { ...this.#setup, segments: this.#writer.sharedSegments, lanes: undefined };
     const ask = async (event: unknown): Promise<unknown> => await this.#answer(event as ArchiveEvent);
     const handlers: Record<string, TaskHandler> = archiveHandlers(new ArchiveReader(setup, ask, { files, random }));

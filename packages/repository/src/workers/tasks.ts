@@ -1,3 +1,4 @@
+import type { FilePlace } from '../host/elsewhere.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import type { MasterKey } from '../crypto/seal.ts';
 import type { LaneEngine } from '../crypto/sha256-lanes/lanes.ts';
@@ -23,6 +24,8 @@ export type ArchiveSetup = {
   readonly segments: readonly SegmentMemory[];
   /** Hashes many chunks side by side, where that is faster. */
   readonly lanes: LaneEngine | undefined;
+  /** Paths that are read at another place than the one they are saved as. */
+  readonly elsewhere: readonly FilePlace[];
 };
 export type CheckSetup = { readonly work: 'check'; readonly key: MasterKey; readonly lanes: LaneEngine | undefined };
 export type CopySetup = {
