@@ -23,8 +23,10 @@ export type DumpStatement = {
 
 const headBytesMax = 4096;
 const quoted = '`((?:[^`]|``)*)`';
-const loose = '(?:`(?:[^`]|``)*`|[\\w$\\x80-\\xff]+)';
-const user = "(?:`(?:[^`]|``)*`|'(?:[^']|'')*'|[\\w$%.-]+)";
+// Routines of the mode ANSI_QUOTES are dumped in it.
+const anyQuotes = '`(?:[^`]|``)*`|"(?:[^"]|"")*"';
+const loose = `(?:${anyQuotes}|[\\w$\\x80-\\xff]+)`;
+const user = `(?:${anyQuotes}|'(?:[^']|'')*'|[\\w$%.-]+)`;
 const definer = `DEFINER\\s*=\\s*(?:${user}(?:\\s*@\\s*${user})?|CURRENT_USER(?:\\(\\))?)`;
 
 /** Over the head of a statement, in which the marks of executed comments are spaces. */
@@ -81,9 +83,12 @@ export function readStatement(sql: Buffer): DumpStatement {
 
 function triggerTable(raw: string): string | undefined {
   const found = triggerPlace.exec(raw)?.[4];
-  return found === undefined
-    ? undefined
-    : utf8(found.startsWith('`') ? found.slice(1, -1).replaceAll('``', '`') : found);
+  return found === undefined ? undefined : utf8(unquoted(found));
+}
+
+function unquoted(name: string): string {
+  const [quote = ''] = name;
+  return quote === '`' || quote === '"' ? name.slice(1, -1).replaceAll(quote + quote, quote) : name;
 }
 
 function utf8(latin1: string): string {

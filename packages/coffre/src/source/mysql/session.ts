@@ -81,8 +81,9 @@ function optionsOf(address: MysqlAddress, { text, database }: SessionOptions, en
     multipleStatements: false,
     supportBigNumbers: true,
     dateStrings: true,
-    // Spaces mean what they mean in the dump, and no statement may ask for a file of this machine.
-    flags: ['-LOCAL_FILES', '-IGNORE_SPACE', '-ODBC', '-FOUND_ROWS'],
+    // Spaces mean what they mean in the dump; no statement may ask for a file of this machine; and when a statement changes
+    // the character set of the session, how we write bytes stays as it is.
+    flags: ['-LOCAL_FILES', '-IGNORE_SPACE', '-ODBC', '-FOUND_ROWS', '-SESSION_TRACK'],
     // Who is logged in to the machine as the user needs no password.
     authPlugins: { auth_socket: () => () => Buffer.alloc(0), unix_socket: () => () => Buffer.alloc(0) },
   };
