@@ -3,6 +3,7 @@ import { command, type CommandSettings, type CommandTruth } from './command/comm
 import { files, type FilesSettings, type FilesTruth } from './files/files.ts';
 import { git, type GitSettings, type GitTruth } from './git/git.ts';
 import { mongodb, type MongodbSettings, type MongodbTruth } from './mongodb/mongodb.ts';
+import { mysql, type MysqlSettings, type MysqlTruth } from './mysql/mysql.ts';
 import { postgresql, type PostgresSettings, type PostgresTruth } from './postgresql/postgresql.ts';
 import { redis, type RedisSettings, type RedisTruth } from './redis/redis.ts';
 import type { SourceType } from './source.ts';
@@ -14,6 +15,7 @@ export type SourceKinds = {
   sqlite: { settings: SqliteSettings; truth: SqliteTruth };
   command: { settings: CommandSettings; truth: CommandTruth };
   mongodb: { settings: MongodbSettings; truth: MongodbTruth };
+  mysql: { settings: MysqlSettings; truth: MysqlTruth };
   postgresql: { settings: PostgresSettings; truth: PostgresTruth };
   git: { settings: GitSettings; truth: GitTruth };
   redis: { settings: RedisSettings; truth: RedisTruth };
