@@ -24,7 +24,7 @@ export type SourceKind = keyof SourceKinds;
 
 export const sourceTypes: {
   readonly [Kind in SourceKind]: SourceType<SourceKinds[Kind]['settings'], SourceKinds[Kind]['truth']>;
-} = { files, sqlite, command, mongodb, redis, postgresql, git };
+} = { files, sqlite, command, mongodb, mysql, redis, postgresql, git };
 
 export type SourceSpec = {
   readonly [Kind in SourceKind]: { readonly kind: Kind; readonly settings: SourceKinds[Kind]['settings'] };
