@@ -27,6 +27,11 @@ export function describeSchedule(
   return { sentence: sentenceOf(spec, phrases), next };
 }
 
+/** The sentence alone, for thousands of plans. */
+export function scheduleSentence(spec: ScheduleSpec, language: Language = 'en'): string {
+  return sentenceOf(spec, phrasesOf(language));
+}
+
 export function timeText(instantMs: number, zone: ZoneName, phrases: Phrases): string {
   const time = Temporal.Instant.fromEpochMilliseconds(instantMs).toZonedDateTimeISO(zone);
   const clock = time.toPlainTime().toString({ smallestUnit: time.second === 0 ? 'minute' : 'second' });

@@ -1,7 +1,7 @@
 /** The facts of `status`, from the configuration and the history. Nothing is asked of a storage. */
 import type { Config, PlanConfig, SourceConfig } from '../config/config.ts';
 import { dueSince } from './due-since.ts';
-import { describeSchedule } from '../schedule/describe.ts';
+import { scheduleSentence } from '../schedule/describe.ts';
 import { Zones } from '../schedule/zone.ts';
 import { openRuns } from '../store/runs.ts';
 import type { Run } from '../store/runs.ts';
@@ -46,8 +46,7 @@ export async function readStatusFacts(
       foreignHost: source.host === undefined || source.host === doors.here ? undefined : source.host,
       criticality: source.criticality,
       engine: source.type,
-      schedule: describeSchedule(plan.schedule, { nowMs: doors.nowMs, zone: config.timezone, zones, count: 0 })
-        .sentence,
+      schedule: scheduleSentence(plan.schedule),
       knownSinceMs: past.plans.get(plan.name)?.scheduledSinceMs,
       rpoMs: source.objectives.rpoMs,
       rtoMs: source.objectives.rtoMs,
