@@ -3,6 +3,7 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yam
 import type { Alias, Document, Node, ParsedNode } from 'yaml';
 import type { Located, Scalar } from './located.ts';
 import type { Mistake, Place } from './mistake.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 
 export type ConfigText = {
   /** As the user named it; shown in messages. */
@@ -20,13 +21,27 @@ const nodesFromAliasesMax = 100_000;
 const reservedKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 export function readYaml({ file, text }: ConfigText): ReadYaml {
+  if (text.length > sizeMax) return tooLarge(file);
+  const plain = readPlainYaml(file, text);
+  if (plain !== undefined) return { value: plain, mistakes: [] };
+  return readFullYaml({ file, text });
+}
+
+function tooLarge(file: string): ReadYaml {
+  const place: Place = { file, line: 1, column: 1 };
+  const message = 'the file is larger than 4 MiB';
+  const mistake: Mistake = { severity: 'error', place, path: [], message, hint: 'Split it into `conf.d/`.' };
+  return { value: { kind: 'map', place, entries: new Map() }, mistakes: [mistake] };
+}
+
+/** Everything that is YAML, slowly, and every mistake. */
+export function readFullYaml({ file, text }: ConfigText): ReadYaml {
   const start: Place = { file, line: 1, column: 1 };
   const empty: Located = { kind: 'map', place: start, entries: new Map() };
   const refused = (place: Place, message: string, hint?: string): ReadYaml => ({
     value: empty,
     mistakes: [{ severity: 'error', place, path: [], message, hint }],
   });
-  if (text.length > sizeMax) return refused(start, 'the file is larger than 4 MiB', 'Split it into `conf.d/`.');
   const deep = placeTooDeep(text, file);
   if (deep !== undefined) return refused(deep, 'the brackets are nested too deeply');
   const lines = new LineCounter();
