@@ -163,6 +163,11 @@ export const verbs: readonly Verb[] = [
   },
   { name: 'jobs', summary: 'Show what runs and what waits', load: async () => (await import('./jobs.ts')).defineJobs },
   {
+    name: 'run',
+    summary: 'Run plans of the configuration now: save, prove, copy, and remove what expired',
+    load: async () => (await import('./run-plans.ts')).defineRun,
+  },
+  {
     name: 'cancel',
     summary: 'Stop the run of a plan',
     load: async () => (await import('./cancel.ts')).defineCancel,
@@ -186,6 +191,11 @@ export const verbs: readonly Verb[] = [
     name: 'serve-repo',
     summary: 'Serve repositories to restic, rustic and coffre over HTTP',
     load: async () => (await import('./serve-repo.ts')).defineServeRepo,
+  },
+  {
+    name: 'rebuild-cache',
+    summary: 'Make the history again from the repositories',
+    load: async () => (await import('./rebuild-cache.ts')).defineRebuildCache,
   },
   {
     name: 'audit',

@@ -61,6 +61,7 @@ test('what is said in tags is read back from them', () => {
     kind: fc.constantFrom('auto', 'manual', 'temp', undefined),
     name: fc.option(text, { nil: undefined }),
     isPinned: fc.boolean(),
+    isIncomplete: fc.boolean(),
     run: fc.option(text, { nil: undefined }),
     description: fc.option(text, { nil: undefined }),
   });

@@ -2,7 +2,7 @@
  * What a snapshot says of the backup it is, in tags that restic shows, copies and filters by as any others:
  *
  *   coffre:plan=NAME  coffre:source=SITE/SOURCE  coffre:kind=auto|manual|temp  coffre:name=NAME  coffre:pinned  coffre:run=ID
- *   coffre:description=TEXT
+ *   coffre:description=TEXT  coffre:incomplete
  *
  * Everything else we know of named backups is made from these. Pure.
  */
@@ -20,9 +20,13 @@ export type BackupFacts = {
   /** The same for all snapshots of one run of a plan. */
   readonly run: string | undefined;
   readonly description: string | undefined;
+  /** Some of the source could not be read. */
+  readonly isIncomplete: boolean;
 };
 
 export const pinnedTag = 'coffre:pinned';
+/** Such a backup is worth less than a complete one, and takes the place of none. */
+export const incompleteTag = 'coffre:incomplete';
 
 const kinds: readonly string[] = ['auto', 'manual', 'temp'] satisfies readonly BackupKind[];
 
@@ -43,6 +47,7 @@ export function factsOf({ tags = [] }: Pick<Snapshot, 'tags'>): BackupFacts {
     isPinned: tags.includes(pinnedTag),
     run: only('run'),
     description: only('description'),
+    isIncomplete: tags.includes(incompleteTag),
   };
 }
 
@@ -51,5 +56,9 @@ export function tagsOf(facts: Partial<BackupFacts>): string[] {
     const value = facts[key];
     return value === undefined ? [] : [`coffre:${key}=${value}`];
   });
-  return facts.isPinned === true ? [...said, pinnedTag] : said;
+  return [
+    ...said,
+    ...(facts.isPinned === true ? [pinnedTag] : []),
+    ...(facts.isIncomplete === true ? [incompleteTag] : []),
+  ];
 }
