@@ -78,6 +78,7 @@ const coffreLayers: readonly Layer[] = [
       'named',
       'source',
       'source-run',
+      'schedule',
       'manifest',
       'config',
       'config/read',
@@ -85,12 +86,11 @@ const coffreLayers: readonly Layer[] = [
       'audit',
       'platform',
     ],
-    usesTypesOf: ['schedule'],
   },
   // The loop that runs plans when they are due, each in a process of its own.
   { name: 'daemon', uses: ['schedule', 'config', 'config/read', 'store', 'platform', 'run'] },
   { name: 'cli/exit-code.ts', uses: [] },
-  { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'] },
+  { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'], usesTypesOf: ['run'] },
   // What is true now: facts from configuration and history, judged.
   { name: 'status', uses: ['schedule', 'config', 'store', 'platform', 'cli/output'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },

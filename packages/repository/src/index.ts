@@ -204,4 +204,12 @@ export { modeText } from './format/mode.ts';
 export { sha256Hex } from './crypto/hash.ts';
 
 // Errors.
-export { CoffreError, errorCodes, isCoffreError, messageOf, type ErrorCode, type ErrorDetail } from './errors.ts';
+export {
+  asError,
+  CoffreError,
+  errorCodes,
+  isCoffreError,
+  messageOf,
+  type ErrorCode,
+  type ErrorDetail,
+} from './errors.ts';

@@ -5,14 +5,15 @@ const shortsWithValue = 'rpoeHgtas';
 /**
  * - `--verbose=2` becomes `-v -v`; `--json=true` becomes `--json`, `--json=false` vanishes;
  * - `-r=repo` becomes `-r repo`;
- * - `help VERB` becomes `VERB --help`.
+ * - `help VERB` becomes `VERB --help`;
+ * - `--config FILE` before the verb goes to the end, where every verb that has it takes it.
  * Nothing after `--` is touched.
  */
 export function normalizeArguments(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
   const own = end < 0 ? argv : argv.slice(0, end);
   const rest = end < 0 ? [] : argv.slice(end);
-  const normal = own.flatMap(normalizeArgument);
+  const normal = configLast(own.flatMap(normalizeArgument));
   return [...helpFirst(normal), ...rest];
 }
 
@@ -26,6 +27,12 @@ function normalizeArgument(argument: string): string[] {
     return [`-${short}`, argument.slice(3)];
   }
   return [argument];
+}
+
+function configLast(argv: readonly string[]): string[] {
+  const [first = '', file, ...rest] = argv;
+  if (first === '--config' && file !== undefined) return [...rest, first, file];
+  return first.startsWith('--config=') ? [...argv.slice(1), first] : [...argv];
 }
 
 function helpFirst(argv: readonly string[]): readonly string[] {

@@ -12,8 +12,15 @@ import { usage } from './values.ts';
 export function defineInit(command: Command, cli: Cli): void {
   addSecondaryRepository(command)
     .option('--copy-chunker-params', 'cut files as the repository of --from-repo does, so that copies share data')
+    .argument('[name...]', 'repositories of the configuration')
     .option('--repository-version <version>', '1, 2, latest or stable', 'stable')
-    .action(async (options) => {
+    .option('--config <file>', 'for names: the configuration (default: $COFFRE_CONFIG, ./coffre.yaml, …)')
+    .option('--all', 'all repositories of the configuration that are not there yet')
+    .action(async (names, options) => {
+      if (names.length > 0 || options.all === true) {
+        const { initConfigured } = await import('./init-configured.ts');
+        return await initConfigured(cli, names, options);
+      }
       const version = versionOf(options.repositoryVersion);
       const printer = cli.printer();
       const polynomial = await polynomialOf(cli, options, printer);

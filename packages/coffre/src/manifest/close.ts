@@ -3,6 +3,7 @@ import { createHash, type KeyObject } from 'node:crypto';
 import {
   isCoffreError,
   toText,
+  type ByteString,
   type Closing,
   type IndexedRepository,
   type SavedContent,
@@ -16,24 +17,29 @@ import { signManifest } from './signature.ts';
 /** What is known of a backup beside its contents. */
 export type AboutBackup = Omit<Manifest, 'schema' | 'type' | 'totals' | 'checksums' | 'rejected'>;
 
+export type BesideFile = { readonly path: ByteString; readonly bytes: Uint8Array };
+
 export type CloseParts = {
   readonly indexed: IndexedRepository;
   readonly key: KeyObject;
   readonly signal: AbortSignal;
+  /** Further files; the checksums have them too. */
+  readonly beside: readonly BesideFile[];
   /** Asked when everything is saved. */
   readonly about: (saved: SavedContent) => Promise<AboutBackup>;
 };
 
 export function closeWithManifest(parts: CloseParts): Closing {
   return {
-    paths: closingPaths,
+    paths: [...closingPaths, ...parts.beside.map(({ path }) => path)],
     async make(saved) {
-      const checksums = await checksumsOf(parts, saved);
+      const about = await parts.about(saved);
+      const checksums = [...(await checksumsOf(parts, saved)), ...parts.beside.map(summedOf)].toSorted(byPath);
       const sums = Buffer.concat(checksums.map(({ checksum }) => checksumLine(checksum)));
       const manifest = encodeManifest({
         schema: 'coffre.manifest/1',
         type: saved.parent === undefined ? 'full' : 'incremental',
-        ...(await parts.about(saved)),
+        ...about,
         totals: {
           files: checksums.length,
           bytes: checksums.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
@@ -46,6 +52,7 @@ export function closeWithManifest(parts: CloseParts): Closing {
         rejected: saved.rejected.map(({ path, why, keptLastGood }) => ({ path: toText(path), why, keptLastGood })),
       });
       const made: StreamSource[] = [
+        ...parts.beside,
         { path: checksumsPath, bytes: sums },
         { path: manifestPath, bytes: manifest },
         { path: signaturePath, bytes: signManifest(manifest, parts.key) },
@@ -74,7 +81,16 @@ async function checksumsOf(parts: CloseParts, saved: SavedContent): Promise<Summ
       summed.push({ checksum: { path: file.path, sha256 }, sizeBytes: file.sizeBytes });
     }
   }
-  return summed.toSorted((a, b) => (a.checksum.path < b.checksum.path ? -1 : 1));
+  return summed;
+}
+
+function summedOf({ path, bytes }: BesideFile): Summed {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { checksum: { path, sha256 }, sizeBytes: bytes.byteLength };
+}
+
+function byPath(a: Summed, b: Summed): number {
+  return a.checksum.path < b.checksum.path ? -1 : 1;
 }
 
 function contentKey({ path, content }: SavedFile): string {

@@ -9,6 +9,8 @@ import { z } from 'zod';
 export const manifestPath: ByteString = toByteString('/.coffre/manifest.json');
 export const signaturePath: ByteString = toByteString('/.coffre/manifest.json.sig');
 export const checksumsPath: ByteString = toByteString('/.coffre/SHA256SUMS');
+/** With which configuration and for which plan the snapshot was made; without secrets. */
+export const planPath: ByteString = toByteString('/.coffre/plan.json');
 export const closingPaths: readonly ByteString[] = [manifestPath, signaturePath, checksumsPath];
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);

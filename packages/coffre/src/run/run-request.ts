@@ -34,6 +34,8 @@ export const runPurpose = z.strictObject({
   pin: z.boolean().default(false),
   /** What the person says it is for; kept with the snapshot. */
   description: z.string().min(1).max(500).optional(),
+  /** Nothing is saved; what this repository lacks is copied there. */
+  copyTo: z.string().min(1).optional(),
 });
 export type RunPurpose = z.infer<typeof runPurpose>;
 
@@ -70,13 +72,15 @@ export function triggerOf({ cause }: RunPurpose): RunTrigger {
 
 /** One row of the history that belongs to a run. */
 export type PartResult = {
-  readonly id: RunId;
+  /** Undefined where the history could not be written. */
+  readonly id: RunId | undefined;
   readonly kind: RunKind;
   readonly source: SourceName | undefined;
   readonly repository: RepositoryName;
   readonly outcome: RunOutcome;
   readonly reason: string | undefined;
   readonly code: ErrorCode | undefined;
+  readonly hint: string | undefined;
   readonly snapshot: SnapshotId | undefined;
   readonly figures: RunFigures;
   readonly durationMs: number;
@@ -88,6 +92,7 @@ export type RunResult = {
   readonly outcome: RunOutcome;
   readonly reason: string | undefined;
   readonly code: ErrorCode | undefined;
+  readonly hint: string | undefined;
   readonly parts: readonly PartResult[];
   readonly logPath: string | undefined;
   readonly durationMs: number;

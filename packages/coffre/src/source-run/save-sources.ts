@@ -17,7 +17,7 @@ import {
   type StoredSnapshot,
   type StreamSource,
 } from '@coffre/repository';
-import { closeWithManifest, type AboutBackup } from '../manifest/close.ts';
+import { closeWithManifest, type AboutBackup, type BesideFile } from '../manifest/close.ts';
 import type { ManifestSource } from '../manifest/manifest.ts';
 import { loadManifest } from '../manifest/verify.ts';
 import type { Dump, SourceContext, SourceType, SourceWalk } from '../source/source.ts';
@@ -32,8 +32,15 @@ export type SaveRequest = {
   readonly about: () => Promise<Omit<AboutBackup, 'sources' | 'warnings'>>;
   /** The newest complete snapshot of the same sources. */
   readonly last: StoredSnapshot | undefined;
+  /** Files that say how this backup was asked for, put beside the manifest and covered by it. */
+  readonly beside?: readonly BesideFile[];
+  /** Told when the next part begins; with `read`, how much is expected where that is known. */
+  readonly stage?: (stage: SaveStage, sizeBytes?: number) => void;
   readonly options: Omit<BackupOptions, 'paths' | 'stream' | 'streams' | 'closing' | 'judge' | 'selection' | 'parent'>;
 };
+
+/** The last one begins when everything is read: from here on the sources may change. */
+export type SaveStage = 'preflight' | 'read' | 'publish';
 
 export type SaveOutcome = { readonly result: BackupResult; readonly warnings: readonly string[] };
 
@@ -52,13 +59,17 @@ export async function saveSources(request: SaveRequest): Promise<SaveOutcome> {
   const { indexed, sources, context, options, last } = request;
   refuseTwins(sources);
   const warnings: string[] = [];
+  request.stage?.('preflight');
   const lastEntries = await lastSources(request);
+  let sizeBytes: number | undefined = 0;
   for (const { kind, settings } of sources) {
     const type = typeOf(kind);
     const entry = lastEntries.find((one) => one.kind === kind && one.name === settings.name);
     const found = await type.preflight(settings, context, truthOf(type, entry));
+    sizeBytes = sizeBytes === undefined || found.sizeBytes === undefined ? undefined : sizeBytes + found.sizeBytes;
     warnings.push(...found.warnings.map((line) => `${settings.name}: ${line}`));
   }
+  request.stage?.('read', sizeBytes);
   await using opened = new AsyncDisposableStack();
   const prepared: Prepared[] = [];
   for (const source of sources) {
@@ -69,7 +80,12 @@ export async function saveSources(request: SaveRequest): Promise<SaveOutcome> {
     indexed,
     key: request.key,
     signal: context.signal,
-    about: async (saved) => ({ ...(await request.about()), sources: await entriesOf(prepared, saved), warnings }),
+    beside: request.beside ?? [],
+    about: async (saved) => {
+      const sources = await entriesOf(prepared, saved);
+      request.stage?.('publish');
+      return { ...(await request.about()), sources, warnings };
+    },
   });
   const walk = joinWalks(prepared.flatMap(({ dump }) => (dump.walk === undefined ? [] : [dump.walk])));
   const streams: StreamSource[] = prepared.flatMap(({ dump }) => dump.streams);
@@ -134,7 +150,7 @@ async function entriesOf(prepared: readonly Prepared[], saved: SavedContent): Pr
 }
 
 /** One walk for all: the library takes one selection and one judge. */
-function joinWalks(walks: readonly SourceWalk[]): Pick<BackupOptions, 'paths' | 'selection' | 'judge'> {
+function joinWalks(walks: readonly SourceWalk[]): Pick<BackupOptions, 'paths' | 'selection' | 'judge' | 'elsewhere'> {
   const [only] = walks;
   if (only === undefined) return {};
   if (walks.length > 1) {

@@ -1,0 +1,65 @@
+import { errorOf } from '../run/run-outcome.ts';
+import { runPlan } from '../run/run-plan.ts';
+import { parseRunPurpose, runPurposeVariable, type RunPurpose, type RunResult } from '../run/run-request.ts';
+import type { PlanName } from '../config/config.ts';
+import type { Cli } from './cli.ts';
+import { requireConfigured } from './meant-repositories.ts';
+import type { Configured } from './meant-repositories.ts';
+import { RunReport } from './output/run-report.ts';
+import { withRunSurroundings } from './planned-runs.ts';
+import { showRun } from './run-preview.ts';
+import { usage } from './values.ts';
+
+export type RunVerbOptions = {
+  readonly config?: string | undefined;
+  readonly full?: true | undefined;
+  readonly copy?: string | undefined;
+  readonly dryRun?: true | undefined;
+};
+
+/** All of them run, whatever becomes of one; then the first failure decides the exit code. */
+export async function runPlans(cli: Cli, names: readonly string[], options: RunVerbOptions): Promise<void> {
+  const configured = await requireConfigured(cli, options.config);
+  const plans = chosenPlans(configured, names);
+  const purpose = purposeOf(parseRunPurpose(cli.environment[runPurposeVariable]), options);
+  const printer = cli.printer();
+  if (options.dryRun === true) {
+    for (const plan of plans) showRun(printer, configured.config, plan, purpose);
+    return;
+  }
+  using report = new RunReport(printer);
+  const results = await withRunSurroundings(
+    cli,
+    configured,
+    (message) => report.onMessage(message),
+    async (around) => {
+      const ended: RunResult[] = [];
+      for (const plan of plans) {
+        if (around.signal.aborted && ended.length > 0) break;
+        const result = await runPlan(around, { plan, purpose });
+        report.finish(result);
+        ended.push(result);
+      }
+      return ended;
+    },
+  );
+  for (const result of results) {
+    const error = errorOf(result, result.plan);
+    if (error !== undefined) throw error;
+  }
+}
+
+/** @throws {CoffreError} USAGE; unknown names are met by the run */
+function chosenPlans({ config }: Configured, names: readonly string[]): readonly PlanName[] {
+  const known = [...config.plans.keys()];
+  if (names.length > 0) return [...new Set(names)] as PlanName[];
+  if (known.length === 1) return known;
+  throw usage(
+    'say which plans to run',
+    known.length === 0 ? 'The configuration has none.' : `There are ${known.join(', ')}.`,
+  );
+}
+
+function purposeOf(given: RunPurpose, { full, copy }: RunVerbOptions): RunPurpose {
+  return { ...given, ...(full === true ? { full } : {}), ...(copy === undefined ? {} : { copyTo: copy }) };
+}

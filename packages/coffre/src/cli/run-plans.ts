@@ -1,0 +1,16 @@
+/** `coffre run PLAN…`: runs plans of the configuration now, in this process, one after the other. */
+import type { Command } from '@commander-js/extra-typings';
+import type { Cli } from './cli.ts';
+
+export function defineRun(command: Command, cli: Cli): void {
+  command
+    .argument('[plan...]', 'names of plans; the only one of the configuration when none is given')
+    .option('--config <file>', 'the configuration (default: $COFFRE_CONFIG, ./coffre.yaml, …)')
+    .option('--full', 'read everything again instead of comparing with the last backup')
+    .option('--copy <repository>', 'save nothing, only copy there what it lacks')
+    .option('-n, --dry-run', 'run nothing, show what would be done')
+    .action(async (names, options) => {
+      const { runPlans } = await import('./run-plans-work.ts');
+      await runPlans(cli, names, options);
+    });
+}

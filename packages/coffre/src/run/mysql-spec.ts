@@ -1,0 +1,62 @@
+/** A configured MySQL or MariaDB source with its address put together: URL, group of an option file, or single parts. */
+import { join } from 'node:path';
+import { CoffreError } from '@coffre/repository';
+import type { Config, DumpSettings, ServerAddress } from '../config/config.ts';
+import { resolveText, type SecretDoors } from '../config/read/secrets.ts';
+import { readOptionGroup } from '../source/mysql/option-file.ts';
+import { addressOf, readUrl, type AddressParts, type MysqlSettings } from '../source/mysql/settings.ts';
+
+type Parts = { readonly secrets: Config['secrets']; readonly doors: SecretDoors };
+type Found = { readonly parts: AddressParts; readonly database: string | undefined };
+
+/** @throws {CoffreError} SECRET_UNAVAILABLE, SOURCE_MISSING, USAGE */
+export async function mysqlSettings(name: string, source: DumpSettings, outside: Parts): Promise<MysqlSettings> {
+  const { connect, dumpArguments } = source;
+  const { parts, database } = await partsOf(connect, outside);
+  return {
+    name,
+    address: addressOf(parts),
+    databases: connect.databases.length > 0 || database === undefined ? connect.databases : [database],
+    excludeDatabases: connect.excludeDatabases,
+    dumpArguments,
+  };
+}
+
+/** What is written beside a URL or a group counts more than what is in it. */
+async function partsOf(connect: ServerAddress, { secrets, doors }: Parts): Promise<Found> {
+  const resolve = async (text: ServerAddress['url']): Promise<string | undefined> =>
+    text === undefined ? undefined : await resolveText(text, secrets, doors);
+  const [url, password] = [await resolve(connect.url), await resolve(connect.password)];
+  const { socket, host, port, user, tls, caFile } = connect;
+  const said = defined({ socket, host, port, user, password, tls, caFile });
+  if (url !== undefined) {
+    const { address, database } = readUrl(url);
+    const { place, ...rest } = address;
+    return { parts: { ...rest, ...place, ...said }, database };
+  }
+  const group = connect.service === undefined ? {} : await groupParts(connect.service, doors);
+  return { parts: { ...group, ...said }, database: undefined };
+}
+
+function defined<T extends object>(parts: T): Partial<T> {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** Where the clients look; later files say the last word. */
+async function groupParts(group: string, { environment, readFile }: SecretDoors): Promise<AddressParts> {
+  const { HOME } = environment;
+  const places = ['/etc/my.cnf', '/etc/mysql/my.cnf', ...(HOME === undefined ? [] : [join(HOME, '.my.cnf')])];
+  let found: AddressParts | undefined;
+  for (const place of places) {
+    const text = await readFile(place).then(
+      (bytes) => Buffer.from(bytes).toString('utf8'),
+      () => undefined,
+    );
+    const parts = text === undefined ? undefined : readOptionGroup(text, group);
+    if (parts !== undefined) found = { ...found, ...defined(parts) };
+  }
+  if (found !== undefined) return found;
+  throw new CoffreError('SOURCE_MISSING', `no option file has a group ${JSON.stringify(group)}`, {
+    hint: `Looked in ${places.join(', ')}.`,
+  });
+}
