@@ -13,10 +13,8 @@ export function copyProblems(copy: CopyFacts, facts: ItemFacts, nowMs: number): 
   const late = lateness(copy, nowMs);
   const isIdle = !facts.isEnabled || facts.pause !== undefined;
   if (newest !== undefined && isFailure(newest.outcome)) {
-    const cause = newest.reason?.startsWith('integrity') === true ? 'transfer_integrity_failed' : 'copy_failed';
-    const level: Level = cause === 'transfer_integrity_failed' ? 'critical' : 'warning';
     const detail = newest.reason === undefined ? {} : { detail: newest.reason };
-    problems.push({ cause, level, repository, sinceMs: newest.startedMs, ...detail });
+    problems.push({ cause: 'copy_failed', level: 'warning', repository, sinceMs: newest.startedMs, ...detail });
   }
   const level: Level = isIdle || copy.when === 'manual' ? 'warning' : 'critical';
   if (late !== undefined) problems.push({ ...late, level, repository });

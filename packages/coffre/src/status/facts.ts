@@ -59,6 +59,8 @@ export type PlanRunFacts = {
   readonly usualMs: number | undefined;
   readonly openSlots: number;
   readonly newestSlot: SlotFacts | undefined;
+  /** Repositories in which old backups of the plan are removed. */
+  readonly retainsIn: readonly string[];
   /** The newest in each repository. */
   readonly retention: readonly { readonly repository: string; readonly run: EndedRun }[];
 };

@@ -1,6 +1,6 @@
 /** One source of one plan: how it stands, judged from facts alone. */
 import type { Criticality, RepositoryPlace } from '../config/config.ts';
-import { isGood } from './outcome.ts';
+import { isFailure, isGood } from './outcome.ts';
 import type { CopyFacts, ItemFacts, TrackFacts, VerificationFact } from './facts.ts';
 import { byWorst, worstOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
@@ -9,7 +9,7 @@ import { copyProblems } from './copy-problems.ts';
 import { threeTwoOne } from './three-two-one.ts';
 import type { ThreeTwoOne } from './three-two-one.ts';
 
-/** The six words of the required job states. */
+/** The six words of the required job states; only an agent that sends files can report the fifth. */
 export type ItemStatus = 'ok' | 'failed' | 'missing' | 'hash_mismatch' | 'transfer_integrity_failed' | 'unknown';
 /** What happens now, whatever came of the last run. */
 export type ItemPhase = 'waiting' | 'running' | 'late' | 'paused' | 'disabled' | 'by_hand' | 'no_agent';
@@ -177,14 +177,24 @@ function planProblems({ run, pause, isEnabled, foreignHost }: ItemFacts): Proble
   if (foreignHost !== undefined) problems.push({ cause: 'no_agent', level: 'unknown', detail: foreignHost });
   if (!isEnabled) problems.push({ cause: 'disabled', level: 'warning' });
   else if (pause !== undefined) problems.push({ cause: 'paused', level: 'warning', detail: pause.reason });
-  return [...problems, ...run.retention.flatMap(retentionProblem)];
+  return [...problems, ...suspendedRetention(run), ...run.retention.flatMap(retentionProblem)];
+}
+
+/** A plan that fails removes nothing until it works again. */
+function suspendedRetention({ newest, retainsIn }: ItemFacts['run']): Problem[] {
+  if (newest === undefined || !isFailure(newest.outcome)) return [];
+  return retainsIn.map((repository) => ({
+    cause: 'retention_suspended',
+    level: 'warning',
+    repository,
+    sinceMs: newest.startedMs,
+  }));
 }
 
 function retentionProblem({ repository, run }: ItemFacts['run']['retention'][number]): Problem[] {
   if (isGood(run.outcome)) return [];
-  const cause = run.outcome === 'skipped' ? 'retention_suspended' : 'retention_failed';
   const detail = run.reason === undefined ? {} : { detail: run.reason };
-  return [{ cause, level: 'warning', repository, sinceMs: run.startedMs, ...detail }];
+  return [{ cause: 'retention_failed', level: 'warning', repository, sinceMs: run.startedMs, ...detail }];
 }
 
 /** Integrity goes before everything: a backup that came in time and is damaged is not there. */
@@ -192,7 +202,6 @@ function statusOf(problems: readonly Problem[], backup: TrackState): ItemStatus 
   const has = (...causes: readonly Problem['cause'][]): boolean =>
     problems.some(({ cause, level }) => level !== 'ok' && causes.includes(cause));
   if (has('hash_mismatch')) return 'hash_mismatch';
-  if (has('transfer_integrity_failed')) return 'transfer_integrity_failed';
   if (has('no_agent')) return 'unknown';
   if (has('failed', 'lost')) return 'failed';
   if (has('missing', 'objective_broken')) return 'missing';

@@ -25,7 +25,6 @@ export const causes = [
   'copy_never',
   'copy_late',
   'copy_failed',
-  'transfer_integrity_failed',
   // 3-2-1
   'no_offsite',
   'few_copies',

@@ -139,7 +139,9 @@ function trackKey(...parts: readonly string[]): string {
 /** Of the runs themselves; their parts run with them. */
 function newestOpen(runs: readonly Run[]): ReadonlyMap<string, Run> {
   return new Map(
-    runs.filter(({ kind, parent }) => kind === 'backup' && parent === undefined).map((run) => [run.plan, run]),
+    runs
+      .filter(({ kind, parent }) => (kind === 'backup' || kind === 'copy') && parent === undefined)
+      .map((run) => [run.plan, run]),
   );
 }
 
@@ -157,6 +159,7 @@ function planRunFacts(plan: PlanConfig, past: Past, doors: StatusDoors): PlanRun
       slot === undefined
         ? undefined
         : { dueMs: slot.dueMs, missingMs: slot.missingMs, outcome: slot.outcome ?? 'open' },
+    retainsIn: [...plan.retention.keys()],
     retention: past.retention.get(plan.name) ?? [],
   };
 }

@@ -57,6 +57,8 @@ const badForItem: Readonly<Record<string, Rule>> = {
       const lagMaxMs = objectiveMs ?? (when === 'manual' ? Number.POSITIVE_INFINITY : dayMs);
       return nowMs - waitingSinceMs > lagMaxMs;
     }),
+  'retention suspended': ({ run }) =>
+    run.retainsIn.length > 0 && run.newest !== undefined && ['failed', 'lost'].includes(run.newest.outcome),
   'retention not done': ({ run }) =>
     run.retention.some(({ run: { outcome } }) => !['success', 'warning'].includes(outcome)),
   'kept where damage is': ({ backup, copies }, all) =>

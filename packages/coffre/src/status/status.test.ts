@@ -85,11 +85,11 @@ const worlds: readonly (readonly [string, StatusFacts, string])[] = [
     'critical failed failed',
   ],
   [
-    'another source of the run failed',
+    'another source of the run failed, so nothing old is removed',
     withItem({
       run: { ...fineRun, newest: { ...failedRun, startedMs: goodRun.startedMs } },
     }),
-    'ok ok -',
+    'warning ok retention_suspended',
   ],
   [
     'the process of the run is gone',
@@ -162,9 +162,9 @@ const worlds: readonly (readonly [string, StatusFacts, string])[] = [
   ],
   ['nothing is copied elsewhere and nobody needs it', withItem({ copies: [], criticality: 'medium' }), 'ok ok -'],
   [
-    'retention is suspended',
-    withItem({ run: { ...fineRun, retention: [{ repository: 'local', run: { ...goodRun, outcome: 'skipped' } }] } }),
-    'warning ok retention_suspended',
+    'retention failed',
+    withItem({ run: { ...fineRun, retention: [{ repository: 'local', run: { ...goodRun, outcome: 'failed' } }] } }),
+    'warning ok retention_failed',
   ],
   [
     'damage was found',

@@ -105,8 +105,6 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
       return `the copy in ${where} is late${over}`;
     case 'copy_failed':
       return `the last copy to ${where} failed${because}`;
-    case 'transfer_integrity_failed':
-      return `what arrived in ${where} is not what was sent${because}`;
     case 'no_offsite':
       return `no good backup is at another place${detail === undefined ? '' : `; the waiver ended on ${detail}`}`;
     case 'few_copies':

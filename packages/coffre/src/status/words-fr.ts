@@ -106,8 +106,6 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
       return `la copie dans ${where} est en retard${over}`;
     case 'copy_failed':
       return `la dernière copie vers ${where} a échoué${because}`;
-    case 'transfer_integrity_failed':
-      return `ce qui est arrivé dans ${where} n'est pas ce qui a été envoyé${because}`;
     case 'no_offsite':
       return `aucune bonne sauvegarde n'est hors site${detail === undefined ? '' : ` ; la dérogation a pris fin le ${detail}`}`;
     case 'few_copies':

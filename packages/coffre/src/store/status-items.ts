@@ -192,7 +192,7 @@ function endedRow(
   return { startedMs: start, endedMs: end, outcome, reason: reason ?? undefined };
 }
 
-/** The newest retention of a plan in each of its repositories, whatever came of it. */
+/** The newest retention of a plan in each of its repositories. */
 export async function retentionRows(
   rows: Rows,
   keys: readonly { readonly plan: string; readonly repository: string }[],
@@ -203,7 +203,7 @@ export async function retentionRows(
     select n.started_at as n_start, n.ended_at as n_end, n.outcome as n_outcome, n.closed_reason as n_reason
     from (${given(rows, entries, ['plan', 'repository'])}) given
     left join runs n on n.id = (select id from runs where repository = given.repository and runs.plan = given.plan
-      and source is null and kind = 'retention' and ended_at is not null and outcome <> 'cancelled'
+      and source is null and kind = 'retention' and ${telling}
       order by started_at desc limit 1)
     order by given.place`.execute(rows.db);
   return found.rows.map((row) => endedRow(row.n_start, row.n_end, row.n_outcome, row.n_reason));

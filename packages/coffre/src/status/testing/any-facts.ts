@@ -72,9 +72,9 @@ const copy: fc.Arbitrary<CopyFacts> = fc
 
 const slot = fc.option(
   fc.record({
-    dueMs: ago,
+    dueMs: fc.integer({ min: 0, max: 2 * hourMs }).map((back) => nowMs - back),
     missingMs: fc.option(ago, { nil: undefined }),
-    outcome: fc.constantFrom('open', 'success', 'success-late', 'failed', 'missed', 'skipped'),
+    outcome: fc.constantFrom('open', 'open', 'success', 'success-late', 'failed', 'missed', 'skipped'),
   }),
   { nil: undefined },
 );
@@ -122,7 +122,7 @@ const anyItem: fc.Arbitrary<ItemFacts> = fc
     failures: fc.integer({ min: 0, max: 5 }),
     openSlots: fc.integer({ min: 0, max: 2 }),
     newestSlot: slot,
-    retention: fc.option(ended(fc.constantFrom('success', 'warning', 'failed', 'skipped', 'lost')), { nil: undefined }),
+    retention: fc.option(ended(fc.constantFrom('success', 'warning', 'failed', 'lost')), { nil: undefined }),
   })
   .map(({ late, track: { lastGood, newest }, whole, open, failures, openSlots, newestSlot, retention, ...rest }) => ({
     ...fineItem,
@@ -142,6 +142,7 @@ const anyItem: fc.Arbitrary<ItemFacts> = fc
       openSlots,
       newestSlot,
       usualMs: undefined,
+      retainsIn: ['local'],
       retention: retention === undefined ? [] : [{ repository: 'local', run: retention }],
     },
   }));

@@ -23,6 +23,7 @@ export const fineRun: PlanRunFacts = {
   usualMs: minuteMs,
   openSlots: 0,
   newestSlot: { dueMs: nowMs - hourMs, missingMs: undefined, outcome: 'success' },
+  retainsIn: ['local'],
   retention: [{ repository: 'local', run: goodRun }],
 };
 

@@ -96,9 +96,9 @@ export function statusSuite(engine: string, freshPlace: () => StoreLocation): vo
       ],
     });
     const status = await statusNow(world);
-    assert.equal(about(status, 'lyon/db'), 'critical failed waiting failed');
+    assert.equal(about(status, 'lyon/db'), 'critical failed waiting failed retention_suspended');
     assert.equal(status.items[0]!.problems[0]!.detail, 'the database is locked');
-    assert.equal(about(status, 'lyon/logs'), 'ok ok waiting');
+    assert.equal(about(status, 'lyon/logs'), 'warning ok waiting retention_suspended');
     assert.equal(about(status, 'annecy/web'), 'unknown unknown no_agent no_agent');
   });
 
