@@ -1,6 +1,6 @@
 /** Repositories as the configuration names them. Secrets are read here, when they are used, and kept nowhere. */
-import { describeLocation, messageOf, parseLocation } from '@coffre/repository/opening';
-import type { Host, LimitOptions, Repository, StorageOptions } from '@coffre/repository';
+import { CoffreError, describeLocation, isCoffreError, messageOf, parseLocation } from '@coffre/repository/opening';
+import type { Backend, Host, LimitOptions, Repository, StorageOptions } from '@coffre/repository';
 import type { Config, RepositoryConfig } from '../config/config.ts';
 import { resolveText } from '../config/read/secrets.ts';
 import type { SecretDoors } from '../config/read/secrets.ts';
@@ -44,15 +44,24 @@ export async function openConfigured(
   const host = hostFor(around);
   const storage = await reachRoute(route, host);
   try {
-    await requireConfig(
-      storage,
-      route.location,
-      'Make it with `coffre apply --init`, or check its address and whether the disk is mounted.',
-    );
+    await requireRepository(config, route.location, storage);
     return await openAt(route, storage, host, { password, keyHint: undefined, dryRun });
   } catch (error) {
     await storage.close();
     throw error;
+  }
+}
+
+async function requireRepository({ name }: RepositoryConfig, location: string, storage: Backend): Promise<void> {
+  try {
+    await requireConfig(storage, location, `Make it with \`coffre init ${name}\`, or check its address and the disk.`);
+  } catch (error) {
+    if (!isCoffreError(error, 'REPO_NOT_FOUND')) throw error;
+    const { hint } = error;
+    throw new CoffreError('REPO_NOT_FOUND', `there is no repository ${name} at ${describeLocation(location)}`, {
+      ...(hint === undefined ? {} : { hint }),
+      cause: error,
+    });
   }
 }
 

@@ -1,32 +1,30 @@
-/** `coffre init NAME…`: repositories of the configuration, cut as the first of them, so that copies share data. */
-import { CoffreError, describeLocation, initRepository, isCoffreError, messageOf } from '@coffre/repository';
-import { hostFor, openConfigured, placeOfConfigured, routeTo } from '../access/configured-repository.ts';
-import type { RepositorySurroundings } from '../access/configured-repository.ts';
-import { reachRoute } from '../access/open-at.ts';
+/** `coffre init NAME…`: repositories of the configuration; those that are there stay as they are. */
+import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
+import { placeOfConfigured } from '../access/configured-repository.ts';
+import { makeRepository } from '../access/missing-repositories.ts';
 import type { Config, RepositoryConfig, RepositoryName } from '../config/config.ts';
-import { resolveText, systemSecretDoors } from '../config/read/secrets.ts';
 import type { Cli } from './cli.ts';
-import { requireConfigured } from './meant-repositories.ts';
-import type { Printer } from './output/printer.ts';
+import { repositorySurroundings, requireConfigured } from './meant-repositories.ts';
 
 type InitOptions = { readonly config?: string | undefined; readonly all?: true | undefined };
 
 export async function initConfigured(cli: Cli, names: readonly string[], options: InitOptions): Promise<void> {
-  const { loaded, config } = await requireConfigured(cli, options.config);
+  const configured = await requireConfigured(cli, options.config);
+  const { config } = configured;
+  const around = await repositorySurroundings(cli, configured);
   const printer = cli.printer();
-  const { cacheDir, noCache } = cli.globals();
-  const around: RepositorySurroundings = {
-    secrets: config.secrets,
-    doors: systemSecretDoors(loaded.variables),
-    environment: cli.environment,
-    cache: { cacheDir, noCache },
-    warn: (sentence) => printer.error(`Warning: ${sentence}`),
-  };
-  const wanted = options.all === true ? [...config.repositories.keys()] : names;
-  for (const name of inOrder(config, wanted)) await initOne(config, name, around, printer);
+  for (const repository of inOrder(config, options.all === true ? [...config.repositories.keys()] : names)) {
+    const { name } = repository;
+    const place = await placeOfConfigured(repository, around);
+    const id = await madeId(repository, place, async () => (await makeRepository(repository, config, around)).id);
+    if (printer.json) {
+      printer.message({ message_type: id === undefined ? 'exists' : 'initialized', id, name, repository: place });
+    } else if (id === undefined) printer.normal(`${name} is there already, at ${place}`);
+    else printer.normal(`created repository ${name} ${id.slice(0, 10)} at ${place}`);
+  }
 }
 
-/** Those that plans save to first: copies are cut like them. @throws {CoffreError} PLAN_UNKNOWN */
+/** Those that plans save to first: their copies are cut like them. @throws {CoffreError} PLAN_UNKNOWN */
 function inOrder(config: Config, names: readonly string[]): readonly RepositoryConfig[] {
   const chosen = names.map((name) => {
     const repository = config.repositories.get(name as RepositoryName);
@@ -35,75 +33,23 @@ function inOrder(config: Config, names: readonly string[]): readonly RepositoryC
       hint: `There are ${[...config.repositories.keys()].join(', ')}.`,
     });
   });
-  const isCopy = ({ name }: RepositoryConfig): boolean => sourcesOfCopies(config, name).length > 0;
-  return [...chosen.filter((one) => !isCopy(one)), ...chosen.filter(isCopy)];
+  const copies = new Set([...config.plans.values()].flatMap((plan) => plan.copies.map(({ to }) => to)));
+  return [...chosen.filter(({ name }) => !copies.has(name)), ...chosen.filter(({ name }) => copies.has(name))];
 }
 
-/** From where plans copy into this repository. */
-function sourcesOfCopies(config: Config, name: RepositoryName): RepositoryName[] {
-  return [...config.plans.values()].flatMap(({ to, copies }) => (copies.some((copy) => copy.to === name) ? [to] : []));
-}
-
-async function initOne(
-  config: Config,
-  repository: RepositoryConfig,
-  around: RepositorySurroundings,
-  printer: Printer,
-): Promise<void> {
-  const place = await placeOfConfigured(repository, around);
-  const from = sourcesOfCopies(config, repository.name)[0];
-  const like = from === undefined ? undefined : await polynomialOf(config, from, around);
-  const route = await routeTo(repository, around, false);
-  const password = await resolveText(repository.password, around.secrets, around.doors);
-  const host = hostFor(around);
-  const backend = await reachRoute(route, host);
+/** Undefined when it was there. */
+async function madeId(
+  { name }: RepositoryConfig,
+  place: string,
+  make: () => Promise<string>,
+): Promise<string | undefined> {
   try {
-    const made = await initRepository({
-      backend,
-      host,
-      password,
-      ...(like === undefined ? {} : { polynomial: like.polynomial }),
-    });
-    await using opened = made;
-    const { id } = opened.config;
-    if (printer.json) printer.message({ message_type: 'initialized', id, name: repository.name, repository: place });
-    else {
-      const cut = like === undefined ? '' : `, cut like ${like.name}`;
-      printer.normal(`created repository ${repository.name} ${id.slice(0, 10)} at ${place}${cut}`);
-    }
+    return await make();
   } catch (error) {
-    await backend.close();
-    if (!isCoffreError(error, 'REPO_EXISTS')) throw failed(repository, place, error);
-    if (printer.json) printer.message({ message_type: 'exists', name: repository.name, repository: place });
-    else printer.normal(`${repository.name} is there already, at ${place}`);
-  }
-}
-
-function failed({ name }: RepositoryConfig, place: string, error: unknown): unknown {
-  if (!isCoffreError(error)) return error;
-  return new CoffreError(
-    error.code,
-    `create repository ${name} at ${describeLocation(place)} failed: ${messageOf(error)}`,
-    {
+    if (!isCoffreError(error)) throw error;
+    if (error.code === 'REPO_EXISTS') return undefined;
+    throw new CoffreError(error.code, `create repository ${name} at ${place} failed: ${messageOf(error)}`, {
       ...(error.hint === undefined ? {} : { hint: error.hint }),
-      cause: error,
-    },
-  );
-}
-
-/** Where that repository is not made yet, the copy would be cut in its own way and take more room for ever. */
-async function polynomialOf(
-  config: Config,
-  name: RepositoryName,
-  around: RepositorySurroundings,
-): Promise<{ readonly name: RepositoryName; readonly polynomial: bigint }> {
-  try {
-    await using repository = await openConfigured(config.repositories.get(name)!, around);
-    return { name, polynomial: repository.config.chunkerPolynomial };
-  } catch (error) {
-    if (!isCoffreError(error, 'REPO_NOT_FOUND')) throw error;
-    throw new CoffreError('REPO_NOT_FOUND', `${name} is to be made first: its files are copied, and cut as it does`, {
-      hint: `Run \`coffre init ${name}\`, or name both.`,
       cause: error,
     });
   }

@@ -37,7 +37,7 @@ export async function runPlans(cli: Cli, names: readonly string[], options: RunV
       for (const plan of plans) {
         if (around.signal.aborted && ended.length > 0) break;
         const result = await runPlan(around, { plan, purpose });
-        report.finish(result);
+        report.finish(result, plans.length === 1 && errorOf(result, plan) !== undefined);
         ended.push(result);
       }
       return ended;

@@ -2,20 +2,18 @@
 import { isFutureDated, newestFirst, type StoredSnapshot } from '@coffre/repository';
 import { factsOf } from '../named/tags.ts';
 
-/** Put beside the others by a run that could not read everything: such a one is worth less than a complete one. */
-export const incompleteTag = 'coffre:incomplete';
-
 export function isComplete({ snapshot }: StoredSnapshot): boolean {
-  return snapshot.tags?.includes(incompleteTag) !== true;
+  return !factsOf(snapshot).isIncomplete;
 }
 
 export type BackupOf = { readonly plan: string; readonly source: string };
 
+/** Newest first; without what was only put aside before a restore. */
 export function snapshotsOf(snapshots: readonly StoredSnapshot[], { plan, source }: BackupOf): StoredSnapshot[] {
   return newestFirst(
     snapshots.filter(({ snapshot }) => {
       const facts = factsOf(snapshot);
-      return facts.plan === plan && facts.source === source;
+      return facts.plan === plan && facts.source === source && facts.kind !== 'temp';
     }),
   );
 }

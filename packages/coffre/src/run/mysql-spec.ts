@@ -46,16 +46,16 @@ function defined<T extends object>(parts: T): Partial<T> {
 async function groupParts(group: string, { environment, readFile }: SecretDoors): Promise<AddressParts> {
   const { HOME } = environment;
   const places = ['/etc/my.cnf', '/etc/mysql/my.cnf', ...(HOME === undefined ? [] : [join(HOME, '.my.cnf')])];
-  let found: AddressParts | undefined;
+  const found: AddressParts[] = [];
   for (const place of places) {
     const text = await readFile(place).then(
       (bytes) => Buffer.from(bytes).toString('utf8'),
       () => undefined,
     );
     const parts = text === undefined ? undefined : readOptionGroup(text, group);
-    if (parts !== undefined) found = { ...found, ...defined(parts) };
+    if (parts !== undefined) found.push(defined(parts));
   }
-  if (found !== undefined) return found;
+  if (found.length > 0) return Object.assign({}, ...found) as AddressParts;
   throw new CoffreError('SOURCE_MISSING', `no option file has a group ${JSON.stringify(group)}`, {
     hint: `Looked in ${places.join(', ')}.`,
   });

@@ -216,8 +216,8 @@ async function copyOnly(context: RunContext, target: string): Promise<void> {
 }
 
 function tookTooLong({ name, maxRuntimeMs }: PlanConfig): CoffreError {
-  const minutes = Math.round(maxRuntimeMs / 6000) / 10;
-  return new CoffreError('RUN_OVERTIME', `${name} took longer than its plan allows (${minutes} minutes)`, {
+  const limit = maxRuntimeMs < 60_000 ? `${maxRuntimeMs / 1000} s` : `${Math.round(maxRuntimeMs / 60_000)} min`;
+  return new CoffreError('RUN_OVERTIME', `${name} took longer than its plan allows (${limit})`, {
     hint: 'Raise `max_runtime`, or look at what is slow: the log of the run has the time of each phase.',
   });
 }

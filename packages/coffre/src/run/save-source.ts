@@ -12,11 +12,11 @@ import {
 } from '@coffre/repository';
 import type { PlanConfig, SourceConfig } from '../config/config.ts';
 import { planPath } from '../manifest/manifest.ts';
-import { tagsOf } from '../named/tags.ts';
+import { incompleteTag, tagsOf } from '../named/tags.ts';
 import { saveSources, type SaveStage } from '../source-run/save-sources.ts';
 import type { RunId } from '../store/tables.ts';
 import type { SourceContext } from '../source/source.ts';
-import { incompleteTag, lastBackup } from './last-backup.ts';
+import { lastBackup } from './last-backup.ts';
 import { manifestFacts } from './manifest-facts.ts';
 import { encodePlanState } from './plan-state.ts';
 import type { RunFigures } from './run-figures.ts';

@@ -62,7 +62,8 @@ export class RunReport implements Disposable {
     if (terminal.canUpdateStatus && verbosity > 0) terminal.setStatus(text === '' ? [] : [text]);
   }
 
-  finish(result: RunResult): void {
+  /** @param reasonFollows it is said as the failure of the command, and need not stand twice */
+  finish(result: RunResult, reasonFollows = false): void {
     this.#status('');
     const printer = this.#printer;
     if (printer.json) {
@@ -77,7 +78,7 @@ export class RunReport implements Disposable {
       }))
         printer.normal(line);
     }
-    printer.normal(sentenceOf(result));
+    printer.normal(sentenceOf(reasonFollows ? { ...result, reason: undefined } : result));
   }
 
   [Symbol.dispose](): void {
