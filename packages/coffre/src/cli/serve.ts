@@ -42,10 +42,7 @@ type ServeOptions = { readonly config?: string; readonly drain?: true; readonly 
 async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   const printer = cli.printer();
   const settleMs = parseDurationMs(options.settle, '--settle');
-  const readConfig = async (): Promise<Config> => requireConfig(await loadConfig(cli, options.config, process.cwd()));
-  const { file } = await loadConfig(cli, options.config, process.cwd());
-  const config = await readConfig();
-  const place = await configuredStatePlace(config, cli.environment, systemSecretDoors(cli.environment));
+  const { file, config, place } = await configuredPlace(cli, options.config);
   using _lock = lockStateFolder(place.folder);
   await using store = await openState(place, (sentence) => printer.error(sentence));
   await using log = await openDaemonLog(place.folder, (...line) => echo(printer, ...line));
@@ -53,8 +50,7 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   const daemon = new Daemon({
     stateFolder: place.folder,
     configName: file,
-    config,
-    readConfig,
+    readConfig: async () => requireConfig(await loadConfig(cli, options.config, process.cwd())),
     store,
     log,
     settleMs,
@@ -68,7 +64,7 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
     startProcess: ownProcesses(cli),
     programWords: options.config === undefined ? [] : ['--config', options.config],
   });
-  await daemon.start();
+  await daemon.start(config);
   await using _control = await daemon.listen();
   const reload = (): void => void daemon.reload().catch(() => undefined);
   process.on('SIGHUP', reload);
@@ -78,6 +74,13 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   await daemon.stop({ drain: options.drain === true });
   process.off('SIGHUP', reload);
   log.info('serve.ended', {});
+}
+
+async function configuredPlace(cli: Cli, named: string | undefined) {
+  const loaded = await loadConfig(cli, named, process.cwd());
+  const config = requireConfig(loaded);
+  const place = await configuredStatePlace(config, cli.environment, systemSecretDoors(loaded.variables));
+  return { file: loaded.file, config, place };
 }
 
 /** This program again, as it was started, with the allocator's settings that the launcher gave it. */

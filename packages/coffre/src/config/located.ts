@@ -67,6 +67,20 @@ export function* scalarsOf(
   else for (const [key, { value }] of root.entries) yield* scalarsOf(value, [...path, key]);
 }
 
+/** Texts that hold a part, with their paths, in the order of the file. */
+export function textsWith(root: Located, part: string): { path: ConfigPath; scalar: LocatedScalar }[] {
+  if (root.kind === 'scalar') {
+    return typeof root.value === 'string' && root.value.includes(part) ? [{ path: [], scalar: root }] : [];
+  }
+  const found: { path: ConfigPath; scalar: LocatedScalar }[] = [];
+  const look = (step: string | number, value: Located): void => {
+    for (const { path, scalar } of textsWith(value, part)) found.push({ path: [step, ...path], scalar });
+  };
+  if (root.kind === 'list') for (const [index, item] of root.items.entries()) look(index, item);
+  else for (const [key, { value }] of root.entries) look(key, value);
+  return found;
+}
+
 /** `over` wins: maps are joined key by key, anything else is taken whole. */
 export function merged(under: Located, over: Located): Located {
   if (under.kind !== 'map' || over.kind !== 'map') return over;

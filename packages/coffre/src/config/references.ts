@@ -1,5 +1,5 @@
 /** Names that refer to something declared elsewhere in the configuration. Works on what is there, mistakes or not. */
-import { keyPlaceAt, scalarsOf, valueAt } from './located.ts';
+import { keyPlaceAt, textsWith, valueAt } from './located.ts';
 import type { Located } from './located.ts';
 import { pathText } from './mistake.ts';
 import type { ConfigPath, Mistake } from './mistake.ts';
@@ -83,10 +83,9 @@ function namesAt(root: Located, pattern: readonly string[], path: ConfigPath = [
 function secretMistakes(root: Located): Mistake[] {
   const declared = valueAt(root, ['secrets']);
   const known = declared?.kind === 'map' ? [...declared.entries.keys()] : [];
-  return [...scalarsOf(root)].flatMap(({ path, scalar }) => {
-    if (typeof scalar.value !== 'string') return [];
+  return textsWith(root, '${secret:').flatMap(({ path, scalar }) => {
     if (path[0] === 'secrets') return [];
-    return secretNamesIn(scalar.value)
+    return secretNamesIn(String(scalar.value))
       .filter((name) => !known.includes(name))
       .map((name): Mistake => {
         const message = `\`${pathText(path)}\` uses the secret \`${name}\`, which is not declared under \`secrets\``;

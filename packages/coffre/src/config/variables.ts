@@ -49,11 +49,19 @@ export function substituteVariables(root: Located, variables: Variables): Substi
     return { ...found, value: text, variables: used, ...(isOpen ? { isOpen: true } : {}) };
   };
 
+  // What holds no variable stays the same object: a large file would otherwise be there twice.
   const walk = (value: Located): Located => {
     if (value.kind === 'scalar') return scalar(value);
-    if (value.kind === 'list') return { ...value, items: value.items.map(walk) };
-    const entries = [...value.entries].map(([key, entry]) => [key, { ...entry, value: walk(entry.value) }] as const);
-    return { ...value, entries: new Map(entries) };
+    if (value.kind === 'list') {
+      const items = value.items.map(walk);
+      return items.every((item, index) => item === value.items[index]) ? value : { ...value, items };
+    }
+    let changed: Map<string, { keyPlace: Place; value: Located }> | undefined;
+    for (const [key, entry] of value.entries) {
+      const inner = walk(entry.value);
+      if (inner !== entry.value) (changed ??= new Map(value.entries)).set(key, { ...entry, value: inner });
+    }
+    return changed === undefined ? value : { ...value, entries: changed };
   };
   return { value: walk(root), mistakes, unset: [...unset.values()] };
 }

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { Zones } from '../schedule/zone.ts';
 import { closeLostRuns } from '../run/stale-runs.ts';
 import { leasesNow } from '../store/leases.ts';
-import type { Limits } from '../schedule/plan-entry.ts';
+import type { Caps } from '../schedule/plan-entry.ts';
 import { serveControl } from './control/control-server.ts';
 import { jobView, waitingViews } from './control/control-view.ts';
 import type { DaemonStatus } from './control/control-view.ts';
@@ -19,8 +19,7 @@ export type DaemonParts = Omit<LoopParts, 'zones' | 'limits'> & {
   readonly stateFolder: string;
   /** As it was named; for people. */
   readonly configName: string;
-  readonly config: Config;
-  /** Reads and checks it again. @throws {CoffreError} with every mistake */
+  /** Reads and checks the file again. @throws {CoffreError} with every mistake */
   readonly readConfig: () => Promise<Config>;
   /** After the start, and after the machine woke or its clock was set. */
   readonly settleMs: number;
@@ -41,7 +40,11 @@ export class Daemon {
   constructor(parts: DaemonParts) {
     this.#parts = parts;
     this.#startedAtMs = parts.clock.now().wallMs;
-    this.loop = new DueLoop({ ...parts, zones: new Zones(), limits: limitsOf(parts.config, parts.settleMs) });
+    this.loop = new DueLoop({
+      ...parts,
+      zones: new Zones(),
+      limits: { runsMax: 1, runsPerHostMax: 1, settleMs: parts.settleMs },
+    });
   }
 
   get status(): DaemonStatus {
@@ -59,10 +62,12 @@ export class Daemon {
     };
   }
 
-  async start(): Promise<void> {
-    const { store, log, machine, config } = this.#parts;
+  /** @param config not kept: runs read it by themselves */
+  async start(config: Config): Promise<void> {
+    const { store, log, machine } = this.#parts;
     for (const { id, plan } of await closeLostRuns(store, machine)) log.warn('run.lost', { plan, runId: id });
     await this.#lookAround();
+    this.loop.limit(limitsOf(config));
     const works = workOf(config, machine.host);
     for (const { work, progress } of await loadProgress(store, [...works.values()])) this.loop.put(work, progress);
     this.#arm();
@@ -108,13 +113,13 @@ export class Daemon {
 
   /** Plans that are as they were are not touched. */
   async #take(config: Config): Promise<void> {
-    const { store, machine, settleMs } = this.#parts;
+    const { store, machine } = this.#parts;
     const works = workOf(config, machine.host);
     const changed = [...works.values()].filter((work) => !isSame(work, this.loop.works.get(work.entry.plan)));
     const loaded = await loadProgress(store, changed);
     for (const plan of this.loop.works.keys()) if (!works.has(plan)) this.loop.remove(plan);
     for (const { work, progress } of loaded) this.loop.put(work, { handledMs: progress.handledMs });
-    this.loop.limit(limitsOf(config, settleMs));
+    this.loop.limit(limitsOf(config));
   }
 
   /** What is paused, and what others hold. */
@@ -146,8 +151,8 @@ export class Daemon {
   }
 }
 
-function limitsOf({ server }: Config, settleMs: number): Limits {
-  return { runsMax: server.runsMax, runsPerHostMax: server.runsPerHostMax, settleMs };
+function limitsOf({ server }: Config): Caps {
+  return { runsMax: server.runsMax, runsPerHostMax: server.runsPerHostMax };
 }
 
 function isSame(work: Work, known: Work | undefined): boolean {

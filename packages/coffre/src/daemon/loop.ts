@@ -6,6 +6,7 @@ import type { Machine } from '../run/run-surroundings.ts';
 import { Agenda } from '../schedule/agenda.ts';
 import { lastDue } from '../schedule/due.ts';
 import type {
+  Caps,
   Decision,
   Limits,
   Notice,
@@ -90,8 +91,8 @@ export class DueLoop {
     return this.#agenda.waiting;
   }
 
-  limit(limits: Limits): void {
-    this.#agenda.limit(limits);
+  limit(caps: Caps): void {
+    this.#agenda.limit(caps);
     this.wake();
   }
 

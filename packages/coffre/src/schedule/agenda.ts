@@ -13,6 +13,7 @@ import { byTurn, chooseStarts } from './decide.ts';
 import type { Pending } from './decide.ts';
 import { DueHeap } from './due-heap.ts';
 import type {
+  Caps,
   Cause,
   Decision,
   Limits,
@@ -55,8 +56,8 @@ export class Agenda {
     return this.#pending;
   }
 
-  limit(limits: Limits): void {
-    this.#resources.limit(limits);
+  limit(caps: Caps): void {
+    this.#resources.limit(caps);
   }
 
   /** Adds a plan, or takes over its new settings. What runs and what waits goes on. */

@@ -1,19 +1,31 @@
 /** Cron lines: five fields with names, lists, ranges, steps, `L`, `FRI#2`, `FRIL`, and `@daily` and its like. */
 import { CoffreError } from '@coffre/repository/opening';
 import { nextDay } from './calendar.ts';
+import { everyMonth, everyMonthDay, everyWeekday } from './schedule-spec.ts';
 import type { CronTrigger, DayRule, NthWeekday, Weekday, ZoneName } from './schedule-spec.ts';
 
-type Field = { readonly name: string; readonly min: number; readonly max: number; readonly names: readonly string[] };
+type Field = {
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+  readonly names: readonly string[];
+  /** What `*` means: one list for everybody, because most fields of most lines are it. */
+  readonly all: readonly number[];
+};
 
 const months = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 export const weekdayNames: readonly string[] = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 
-const minuteField: Field = { name: 'minute', min: 0, max: 59, names: [] };
-const hourField: Field = { name: 'hour', min: 0, max: 23, names: [] };
-const dayField: Field = { name: 'day of the month', min: 1, max: 31, names: [] };
-const monthField: Field = { name: 'month', min: 1, max: 12, names: ['', ...months] };
+function upTo(end: number): readonly number[] {
+  return Array.from({ length: end }, (_, value) => value);
+}
+
+const minuteField: Field = { name: 'minute', min: 0, max: 59, names: [], all: upTo(60) };
+const hourField: Field = { name: 'hour', min: 0, max: 23, names: [], all: upTo(24) };
+const dayField: Field = { name: 'day of the month', min: 1, max: 31, names: [], all: everyMonthDay };
+const monthField: Field = { name: 'month', min: 1, max: 12, names: ['', ...months], all: everyMonth };
 /** 7 is Sunday too, so that `5-7` can be written. */
-const weekdayField: Field = { name: 'day of the week', min: 0, max: 7, names: weekdayNames };
+const weekdayField: Field = { name: 'day of the week', min: 0, max: 7, names: weekdayNames, all: everyWeekday };
 
 const shorthands: ReadonlyMap<string, string> = new Map([
   ['@hourly', '0 * * * *'],
@@ -102,7 +114,8 @@ function weekdays(text: string, field: string): Pick<DayRule, 'weekdays' | 'nthW
 const asWeekday = (value: number): Weekday => (value % 7) as Weekday;
 
 /** A list of `*`, `5`, `1-5`, each perhaps with `/2`; sorted, each once. */
-function values(text: string, field: Field, list: string): number[] {
+function values(text: string, field: Field, list: string): readonly number[] {
+  if (list === '*') return field.all;
   const found = new Set<number>();
   for (const item of list.split(',')) {
     const [range = '', stepText, ...rest] = item.split('/');

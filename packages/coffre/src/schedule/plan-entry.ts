@@ -37,9 +37,10 @@ export type Progress = {
   readonly lastGoodMs?: number;
 };
 
-export type Limits = {
-  readonly runsMax: number;
-  readonly runsPerHostMax: number;
+/** How much may run at the same time. */
+export type Caps = { readonly runsMax: number; readonly runsPerHostMax: number };
+
+export type Limits = Caps & {
   /** After the start, and after the machine woke or its clock was set: time for network and disks to come back. */
   readonly settleMs: number;
 };

@@ -1,19 +1,19 @@
 /** Who holds what while it runs: places, in all and on each host, and leases of repositories. */
-import type { Lease, Limits, PlanEntry, WaitReason } from './plan-entry.ts';
+import type { Lease, Caps, PlanEntry, WaitReason } from './plan-entry.ts';
 
 export class Resources {
-  #limits: Limits;
+  #caps: Caps;
   #runs = 0;
   readonly #runsOfHost = new Map<string, number>();
   readonly #holders = new Map<string, { shared: number; exclusive: number }>();
 
-  constructor(limits: Limits) {
-    this.#limits = limits;
+  constructor(caps: Caps) {
+    this.#caps = caps;
   }
 
   /** What runs already goes on, also above them. */
-  limit(limits: Limits): void {
-    this.#limits = limits;
+  limit(caps: Caps): void {
+    this.#caps = caps;
   }
 
   take({ host, leases }: PlanEntry): void {
@@ -30,8 +30,8 @@ export class Resources {
     elsewhere: readonly Lease[],
     reserved: ReadonlySet<string>,
   ): WaitReason | undefined {
-    if (this.#runs >= this.#limits.runsMax) return 'runs_max';
-    if ((this.#runsOfHost.get(host) ?? 0) >= this.#limits.runsPerHostMax) return 'host_max';
+    if (this.#runs >= this.#caps.runsMax) return 'runs_max';
+    if ((this.#runsOfHost.get(host) ?? 0) >= this.#caps.runsPerHostMax) return 'host_max';
     return leases.every((lease) => this.#isFree(lease, elsewhere) && !reserved.has(lease.repository))
       ? undefined
       : 'repository';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCoffreError } from '@coffre/repository';
 import { lockStateFolder } from '../only-one.ts';
-import { daemonScene, until } from '../testing/scene.ts';
+import { configOf, daemonScene, until } from '../testing/scene.ts';
 import { findDaemon, requireDaemon } from './control-client.ts';
 
 const byHand = '  db: {sources: [home/docs], to: main}\n';
@@ -100,7 +100,7 @@ test('a state folder whose path is too long for a socket works all the same', as
   chmodSync(folder, 0o700);
   const { Daemon } = await import('../daemon.ts');
   const daemon = new Daemon({ ...scene.parts(byHand), stateFolder: folder });
-  await daemon.start();
+  await daemon.start(configOf(byHand));
   await using _listening = await daemon.listen();
   assert.equal((await (await requireDaemon(folder)).status()).plans, 1);
   await daemon.stop({ drain: true });

@@ -55,7 +55,6 @@ export async function daemonScene(): Promise<DaemonScene> {
   const parts: DaemonScene['parts'] = (plans, run = {}) => ({
     stateFolder: folder,
     configName: 'coffre.yaml',
-    config: configOf(plans),
     readConfig: async () => configOf(plans),
     store,
     clock: systemDaemonClock(),
@@ -78,7 +77,7 @@ export async function daemonScene(): Promise<DaemonScene> {
     start: async (plans, run) => {
       const daemon = new Daemon(parts(plans, run));
       daemons.push(daemon);
-      await daemon.start();
+      await daemon.start(configOf(plans));
       return daemon;
     },
     [Symbol.asyncDispose]: async () => {
