@@ -70,6 +70,22 @@ test('what was saved is read back byte for byte, with links and empty files', as
   assert.equal(summary.total_bytes_processed, 3_000_005);
 });
 
+test('a link on the way to a path is saved as the folder behind it, so that what lies below is found', async () => {
+  const { repository } = await createSampleRepository();
+  const source = makeSource({ 'real/inner/f': 'hello' });
+  symlinkSync('real', join(source, 'near'));
+  symlinkSync(join(source, 'near'), join(source, 'far'));
+  const path = toByteString(join(source, 'far', 'inner'));
+  const { snapshot, counters } = await backup(await repository.loadIndex(), optionsFor(path));
+  assert.equal(counters.errors, 0);
+  assert.equal((await readAll(await repository.loadIndex(), snapshot.tree)).get(`${path}/f`), 'hello');
+  const folders = await (await repository.loadIndex()).loadTree(snapshot.tree);
+  assert.ok(folders.every(({ type }) => type === 'dir'));
+  symlinkSync('round', join(source, 'round'));
+  const looped = optionsFor(path, { paths: [path, toByteString(join(source, 'round', 'x'))] });
+  assert.equal((await backup(await repository.loadIndex(), looped)).counters.errors, 1);
+});
+
 test('a second backup reads nothing that is unchanged and adds no data', async () => {
   const { repository } = await createSampleRepository();
   const source = makeSource({ one: 'one', 'two/two': 'two' });

@@ -7,6 +7,7 @@ import { errorFromWire } from '../workers/pool.ts';
 import { figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
 import { nothingAdded } from './chunk-store.ts';
 import { saveJudged, type ContentJudge, type RejectedFile } from './content-judge.ts';
+import { folderBehind } from './folder-behind.ts';
 import { OpenFolder, type FinishedTree } from './folder.ts';
 import { saysTheSame } from './kept-node.ts';
 import { describeEntry, mayHaveChanged } from './node.ts';
@@ -98,10 +99,11 @@ export class SourceWalk {
         await this.#entry({ folder, path: child.path, absolute, name, snapshotPath: at, previous, parent }, true);
         continue;
       }
-      const path = child.metadataPath as ByteString;
-      const stat = this.#tryOn(at, () => this.#parts.host.files.lstat(path));
-      if (stat === undefined) continue;
-      const described = describeEntry(this.#parts.host.files, path, name, stat, this.#parts.node);
+      const { files } = this.#parts.host;
+      const path = this.#tryOn(at, () => folderBehind(files, child.metadataPath as ByteString));
+      const stat = path && this.#tryOn(at, () => files.lstat(path));
+      if (path === undefined || stat === undefined) continue;
+      const described = describeEntry(files, path, name, stat, this.#parts.node);
       const slot = folder.reserve();
       const below = await this.#parentFolder(previous?.subtree);
       await this.#leading(child, at, below, this.#closeFolder(folder, slot, described, previous, at));
