@@ -21,6 +21,10 @@ export type PostgresServer = AsyncDisposable & {
   /** Of its socket. */
   readonly folder: string;
   readonly port: number;
+  /** Whose it is; undefined for our own user. */
+  readonly asUser: { readonly uid: number; readonly gid: number } | undefined;
+  /** Waits for a server in the same folder. */
+  answers(port: number): Promise<void>;
   /** Of a new, empty database. */
   createDatabase(): string;
   /** A program of PostgreSQL against the database at the address. @returns what it printed */
@@ -85,9 +89,13 @@ export async function startPostgres(wanted: PostgresStart = {}): Promise<Postgre
       place: { path: join(folder, `.s.PGSQL.${port}`) },
       ...(asUser !== undefined && { asUser }),
     });
-    // It accepts connections before it answers them.
+    await answers(port);
+  };
+  // It accepts connections before it answers them.
+  const answers = async (at: number): Promise<void> => {
     for (let tries = 0; tries < readyTriesMax; tries += 1) {
-      if (spawnSync(join(programs, 'pg_isready'), ['-q'], { env: environment }).status === 0) return;
+      const words = ['-q', '-p', String(at)];
+      if (spawnSync(join(programs, 'pg_isready'), words, { env: environment }).status === 0) return;
       await pause(20);
     }
     throw new Error('postgres does not answer');
@@ -115,6 +123,8 @@ export async function startPostgres(wanted: PostgresStart = {}): Promise<Postgre
   return {
     folder,
     port,
+    asUser,
+    answers,
     run,
     start,
     createDatabase: () => {

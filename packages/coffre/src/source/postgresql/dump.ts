@@ -13,10 +13,10 @@ import { globalsCall } from './globals.ts';
 import { holdSnapshot, type HeldSnapshot } from './held-snapshot.ts';
 import { databaseWord, fileNameOf } from './names.ts';
 import { databasesOf, lookAtDatabase, openServer, serverFacts, truthOfDatabase } from './server.ts';
-import type { DatabaseEntry, Looked, ServerFacts } from './server.ts';
+import type { DatabaseEntry, ServerFacts } from './server.ts';
 import type { PostgresSettings } from './settings.ts';
 import { toolEnvironment, toolsFor, type Tools } from './tools.ts';
-import type { DatabaseTruth, PostgresTruth } from './truth.ts';
+import { tablesWithRows, type DatabaseTruth, type PostgresTruth } from './truth.ts';
 
 /** A dump has as long as the plan gives it; this only ends what nobody waits for any more. */
 const dumpTimeoutMs = 7 * 24 * 3_600_000;
@@ -88,26 +88,32 @@ async function* archiveOf(
 ): AsyncGenerator<Uint8Array> {
   const signal = AbortSignal.any([streamSignal, work.context.signal]);
   await using held = await holdSnapshot({ address: work.settings.address, database: name, signal });
-  const counted = countBeside(work, held, signal);
-  let head: ArchiveHead | undefined;
+  // Its reason is what went wrong with counting, not that pg_dump lost its snapshot then.
+  const failed = new AbortController();
+  let truth: Promise<DatabaseTruth> | undefined;
+  // Both see the same rows, and pages are read from the disk once.
+  const onHead = (head: ArchiveHead | undefined): void => {
+    truth = countIn(work, held, { path, format: 'custom', head }, signal);
+    truth.catch((error: unknown) => failed.abort(error));
+  };
   const argv = dumpWords(work, held, name, ['-Fc']);
-  const parts = toolOutput(work, AbortSignal.any([signal, counted.failed]), { argv });
-  yield* followArchive(parts, { onHead: (found) => void (head = found) });
-  work.truths.set(name, truthOfDatabase(await counted.looked, { path, head }));
+  const parts = toolOutput(work, AbortSignal.any([signal, failed.signal]), { argv });
+  yield* followArchive(parts, { onHead });
+  if (truth === undefined) throw new CoffreError('INTERNAL', 'the archive has no head');
+  work.truths.set(name, await truth);
 }
 
-type Counting = {
-  readonly looked: Promise<Looked>;
-  /** Aborts when counting fails: its reason is then what went wrong, not that pg_dump lost its snapshot. */
-  readonly failed: AbortSignal;
-};
+type Archive = Parameters<typeof truthOfDatabase>[1];
 
-/** Counts while pg_dump reads: both see the same rows, and pages are read from the disk once. */
-function countBeside({ settings }: Work, { session }: HeldSnapshot, signal: AbortSignal): Counting {
-  const failed = new AbortController();
-  const looked = lookAtDatabase(session, { countsRows: true, sumsContent: settings.sumsContent, signal });
-  looked.catch((error: unknown) => failed.abort(error));
-  return { looked, failed: failed.signal };
+/** Counts the tables whose rows are in the archive, at its moment. */
+async function countIn(
+  { settings: { sumsContent } }: Work,
+  { session }: HeldSnapshot,
+  archive: Archive,
+  signal: AbortSignal,
+): Promise<DatabaseTruth> {
+  const countsRows = archive.head === undefined ? true : tablesWithRows(archive.head);
+  return truthOfDatabase(await lookAtDatabase(session, { countsRows, sumsContent, signal }), archive);
 }
 
 function dumpWords({ settings, tools }: Work, { id }: HeldSnapshot, name: string, more: readonly string[]): string[] {
@@ -153,13 +159,13 @@ async function intoFolder(
   const target = join(spool.path, 'dump');
   const base = `${work.folder}/databases/${fileNameOf(name)}.dir`;
   await using held = await holdSnapshot({ address: settings.address, database: name, signal: context.signal });
-  const counted = countBeside(work, held, context.signal);
   const argv = dumpWords(work, held, name, ['-Fd', `-j${settings.jobs}`, '-f', target]);
-  for await (const _ of toolOutput(work, counted.failed, { argv }));
+  for await (const _ of toolOutput(work, context.signal, { argv }));
   const toc = readFileSync(join(target, 'toc.dat'));
   settleTime(toc);
   const head = readHead(toc);
-  work.truths.set(name, truthOfDatabase(await counted.looked, { path: `${base}/toc.dat`, format: 'directory', head }));
+  const archive: Archive = { path: `${base}/toc.dat`, format: 'directory', head };
+  work.truths.set(name, await countIn(work, held, archive, context.signal));
   return readdirSync(target)
     .toSorted()
     .map((file) => ({

@@ -38,7 +38,8 @@ export type Facts = {
 };
 
 export type FactsRequest = {
-  readonly countsRows: boolean;
+  /** Tables whose rows are wanted; those that cannot be read now have none. */
+  readonly countsRows: boolean | ((schema: string, name: string) => boolean);
   readonly sumsContent: boolean;
   readonly signal: AbortSignal;
 };
@@ -49,6 +50,8 @@ const notOfExtension = (catalogue: string, alias: string): string =>
 
 const relationsSql = `
 SELECT c.oid, c.relkind AS kind, n.nspname AS schema, c.relname AS name,
+  has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    AND NOT (c.relpersistence = 'u' AND pg_is_in_recovery()) AS readable,
   (SELECT string_agg(concat(quote_ident(a.attname), ' ', format_type(a.atttypid, a.atttypmod),
      CASE WHEN a.attnotnull THEN ' not null' END, ' ', a.attidentity, a.attgenerated,
      CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation END), ',' ORDER BY a.attnum)
@@ -124,7 +127,7 @@ const tablesAtOnce = 16;
 
 export async function factsOf(session: Session, request: FactsRequest): Promise<Facts> {
   const found = await session.rows(relationsSql);
-  const counts = request.countsRows ? await countRows(session, found, request) : new Map<string, Counted>();
+  const counts = await countRows(session, found, request);
   const extensions = await session.rows('SELECT extname, extversion FROM pg_extension ORDER BY 1');
   const sequences = await session.rows(
     'SELECT schemaname AS schema, sequencename AS name, last_value FROM pg_sequences ORDER BY 1, 2',
@@ -152,7 +155,10 @@ async function countRows(
   found: readonly Row[],
   request: FactsRequest,
 ): Promise<Map<string, Counted>> {
-  const tables = found.filter((row) => row['kind'] === 'r');
+  const { countsRows } = request;
+  const isWanted = (row: Row): boolean =>
+    typeof countsRows === 'boolean' ? countsRows : countsRows(row['schema']!, row['name']!);
+  const tables = found.filter((row) => row['kind'] === 'r' && row['readable'] === 't' && isWanted(row));
   const counts = new Map<string, Counted>();
   for (let at = 0; at < tables.length; at += tablesAtOnce) {
     request.signal.throwIfAborted();

@@ -35,6 +35,12 @@ function wordsFor(sqlState: string, text: string): Words | undefined {
     };
   }
   if (sqlState === '42501' || /permission denied|must be superuser|must be owner/.test(text)) return denied;
+  if (/does not support SSL/.test(text)) {
+    return {
+      code: 'SOURCE_UNREACHABLE',
+      hint: 'Turn SSL on at the server, or say `tls: off` where the way there is private.',
+    };
+  }
   if (/other objects depend on it/.test(text)) {
     return {
       code: 'SOURCE_TARGET_REFUSED',

@@ -100,6 +100,14 @@ function sequenceOf({ schema, tag, definition }: ArchiveEntry): DatabaseTruth['s
   return [{ name: showName(schema ?? '', tag), value: match[2] === 'true' ? match[1]! : null }];
 }
 
+/** Whether the archive has rows of a table. */
+export function tablesWithRows({ entries }: ArchiveHead): (schema: string, name: string) => boolean {
+  const keys = new Set(
+    entries.filter(({ kind }) => kind === 'TABLE DATA').map(({ schema, tag }) => keyOf('', schema, tag)),
+  );
+  return (schema, name) => keys.has(keyOf('', schema, name));
+}
+
 function keyOf(kind: string, schema: string | undefined, tag: string): string {
   return JSON.stringify([kind, schema ?? '', tag]);
 }
