@@ -116,6 +116,11 @@ function listed(names: readonly string[]): string {
   return names.length === 0 ? 'none' : names.toSorted().join(', ');
 }
 
+/** @throws {CoffreError} USAGE when there is none of this name */
+export function meantRepository(cli: Cli, configured: Configured, name: string): MeantRepository {
+  return meant(cli, configured, repositoryCalled(configured.config, name));
+}
+
 function meant(cli: Cli, configured: Configured, repository: RepositoryConfig): MeantRepository {
   return {
     name: repository.name,

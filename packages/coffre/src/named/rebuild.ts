@@ -84,7 +84,7 @@ function partOf(
 ): RebuiltRow {
   const { startMs, endMs } = spanOf(snapshot);
   // A copy cannot be older than what it is a copy of; when it was made, the storage may know.
-  const copiedMs = Math.max(endMs, storedMs ?? 0);
+  const copiedMs = Math.max(endMs, Math.round(storedMs ?? 0));
   const source = factsOf(snapshot).source!;
   const isIncomplete = factsOf(snapshot).isIncomplete;
   return {
