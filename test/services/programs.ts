@@ -30,6 +30,7 @@ export const servicePrograms = [
   { name: 'setcap', debianPackage: 'libcap2-bin', needsRoot: true },
   { name: 'postgres', debianPackage: 'postgresql-15' },
   { name: 'redis-server', debianPackage: 'redis-server' },
+  { name: 'mkfs.btrfs', debianPackage: 'btrfs-progs', needsRoot: true },
   { name: 'mariadbd', debianPackage: 'mariadb-server' },
 ] as const satisfies readonly ServiceProgram[];
 

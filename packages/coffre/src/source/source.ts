@@ -28,7 +28,16 @@
  *
  * Passwords go to programs in their environment or in files of mode 0600, never among words, logs or messages.
  */
-import type { ByteString, Clock, ContentJudge, Files, SavedStream, Selection, StreamSource } from '@coffre/repository';
+import type {
+  ByteString,
+  Clock,
+  ContentJudge,
+  FilePlace,
+  Files,
+  SavedStream,
+  Selection,
+  StreamSource,
+} from '@coffre/repository';
 import type { Programs } from '../platform/programs.ts';
 
 /** Everything of the outside, handed in. */
@@ -58,6 +67,8 @@ export type SourceWalk = {
   readonly paths: readonly ByteString[];
   readonly selection?: Selection;
   readonly judge?: ContentJudge;
+  /** Where the paths are read instead: in a snapshot of their file system. */
+  readonly elsewhere?: readonly FilePlace[];
 };
 
 export type Dump<Truth> = AsyncDisposable & {

@@ -7,6 +7,7 @@ import {
   CoffreError,
   everything,
   joinPath,
+  readElsewhere,
   toByteString,
   toText,
   type ByteString,
@@ -16,6 +17,8 @@ import {
 import { z } from 'zod';
 import type { SourceType } from '../source.ts';
 import { parseTruthWith } from '../truth.ts';
+import { snapshotFolder } from './freeze/btrfs.ts';
+import { freeze, type FreezeKind } from './freeze/freeze.ts';
 import { decideGuards, type GuardRules } from './guards.ts';
 import { moduleOf } from './module-path.ts';
 import { judgeOf, type Validation } from './validate.ts';
@@ -30,6 +33,8 @@ export type FilesSettings = {
   readonly validation?: Validation;
   /** `modules/{module}/state/` */
   readonly moduleFrom?: string;
+  /** Read from a snapshot of the file system, which is taken for the backup. */
+  readonly freeze?: FreezeKind;
 };
 
 const filesTruth = z.strictObject({
@@ -62,15 +67,24 @@ export const files: SourceType<FilesSettings, FilesTruth> = {
   async dump(settings, context) {
     const { selection, validation } = settings;
     const { paths } = presentPaths(settings, context.files);
+    const frozen =
+      settings.freeze === undefined ? undefined : await freeze(settings.freeze, paths.map(toText), context);
+    for (const line of frozen?.warnings ?? []) context.warn(line);
+    const places = frozen?.places ?? [];
     return {
       streams: [],
       walk: {
         paths,
         ...(selection === undefined ? {} : { selection }),
+        ...(frozen === undefined ? {} : { selection: exceptSnapshots(selection ?? everything), elsewhere: places }),
         ...(validation === undefined ? {} : { judge: judgeOf(validation, context) }),
       },
-      truth: async () => await measure(settings, context.files, context.signal),
-      [Symbol.asyncDispose]: async () => undefined,
+      truth: async () => {
+        const truth = await measure(settings, readElsewhere(context.files, places), context.signal);
+        await frozen?.stillThere();
+        return truth;
+      },
+      [Symbol.asyncDispose]: async () => await frozen?.[Symbol.asyncDispose](),
     };
   },
 
@@ -116,6 +130,11 @@ export const files: SourceType<FilesSettings, FilesTruth> = {
   },
 };
 
+/** The folder where snapshots are made is as empty in them as it is of interest. */
+function exceptSnapshots(selection: Selection): Selection {
+  return { ...selection, byName: (path) => !path.endsWith(`/${snapshotFolder}`) && selection.byName(path) };
+}
+
 type Present = { readonly paths: ByteString[]; readonly missing: string[] };
 
 function presentPaths(settings: FilesSettings, system: Files): Present {
@@ -154,7 +173,8 @@ function isReadable(system: Files, path: ByteString): boolean {
 /** Counts what would be saved; what cannot be read counts as nothing, the walk reports it. */
 async function measure(settings: FilesSettings, system: Files, signal: AbortSignal): Promise<FilesTruth> {
   const { paths, missing } = presentPaths(settings, system);
-  const selection = settings.selection ?? everything;
+  const chosen = settings.selection ?? everything;
+  const selection = settings.freeze === undefined ? chosen : exceptSnapshots(chosen);
   const rootDevice = system.lstat('/' as ByteString).deviceId;
   const truth: FilesTruth = { files: 0, bytes: 0, paths: [], missing, modules: [] };
   const modules = new Set<string>();
