@@ -23,6 +23,7 @@ import type { GuardRules } from '../source/files/guards.ts';
 import type { SourceSpec } from '../source/source-types.ts';
 import { mysqlSettings } from './mysql-spec.ts';
 import { postgresSettings } from './postgresql-spec.ts';
+import { redisAddress } from './redis-spec.ts';
 
 export type SpecParts = {
   readonly plan: PlanConfig;
@@ -48,9 +49,13 @@ export async function sourceSpecsOf(source: SourceConfig, parts: SpecParts): Pro
     case 'mysql':
     case 'mariadb':
       return [{ kind: 'mysql', settings: await mysqlSettings(name, source, parts) }];
-    case 'mongodb':
-    case 'redis':
+    case 'redis': {
+      const { connect, method } = source;
+      return [{ kind: 'redis', settings: { name, method, address: await redisAddress(connect, parts) } }];
+    }
     case 'git':
+      return [{ kind: 'git', settings: { name, path: source.path } }];
+    case 'mongodb':
       throw new CoffreError('NOT_BUILT_YET', `${source.name}: sources of type ${source.type} cannot be run yet`, {
         hint: 'Until then a source of type `command` saves what its dump program prints.',
       });
@@ -66,11 +71,6 @@ export function shortName({ name }: Pick<SourceConfig, 'name'>): string {
 
 function filesSpec(name: string, source: SourceConfig & FilesSettings, { plan, files }: SpecParts): SourceSpec {
   const { validate, moduleFrom, freeze } = source;
-  if (freeze !== undefined) {
-    throw new CoffreError('NOT_BUILT_YET', `${source.name}: \`freeze: ${freeze}\` cannot be done yet`, {
-      hint: 'Take the snapshot of the file system in a `before` hook, and name its path as the source.',
-    });
-  }
   return {
     kind: 'files',
     settings: {
@@ -80,6 +80,7 @@ function filesSpec(name: string, source: SourceConfig & FilesSettings, { plan, f
       guards: guardRulesOf(guardsOf(plan, source)),
       ...(validate === undefined ? {} : { validation: validate }),
       ...(moduleFrom === undefined ? {} : { moduleFrom }),
+      ...(freeze === undefined ? {} : { freeze }),
     },
   };
 }
