@@ -168,6 +168,11 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./run-plans.ts')).defineRun,
   },
   {
+    name: 'care',
+    summary: 'Look after repositories of the configuration: list, read back, check and prune what is due',
+    load: async () => (await import('./care.ts')).defineCare,
+  },
+  {
     name: 'cancel',
     summary: 'Stop the run of a plan',
     load: async () => (await import('./cancel.ts')).defineCancel,

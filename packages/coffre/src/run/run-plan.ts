@@ -19,6 +19,7 @@ import { outcomeOfError, verdictOf } from './run-outcome.ts';
 import { triggerOf, type PartResult, type RunRequest, type RunResult } from './run-request.ts';
 import { RunScribe } from './run-scribe.ts';
 import type { RunSurroundings } from './run-surroundings.ts';
+import { openWitness } from './witness.ts';
 import { passOverForeign, saveSourcesOf } from './save-phase.ts';
 import type { WorkingRepository } from './working-repository.ts';
 
@@ -98,7 +99,8 @@ async function work({ around, plan, request, runId, row, scribe, warnings }: Wor
       signal: AbortSignal.any([around.signal, overtime.signal]),
     });
     const signal = AbortSignal.any([around.signal, overtime.signal, leases.signal]);
-    const { key, witness } = await keysOf(around, scribe, stateFolder);
+    const key = openSigningKey(keyFilePath(stateFolder));
+    const witness = openWitness(around, (line) => scribe.say('warning', line));
     const { purpose } = request;
     const context: RunContext = {
       around,
@@ -123,25 +125,6 @@ async function work({ around, plan, request, runId, row, scribe, warnings }: Wor
     }
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** The log of what is removed is signed with a key of its own; without it the retention still works, and says so. */
-async function keysOf(
-  around: RunSurroundings,
-  scribe: RunScribe,
-  stateFolder: string,
-): Promise<Pick<RunContext, 'key' | 'witness'>> {
-  const key = openSigningKey(keyFilePath(stateFolder));
-  const { environment } = around.repositories;
-  const warn = (error: unknown): void => scribe.say('warning', `this is not in the audit log: ${String(error)}`);
-  try {
-    const audit = await import('../audit/signing-key.ts');
-    const log = { store: around.store, key: audit.openSigningKey(stateFolder), folder: stateFolder };
-    return { key, witness: { log, environment, warn } };
-  } catch (error) {
-    warn(error);
-    return { key, witness: { log: undefined, environment, warn } };
   }
 }
 

@@ -81,6 +81,21 @@ export class RunReport implements Disposable {
     printer.normal(sentenceOf(reasonFollows ? { ...result, reason: undefined } : result));
   }
 
+  finishCare(repository: string, parts: readonly PartResult[]): void {
+    this.#status('');
+    const printer = this.#printer;
+    if (printer.json) {
+      printer.message({ schema: 'coffre.care/1', repository, parts });
+      return;
+    }
+    if (parts.length === 0) printer.normal(`${repository}: nothing is due`);
+    for (const { outcome, reason, durationMs } of parts) {
+      printer.normal(
+        `${repository}: ${outcome === 'success' ? '' : `${outcome}: `}${reason}, ${secondsText(durationMs)}`,
+      );
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#status('');
   }
