@@ -91,7 +91,19 @@ async function printRunLog(cli: Cli, plan: string, config: string | undefined, l
     });
   }
   if (!printer.json) printer.normal(headOf(run));
-  if (run.logPath !== undefined) for (const line of await lastLines(run.logPath, linesMax)) printer.always(line);
+  if (run.logPath !== undefined)
+    for (const line of await lastLines(run.logPath, linesMax)) printer.always(printer.json ? line : runLine(line));
+}
+
+/** A line of the file of a run: a message with its time. */
+function runLine(line: string): string {
+  try {
+    const { time, ...message } = JSON.parse(line) as FollowMessage & { readonly time: string };
+    const text = lineOf(message);
+    return `${formatLocalTime(new Date(time))} ${text ?? line}`;
+  } catch {
+    return line;
+  }
 }
 
 function isWhole({ kind, source }: Run): boolean {

@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { systemProcesses } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import { configuredStatePlace, openState } from '../access/state.ts';
-import type { Config } from '../config/config.ts';
 import { requireConfig } from '../config/parse.ts';
 import { systemSecretDoors } from '../config/read/secrets.ts';
 import { Daemon } from '../daemon/daemon.ts';
@@ -62,7 +61,7 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
       isAlive: (pid) => processes.isAlive(pid),
     },
     startProcess: ownProcesses(cli),
-    programWords: options.config === undefined ? [] : ['--config', options.config],
+    configWords: options.config === undefined ? [] : ['--config', options.config],
   });
   await daemon.start(config);
   await using _control = await daemon.listen();

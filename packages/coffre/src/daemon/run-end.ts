@@ -62,6 +62,8 @@ export function outcomeFor({ outcome }: Ending, cancelled: CancelReason | undefi
   }
 }
 
+export type RunSettlement = { readonly ending: Ending; readonly slotsStayOpen: boolean };
+
 /**
  * Ends the rows that the process left open, or makes one where it died before its first. Its slots are closed, unless
  * they are to be tried again.
@@ -70,7 +72,7 @@ export async function settleRun(
   store: Store,
   { host, bootId }: Machine,
   job: Job,
-  { ending, slotsStayOpen }: { readonly ending: Ending; readonly slotsStayOpen: boolean },
+  { ending, slotsStayOpen }: RunSettlement,
 ): Promise<void> {
   await store.transaction(async (rows) => {
     const pid = job.process?.pid;

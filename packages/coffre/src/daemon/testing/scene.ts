@@ -65,7 +65,7 @@ export async function daemonScene(): Promise<DaemonScene> {
       environment: { ...process.env, FAKE_RUN: JSON.stringify({ stateFile, ...run }) },
       graceMs: 1000,
     }),
-    programWords: [],
+    configWords: [],
     settleMs: 0,
   });
   const daemons: Daemon[] = [];

@@ -1,0 +1,133 @@
+/**
+ * What the loop reads and writes in the state. The state may be away for a while, as when its server is updated; what was
+ * decided then waits for it, and backups that run go on.
+ */
+import { lastDue } from '../schedule/due.ts';
+import type { Notice, PlanEntry, Skip, SkipReason, Slots } from '../schedule/plan-entry.ts';
+import type { ScheduleSpec } from '../schedule/schedule-spec.ts';
+import type { Zones } from '../schedule/zone.ts';
+import type { Machine } from '../run/run-surroundings.ts';
+import { recordEvent } from '../store/events.ts';
+import { leasesNow } from '../store/leases.ts';
+import { claimSlots, closeSlotsUpTo, coveredRowsMax, passOverSlots } from '../store/slot-claims.ts';
+import type { Store } from '../store/store.ts';
+import type { RunId } from '../store/tables.ts';
+import type { DaemonClock } from './daemon-clock.ts';
+import type { DaemonLog } from './daemon-log.ts';
+import { isElsewhere } from './held-elsewhere.ts';
+import type { Job } from './job.ts';
+import { settleRun } from './run-end.ts';
+import type { RunSettlement } from './run-end.ts';
+
+export type StateParts = {
+  readonly store: Store;
+  readonly clock: DaemonClock;
+  readonly zones: Zones;
+  readonly log: DaemonLog;
+  readonly machine: Machine;
+};
+
+/** A slot that a daemon opened which is gone. */
+export type AbandonedSlot = { readonly dueMs: number; readonly openedAtMs: number };
+
+/** Nothing tells when another process gives a plan or a repository back. */
+export const heldPauseMs = 5000;
+const pauseMaxMs = 30_000;
+/** Who is asked to stop does not wait longer than this for a state that is away. */
+const stoppingPauseMaxMs = 4000;
+
+const skipEndings = {
+  paused: { outcome: 'skipped', reason: 'it was paused' },
+  missed: { outcome: 'missed', reason: 'nobody was there to run it' },
+  cancelled: { outcome: 'skipped', reason: 'somebody cancelled it' },
+} as const satisfies Readonly<Record<SkipReason, object>>;
+
+export class PatientState {
+  isStopping = false;
+  readonly #parts: StateParts;
+
+  constructor(parts: StateParts) {
+    this.#parts = parts;
+  }
+
+  /** @returns false when another manager has them, and when we stop before anybody can have them */
+  async win(
+    { plan, spec }: PlanEntry,
+    { firstDueMs, lastDueMs }: Slots,
+    abandoned: AbandonedSlot | undefined,
+  ): Promise<boolean> {
+    const { store, zones, log } = this.#parts;
+    const coveredMs = newestBefore(spec, firstDueMs, lastDueMs, zones);
+    const isReopened = abandoned?.dueMs === lastDueMs;
+    const claim = { plan, lastDueMs, coveredMs, ...(isReopened && { abandonedAtMs: abandoned.openedAtMs }) };
+    const isWon = await this.#patiently(() => claimSlots(store, claim));
+    if (isWon === false) log.info('slot.taken', { plan, due: new Date(lastDueMs).toISOString() });
+    return isWon ?? false;
+  }
+
+  async passOver({ plan, spec }: PlanEntry, { firstDueMs, lastDueMs, reason }: Skip): Promise<void> {
+    const { store, zones } = this.#parts;
+    const dueMs = [...newestBefore(spec, firstDueMs, lastDueMs, zones), lastDueMs];
+    await this.#patiently(() => passOverSlots(store, plan, dueMs, skipEndings[reason]));
+  }
+
+  /** Slots whose next try somebody took back. */
+  async forgo(plan: string, { lastDueMs }: Slots): Promise<void> {
+    await this.#patiently(() => closeSlotsUpTo(this.#parts.store, plan, lastDueMs, skipEndings.cancelled));
+  }
+
+  async settle(job: Job, settlement: RunSettlement): Promise<void> {
+    const { store, machine } = this.#parts;
+    await this.#patiently(() => settleRun(store, machine, job, settlement));
+  }
+
+  async tell({ plan, why }: Notice, runId: RunId | undefined): Promise<void> {
+    const { store, log } = this.#parts;
+    const code = why === 'overrun' ? 'run.overrun' : `plan.${why}`;
+    log.warn(code, { plan, runId });
+    const event = { code, plan, detail: {}, ...(runId !== undefined && { runId }) };
+    await this.#patiently(() => store.transaction((rows) => recordEvent(rows, event, [])));
+  }
+
+  /** Somebody may run it by hand, or another manager: its turn has come, and it waits. */
+  async untilFree(job: Job, entry: PlanEntry): Promise<void> {
+    const { store, clock, machine, log } = this.#parts;
+    const alone = new Set(entry.leases.filter(({ mode }) => mode === 'exclusive').map(({ repository }) => repository));
+    for (let isSaid = false; job.cancelReason === undefined; isSaid = true) {
+      const held = (await this.#patiently(() => leasesNow(store))) ?? [];
+      const by = held.find(
+        ({ repository, holder }) => alone.has(repository) && isElsewhere(holder, machine, new Set()),
+      );
+      if (by === undefined) return;
+      if (!isSaid) log.info('run.waits', { plan: job.plan, for: by.repository, heldBy: by.holder });
+      await job.pause(clock, heldPauseMs);
+    }
+  }
+
+  /** @returns undefined when we stop before the state is back */
+  async #patiently<T>(work: () => Promise<T>): Promise<T | undefined> {
+    const { clock, log } = this.#parts;
+    for (let pauseMs = 500; ; pauseMs = Math.min(pauseMs * 2, pauseMaxMs)) {
+      try {
+        return await work();
+      } catch (error) {
+        log.error('state.unavailable', { error, tryAgainMs: pauseMs });
+      }
+      if (this.isStopping && pauseMs > stoppingPauseMaxMs) return undefined;
+      await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
+    }
+  }
+}
+
+/** The newest slots from the first up to, without, the last. */
+function newestBefore(spec: ScheduleSpec, firstDueMs: number, lastDueMs: number, zones: Zones): number[] {
+  const found: number[] = [];
+  let beforeMs = lastDueMs - 1;
+  while (found.length < coveredRowsMax && beforeMs >= firstDueMs) {
+    const slot = lastDue(spec, firstDueMs - 1, beforeMs, zones);
+    if (slot === undefined) break;
+    found.push(slot.dueMs);
+    beforeMs = slot.dueMs - 1;
+  }
+  return found.toReversed();
+}
