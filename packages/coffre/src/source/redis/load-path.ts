@@ -38,7 +38,8 @@ export async function loadIntoPath(
   if (!existsSync(parent)) throw refused(`${parent} is not there`, 'Make the folder first.');
   const home = realpathSync(parent);
   requireRoom(home, bytesOfAll(saved.streams));
-  refuseServerIn(home);
+  const isNew = !isFile && parent !== target;
+  if (!isNew) refuseServerIn(home);
   const part = join(home, `.coffre-load-${process.pid}`);
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part, { mode: 0o700 });
@@ -51,7 +52,7 @@ export async function loadIntoPath(
     }
     await fill(saved, part);
     await prove(saved, part, context);
-    if (parent !== target) {
+    if (isNew) {
       renameOwned(part, target, home);
       return target;
     }

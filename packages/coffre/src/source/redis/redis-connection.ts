@@ -248,7 +248,7 @@ function refusal(name: string, words: Words, said: string): RedisReplyError {
   }
   if (kind === 'NOAUTH' || kind === 'WRONGPASS' || kind === 'NOPERM' || said.includes('invalid password')) {
     const hint =
-      'Check user and password. The user needs: +ping +info +dbsize +select +config|get +sync +psync +replconf +function|list.';
+      'Check user and password; a load takes those of the configured source. A backup needs: +ping +info +dbsize +select +config|get +sync +psync +replconf +function|list.';
     return new RedisReplyError('SOURCE_DENIED', name, `does not let us ${verb}: ${said}`, hint);
   }
   return new RedisReplyError(
