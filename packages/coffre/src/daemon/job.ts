@@ -4,6 +4,7 @@ import type { Cause, Slots, Start } from '../schedule/plan-entry.ts';
 import type { RunId } from '../store/tables.ts';
 import type { DaemonClock } from './daemon-clock.ts';
 import type { RunProcess } from './run-process.ts';
+import type { Work } from './work.ts';
 
 /** `stop`: the daemon ends; then the slot stays open, and the next daemon runs it. */
 export type CancelReason = 'asked' | 'max_runtime' | 'stop';
@@ -13,7 +14,9 @@ export type JobState = 'starting' | 'running' | 'cancelling';
 const linesMax = 500;
 
 export class Job {
+  /** As the agenda calls it. */
   readonly plan: string;
+  readonly history: Work['history'];
   readonly cause: Cause;
   readonly attempt: number;
   readonly full: boolean;
@@ -30,8 +33,9 @@ export class Job {
   #wake: (() => void) | undefined;
   readonly #listeners = new Set<(message: RunMessage | undefined) => void>();
 
-  constructor(start: Start, slots: Slots | undefined, startedAtMs: number) {
+  constructor(start: Start, { history }: Pick<Work, 'history'>, slots: Slots | undefined, startedAtMs: number) {
     this.plan = start.plan;
+    this.history = history;
     this.cause = start.cause;
     this.attempt = start.attempt;
     this.full = start.full;

@@ -205,7 +205,7 @@ export class DueLoop {
     const { plan } = start;
     const work = this.#works.get(plan)!;
     const slots = joined(this.#owed.get(plan), start.slots);
-    const job = new Job(start, slots, nowMs);
+    const job = new Job(start, work, slots, nowMs);
     this.#jobs.set(plan, job);
     for (const listener of this.#onJob) listener(job);
     try {

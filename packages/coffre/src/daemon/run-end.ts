@@ -101,8 +101,7 @@ async function writeDownRun(
     webhook: 'webhook',
   } as const;
   const id = await startRun(rows, {
-    plan: job.plan,
-    kind: 'backup',
+    ...job.history,
     trigger: triggers[job.cause],
     ...(job.slots !== undefined && { slotAtMs: job.slots.lastDueMs }),
     pid: job.process?.pid ?? 0,

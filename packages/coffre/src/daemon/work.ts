@@ -1,18 +1,23 @@
 /** What the configuration wants to be done again and again, as the agenda knows it. Pure. */
 import type { Config, PlanConfig } from '../config/config.ts';
 import { planLease } from '../run/lease-keeper.ts';
+import type { RunKind } from '../store/runs.ts';
+import { scheduleOf } from '../schedule/schedule-spec.ts';
 import type { Lease, PlanEntry } from '../schedule/plan-entry.ts';
 
 /** One thing that is due at times: its entry in the agenda, and the words of the program that does it. */
 export type Work = {
   readonly entry: PlanEntry;
   readonly words: readonly string[];
+  /** What its runs are in the history. */
+  readonly history: { readonly plan: string; readonly kind: RunKind };
 };
 
 export function workOf(config: Config, host: string): ReadonlyMap<string, Work> {
   const found = new Map<string, Work>();
   for (const plan of config.plans.values()) {
-    if (isOfHere(plan, host)) found.set(plan.name, planWork(plan, host));
+    if (!isOfHere(plan, host)) continue;
+    for (const work of [planWork(plan, host), ...copyWorks(plan, host)]) found.set(work.entry.plan, work);
   }
   return found;
 }
@@ -29,6 +34,7 @@ function planWork(plan: PlanConfig, host: string): Work {
   const { name, mode } = planLease(plan.name);
   return {
     words: ['run', plan.name],
+    history: { plan: plan.name, kind: 'backup' },
     entry: {
       plan: plan.name,
       spec: plan.schedule,
@@ -40,4 +46,28 @@ function planWork(plan: PlanConfig, host: string): Work {
       ...(objectivesMs.length === 0 ? {} : { objectiveMs: Math.min(...objectivesMs) }),
     },
   };
+}
+
+/** Copies with times of their own. No name in a configuration has a slash, so theirs are nobody else's. */
+function copyWorks(plan: PlanConfig, host: string): Work[] {
+  const { name, mode } = planLease(plan.name);
+  return plan.copies.flatMap(({ to, when, objectiveMs }): Work[] => {
+    if (when.kind !== 'schedule') return [];
+    const { enabled, catchUp } = plan.schedule;
+    const entry: PlanEntry = {
+      plan: `copy/${plan.name}/${to}`,
+      spec: scheduleOf([when.trigger], { enabled, catchUp }),
+      host,
+      leases: [
+        { repository: plan.to, mode: 'shared' },
+        { repository: to, mode: 'shared' },
+        { repository: name, mode },
+      ],
+      priority: plan.priority,
+      maxRuntimeMs: plan.maxRuntimeMs,
+      retries: plan.retries,
+      ...(objectiveMs === undefined ? {} : { objectiveMs }),
+    };
+    return [{ entry, words: ['run', plan.name, '--copy', to], history: { plan: plan.name, kind: 'copy' } }];
+  });
 }
