@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { walkTree } from '../browse/walk.ts';
 import { toByteString, type ByteString } from '../format/bytestring.ts';
+import { timestampOfNs } from '../format/time.ts';
 import type { BlobId } from '../ids.ts';
 import type { Repository } from '../repository.ts';
 import { createSampleRepository } from '../testing/sample-repository.ts';
@@ -30,7 +31,10 @@ const json: ContentJudge = {
 
 async function save(repository: Repository): Promise<BackupResult & { files: Map<string, string> }> {
   const indexed = await repository.loadIndex();
-  const options = { workingFolder: '/' as ByteString, paths: [toByteString(state)], judge: json };
+  const before = (await repository.listSnapshots()).length;
+  // Each a second later, so that each has the one before it as its parent.
+  const time = timestampOfNs(BigInt(1_800_000_000 + before) * 1_000_000_000n);
+  const options = { workingFolder: '/' as ByteString, paths: [toByteString(state)], judge: json, time };
   const result = await backup(indexed, options);
   const wanted: [string, readonly BlobId[]][] = [];
   await walkTree(indexed, result.snapshot.tree, {
@@ -75,4 +79,42 @@ test('a file that was never good is only among the invalid ones', async () => {
   assert.equal(files.has('/new.json'), false);
   assert.equal(files.get('/.coffre/invalid/new.json'), 'oops');
   assert.equal(rejected[0]?.keptLastGood, false);
+});
+
+test('what is deleted is gone; a folder that was a file, and a file that was a folder, are taken as they are', async () => {
+  const { repository } = await createSampleRepository();
+  const path = join(state, 'turns.json');
+  writeFileSync(path, '{"good":1}');
+  assert.equal((await save(repository)).files.get('/turns.json'), '{"good":1}');
+  rmSync(path);
+  assert.equal((await save(repository)).files.has('/turns.json'), false);
+  writeFileSync(path, '{"good":2}');
+  await save(repository);
+  rmSync(path);
+  mkdirSync(path);
+  writeFileSync(join(path, 'inner.json'), 'torn');
+  const folder = await save(repository);
+  assert.equal(folder.files.has('/turns.json'), false);
+  assert.equal(folder.files.get('/.coffre/invalid/turns.json/inner.json'), 'torn');
+  rmSync(path, { recursive: true });
+  writeFileSync(path, 'torn too');
+  const file = await save(repository);
+  assert.equal(file.files.has('/turns.json'), false);
+  assert.equal(file.files.get('/.coffre/invalid/turns.json'), 'torn too');
+  assert.equal(file.rejected.find((one) => one.path.endsWith('turns.json'))?.keptLastGood, false);
+  rmSync(path);
+});
+
+test('the last good content is kept through any number of torn ones, each of which is kept too', async () => {
+  const { repository } = await createSampleRepository();
+  const path = join(state, 'often.json');
+  writeFileSync(path, '{"good":1}');
+  await save(repository);
+  for (let round = 0; round < 5; round += 1) {
+    writeFileSync(path, `{"torn":${round}`);
+    const { files } = await save(repository);
+    assert.equal(files.get('/often.json'), '{"good":1}');
+    assert.equal(files.get('/.coffre/invalid/often.json'), `{"torn":${round}`);
+  }
+  rmSync(path);
 });
