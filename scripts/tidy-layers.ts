@@ -89,15 +89,20 @@ const coffreLayers: readonly Layer[] = [
   },
   // The loop that runs plans when they are due, each in a process of its own.
   { name: 'daemon', uses: ['schedule', 'config', 'config/read', 'store', 'platform', 'run'] },
+  // What the library takes, gives and tells.
+  { name: 'library', uses: [], usesTypesOf: ['named', 'run'] },
   { name: 'cli/exit-code.ts', uses: [] },
   { name: 'cli/output', uses: ['platform', 'cli/exit-code.ts'], usesTypesOf: ['run'] },
   // What is true now: facts from configuration and history, judged.
   { name: 'status', uses: ['schedule', 'config', 'store', 'platform', 'cli/output'] },
+  // What was true over a day, a week or a month.
+  { name: 'report', uses: ['status', 'schedule', 'config', 'store', 'cli/output'] },
   { name: 'demo', uses: ['platform', 'cli/output'] },
   { name: 'repo-server', uses: ['platform'] },
   {
     name: 'cli',
     uses: [
+      'library',
       'platform',
       'cli/exit-code.ts',
       'cli/output',
@@ -112,12 +117,15 @@ const coffreLayers: readonly Layer[] = [
       'manifest',
       'source-run',
       'access',
+      'report',
       'status',
       'run',
       'named',
       'daemon',
     ],
   },
+  // The library's door: it does what the commands do.
+  { name: 'coffre.ts', uses: ['library', 'cli', 'run', 'named'] },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },
 ];
 

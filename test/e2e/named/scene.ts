@@ -17,6 +17,7 @@ export type Scene = {
   readonly uploads: string;
   readonly shop: string;
   readonly file: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly run: (...words: readonly string[]) => Ran;
   /** @returns what it printed */
   readonly good: (...words: readonly string[]) => string;
@@ -57,6 +58,7 @@ export function createScene(t: TestContext): Scene {
     uploads,
     shop,
     file,
+    environment: env,
     run,
     good,
     configure,

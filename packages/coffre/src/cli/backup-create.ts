@@ -7,6 +7,7 @@ import { usersOfName } from '../named/backups.ts';
 import { snapshotsText } from '../named/rebuild.ts';
 import { errorOf } from '../run/run-outcome.ts';
 import { runPlan } from '../run/run-plan.ts';
+import type { RunMessage } from '../run/run-message.ts';
 import { runPurpose } from '../run/run-request.ts';
 import type { RunResult } from '../run/run-request.ts';
 import { listNamedBackups, nameBackup } from '../store/named-backups.ts';
@@ -26,11 +27,30 @@ export type CreateOptions = Omit<MeantOptions, 'from'> & {
   readonly description?: string | undefined;
 };
 
-/** The name is looked for before anything is read. @throws {CoffreError} BACKUP_NAME_TAKEN, USAGE, and what failed */
 export async function createNamed(cli: Cli, options: CreateOptions): Promise<void> {
+  const configured = await requireConfigured(cli, options.config);
+  const printer = cli.printer();
+  using report = new RunReport(printer);
+  const result = await saveNamed(cli, configured, options, (message) => report.onMessage(message));
+  report.finish(result);
+  const name = parseBackupName(options.name);
+  const saved = savedOf(result);
+  const error = errorOf(result, result.plan);
+  if (error !== undefined) throw saved.length === 0 ? error : withSaved(error, name, saved.length);
+  const ids = saved.map(({ id }) => shortId(id)).join(', ');
+  const pinned = options.pin === true ? ', pinned' : '';
+  printer.normal(`${quoteName(name)} is saved as ${ids}${pinned}; it answers to backup_manual_${name} too`);
+}
+
+/** The name is looked for before anything is read. @throws {CoffreError} BACKUP_NAME_TAKEN, USAGE, PLAN_UNKNOWN */
+export async function saveNamed(
+  cli: Cli,
+  configured: Configured,
+  options: CreateOptions,
+  tell: (message: RunMessage) => void,
+): Promise<RunResult> {
   const name = parseBackupName(options.name);
   const description = options.description === undefined ? undefined : parseDescription(options.description);
-  const configured = await requireConfigured(cli, options.config);
   const plan = onlyPlan(plansMeant(configured.config, options));
   await refuseTaken(cli, configured, plan, name);
   const purpose = runPurpose.parse({
@@ -39,26 +59,11 @@ export async function createNamed(cli: Cli, options: CreateOptions): Promise<voi
     pin: options.pin === true,
     ...(description === undefined ? {} : { description }),
   });
-  const printer = cli.printer();
-  using report = new RunReport(printer);
-  const result = await withRunSurroundings(
-    cli,
-    narrowed(configured, plan, options.source),
-    (message) => report.onMessage(message),
-    async (around) => {
-      const ended = await runPlan(around, { plan: plan.name, purpose });
-      await index(around.store, ended, { name, isPinned: purpose.pin });
-      return ended;
-    },
-  );
-  report.finish(result);
-  const saved = savedOf(result);
-  const error = errorOf(result, plan.name);
-  if (error !== undefined) throw saved.length === 0 ? error : withSaved(error, name, saved.length);
-  const ids = saved.map(({ id }) => shortId(id)).join(', ');
-  printer.normal(
-    `${quoteName(name)} is saved as ${ids}${purpose.pin ? ', pinned' : ''}; it answers to backup_manual_${name} too`,
-  );
+  return await withRunSurroundings(cli, narrowed(configured, plan, options.source), tell, async (around) => {
+    const ended = await runPlan(around, { plan: plan.name, purpose });
+    await index(around.store, ended, { name, isPinned: purpose.pin });
+    return ended;
+  });
 }
 
 function onlyPlan(plans: readonly PlanConfig[]): PlanConfig {

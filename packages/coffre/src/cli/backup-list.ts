@@ -17,14 +17,31 @@ export type ListOptions = MeantOptions & {
   readonly countMax: number | undefined;
 };
 
-type Row = { readonly backup: Backup; readonly repository: string; readonly verifiedMs: number | undefined };
+export type ListedBackup = {
+  readonly backup: Backup;
+  readonly repository: string;
+  readonly verifiedMs: number | undefined;
+};
 
-/** One repository that cannot be read does not hide the others. */
 export async function listNamed(cli: Cli, options: ListOptions): Promise<void> {
   if (options.kind !== undefined) parseChoice(options.kind, '--kind', ['auto', 'manual', 'temp'] as const);
   const meant = await meantRepositories(cli, options);
-  const rows: Row[] = [];
-  const failed: { readonly repository: string; readonly error: CoffreError }[] = [];
+  const { backups, failed } = await listBackups(cli, meant, options);
+  show(cli, meant, backups, failed);
+  const [first] = failed;
+  if (first !== undefined) throw unlisted(first);
+}
+
+export type Unlisted = { readonly repository: string; readonly error: CoffreError };
+
+/** Newest first. One repository that cannot be read does not hide the others. */
+export async function listBackups(
+  cli: Cli,
+  meant: Meant,
+  options: ListOptions,
+): Promise<{ readonly backups: readonly ListedBackup[]; readonly failed: readonly Unlisted[] }> {
+  const rows: ListedBackup[] = [];
+  const failed: Unlisted[] = [];
   for (const repository of meant.repositories) {
     try {
       await using session = await repository.open('read');
@@ -40,13 +57,14 @@ export async function listNamed(cli: Cli, options: ListOptions): Promise<void> {
     }
   }
   const newest = rows.toSorted((a, b) => b.backup.createdMs - a.backup.createdMs).slice(0, options.countMax);
-  show(cli, meant, newest, failed);
-  const [first] = failed;
-  if (first === undefined) return;
-  const { code, hint } = first.error;
-  throw new CoffreError(code, `${first.repository} cannot be listed: ${messageOf(first.error)}`, {
+  return { backups: newest, failed };
+}
+
+export function unlisted({ repository, error }: Unlisted): CoffreError {
+  const { code, hint } = error;
+  return new CoffreError(code, `${repository} cannot be listed: ${messageOf(error)}`, {
     ...(hint === undefined ? {} : { hint }),
-    cause: first.error,
+    cause: error,
   });
 }
 
@@ -78,7 +96,12 @@ function verifiedOf({ snapshots }: Backup, verified: ReadonlyMap<string, number>
   return times.some((time) => time === undefined) ? undefined : Math.min(...times.map((time) => time!));
 }
 
-function show(cli: Cli, { zone }: Meant, rows: readonly Row[], failed: readonly { repository: string }[]): void {
+function show(
+  cli: Cli,
+  { zone }: Meant,
+  rows: readonly ListedBackup[],
+  failed: readonly { repository: string }[],
+): void {
   const printer = cli.printer();
   if (printer.json) {
     printer.message({
@@ -133,7 +156,7 @@ export function backupJson(backup: Backup): Record<string, unknown> {
   };
 }
 
-function rowJson({ backup, repository, verifiedMs }: Row): Record<string, unknown> {
+function rowJson({ backup, repository, verifiedMs }: ListedBackup): Record<string, unknown> {
   const verified = verifiedMs === undefined ? null : new Date(verifiedMs).toISOString();
   return { ...backupJson(backup), repository, verified };
 }

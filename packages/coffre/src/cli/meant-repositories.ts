@@ -51,8 +51,13 @@ export async function meantRepositories(cli: Cli, options: MeantOptions): Promis
     const name = describeLocation(repositoryLocation(globals));
     return { configured, zone, repositories: [{ name, open: (wish, more) => openSession(cli, wish, more) }] };
   }
+  return meantOf(cli, configured, options);
+}
+
+/** Those of a configuration. @throws {CoffreError} USAGE, PLAN_UNKNOWN */
+export function meantOf(cli: Cli, configured: Configured, options: MeantOptions): Meant {
   const repositories = repositoriesOf(configured.config, options).map((one) => meant(cli, configured, one));
-  return { configured, zone, repositories };
+  return { configured, zone: configured.config.timezone, repositories };
 }
 
 /** @throws {CoffreError} CONFIG_NOT_FOUND, CONFIG_INVALID */

@@ -26,6 +26,16 @@ import { StepClock } from './step-clock.ts';
 
 type Item = Proved & { readonly parts: readonly RestorePart[]; readonly config: SourceConfig | undefined };
 
+export type NamedRestore = {
+  readonly repository: string;
+  readonly restored: readonly { readonly source: string | undefined; readonly snapshot: StoredSnapshot }[];
+  /** Where things are now, for people; nothing on a dry run. */
+  readonly places: readonly string[];
+  /** Snapshots of what was replaced. */
+  readonly kept: readonly string[];
+  readonly durationMs: number;
+};
+
 export async function runNamedRestore(
   cli: Cli,
   names: readonly string[],
@@ -33,11 +43,48 @@ export async function runNamedRestore(
   narrowed: PartWork['narrowed'],
 ): Promise<void> {
   refuseContradictions(names, options);
+  const printer = cli.printer();
+  const clock = new StepClock(
+    (line) => {
+      printer.normal(line);
+      // Lines are gathered; these are watched.
+      printer.terminal.flush();
+    },
+    { showsTime: options.emergency === true },
+  );
+  const { repository, restored, places, kept, durationMs } = await restoreNamed(
+    cli,
+    options,
+    narrowed,
+    clock,
+    await meantRepositories(cli, options),
+  );
+  if (!printer.json) return;
+  printer.message({
+    schema: 'coffre.restore-named/1',
+    repository,
+    emergency: options.emergency === true,
+    restored: restored.map(({ source, snapshot: { id, snapshot } }) => ({
+      source: source ?? null,
+      snapshot: id,
+      time: snapshot.time,
+    })),
+    places,
+    kept,
+    seconds: Math.round(durationMs) / 1000,
+  });
+}
+
+export async function restoreNamed(
+  cli: Cli,
+  options: NamedRestoreOptions,
+  narrowed: PartWork['narrowed'],
+  clock: StepClock,
+  meant: Meant,
+): Promise<NamedRestore> {
   const isEmergency = options.emergency === true;
   const where = whereOf(options);
   const keeps = where.kind === 'in-place' && options.preserve && (!isEmergency || options.preserveCurrent === true);
-  const clock = new StepClock(cli.printer(), { showsTime: isEmergency });
-  const meant = await meantRepositories(cli, options);
   const lock = keeps && options.dryRun !== true ? 'shared' : 'read';
   const found = await findWanted(meant, { wish: wishOf(options, meant.zone), lock, isEmergency, clock });
   const { repository } = found;
@@ -69,7 +116,12 @@ export async function runNamedRestore(
     for (const part of item.parts) clock.say(`  ${await foresee(part, works[index]!, { isQuick: isEmergency })}`);
   }
   if (where.kind === 'in-place') clock.say(keepsText(keeps));
-  if (options.dryRun === true) return printer.normal('nothing was written: --dry-run');
+  const restored = items.map(({ source, stored }) => ({ source, snapshot: stored }));
+  const outcome = { repository: repository.name, restored };
+  if (options.dryRun === true) {
+    clock.say('nothing was written: --dry-run');
+    return { ...outcome, places: [], kept: [], durationMs: clock.elapsedMs };
+  }
   if (where.kind === 'in-place') await confirmStep(cli, 'Replace it?', options.confirm === true);
   const shown = items.map(({ source, stored, parts }) => ({
     source: source ?? '',
@@ -91,20 +143,7 @@ export async function runNamedRestore(
   );
   for (const { stored } of items) await note({ kind: 'restore', subject: stored.id, outcome: 'good' });
   clock.say(`restored ${items.map(({ source, stored }) => source ?? shortId(stored.id)).join(', ')}`);
-  if (!printer.json) return;
-  printer.message({
-    schema: 'coffre.restore-named/1',
-    repository: repository.name,
-    emergency: isEmergency,
-    restored: items.map(({ source, stored }) => ({
-      source: source ?? null,
-      snapshot: stored.id,
-      time: stored.snapshot.time,
-    })),
-    places: done.places,
-    kept: done.kept,
-    seconds: Math.round(clock.elapsedMs) / 1000,
-  });
+  return { ...outcome, ...done, durationMs: clock.elapsedMs };
 }
 
 type WorkParts = {

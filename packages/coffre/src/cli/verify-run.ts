@@ -61,7 +61,7 @@ const everyStep: ReadonlySet<CheckStep> = new Set(['archive', 'open', 'schema', 
 
 type VerifiedSource = { readonly kind: string; readonly name: string; readonly verification: Verification };
 
-async function verifySources(
+export async function verifySources(
   cli: Cli,
   indexed: IndexedRepository,
   tree: BlobId,
