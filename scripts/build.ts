@@ -4,8 +4,8 @@
  * the sources.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -14,7 +14,8 @@ const library = join(projectFolder, 'packages/repository');
 const program = join(projectFolder, 'packages/coffre');
 
 /** Installed beside the program, and loaded when they are used. */
-const installedPackages = /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|kysely|pg$|mysql2|mongodb|bson|pino|csv-stringify|pdfkit)/;
+const installedPackages =
+  /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|kysely|pg$|mysql2|mongodb|bson|pino|csv-stringify|pdfkit)/;
 
 /**
  * Few files: what every start needs, and the library. Verbs and the clients of network storages bring much along and stay
@@ -33,16 +34,40 @@ const parts = [
 
 buildLibrary();
 await buildProgram(join(program, 'dist'));
+buildTypes(join(program, 'dist/types'));
 const [trial] = process.argv.slice(2);
 if (trial !== undefined) layOut(trial);
 
 function buildLibrary(): void {
   const dist = join(library, 'dist');
   rmSync(dist, { recursive: true, force: true });
+  compile(join(library, 'tsconfig.build.json'), dist);
+}
+
+function compile(config: string, outFolder: string): void {
   const compiler = join(projectFolder, 'node_modules/typescript/bin/tsc');
-  const options = ['-p', join(library, 'tsconfig.build.json'), '--outDir', dist];
+  const options = ['-p', config, '--outDir', outFolder];
   const { status } = spawnSync(process.execPath, [compiler, ...options], { stdio: 'inherit', cwd: projectFolder });
   if (status !== 0) process.exitCode = 1;
+}
+
+/** Of the program's door, and of the files that its types come from; nobody needs those of the commands. */
+function buildTypes(folder: string): void {
+  compile(join(program, 'tsconfig.types.json'), folder);
+  const wanted = new Set<string>();
+  const pending = ['coffre.d.ts'];
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    if (wanted.has(path)) continue;
+    wanted.add(path);
+    const text = readFileSync(join(folder, path), 'utf8');
+    for (const [, named = ''] of text.matchAll(/(?:from |import\()'(\.[^']*)\.ts'/g)) {
+      pending.push(`${join(dirname(path), named)}.d.ts`);
+    }
+  }
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = relative(folder, join(entry.parentPath, entry.name));
+    if (entry.isFile() && !wanted.has(path)) rmSync(join(folder, path));
+  }
 }
 
 async function buildProgram(dist: string): Promise<void> {
@@ -50,6 +75,8 @@ async function buildProgram(dist: string): Promise<void> {
   const bundle = await rolldown({
     input: {
       main: join(program, 'src/main.ts'),
+      // What `import { Coffre } from 'coffre'` gets.
+      coffre: join(program, 'src/coffre.ts'),
       // Started by their names beside the file that starts them.
       worker: join(library, 'src/workers/worker.ts'),
       'shop-writer': join(program, 'src/demo/shop-writer.ts'),

@@ -1,7 +1,16 @@
 /** What is published, built as a release and run without the sources beside it. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -55,4 +64,53 @@ test('the library is published as JavaScript with its types, and imports none of
   for (const name of compiled) {
     assert.doesNotMatch(readFileSync(join(dist, name), 'utf8'), /from '\.[^']*\.ts'/, name);
   }
+});
+
+test('the program can be imported with its types, and runs without its sources', () => {
+  const consumer = join(folder, 'consumer');
+  mkdirSync(join(consumer, 'node_modules'), { recursive: true });
+  symlinkSync(installed, join(consumer, 'node_modules/coffre'));
+  for (const name of ['@coffre', '@types', 'undici-types', 'zod', 'typescript', '@typescript']) {
+    const found = join(projectFolder, 'node_modules', name);
+    if (existsSync(found)) symlinkSync(found, join(consumer, 'node_modules', name));
+  }
+  writeFileSync(join(consumer, 'package.json'), '{"type":"module"}');
+  writeFileSync(
+    join(consumer, 'use.ts'),
+    `import { Coffre, isCoffreError, type ListedBackup } from 'coffre';
+const opening: Promise<Coffre> = Coffre.open('missing.yaml', { environment: {} });
+export const names = async (coffre: Coffre): Promise<string[]> =>
+  (await coffre.listBackups({ recent: 1 })).map(({ name }: ListedBackup) => name);
+export const outcome = async (coffre: Coffre): Promise<'success' | string> => (await coffre.runBackup('x')).outcome;
+// @ts-expect-error there is no such event
+export const wrong = (coffre: Coffre): unknown => coffre.on('run.burnt', () => undefined);
+try {
+  await opening;
+} catch (error) {
+  console.log(isCoffreError(error) ? error.code : String(error));
+}
+`,
+  );
+  const words = [
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'esnext',
+    '--types',
+    'node',
+    '--skipLibCheck',
+  ];
+  const checked = spawnSync(
+    process.execPath,
+    [join(projectFolder, 'node_modules/typescript/bin/tsc'), ...words, 'use.ts'],
+    {
+      cwd: consumer,
+      encoding: 'utf8',
+    },
+  );
+  assert.equal(checked.stdout, '');
+  const ran = spawnSync(process.execPath, ['use.ts'], { cwd: consumer, encoding: 'utf8' });
+  assert.equal(ran.stdout.trim(), 'CONFIG_NOT_FOUND', ran.stderr);
 });
