@@ -33,3 +33,4 @@ export {
   type WorldOptions,
 } from './seeded-world.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from '../backend/memory.ts';
+export { createSampleHost, createSampleRepository, samplePassword } from './sample-repository.ts';
