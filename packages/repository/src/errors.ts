@@ -26,6 +26,7 @@ export const errorCodes = {
   MANIFEST_KEY: 'the key that signs manifests cannot be used',
   VERIFY_FAILED: 'what is saved is not what the manifest says',
   SOURCE_VERIFY_FAILED: 'the saved source does not open, or holds something else than when it was saved',
+  SOURCE_DIFFERS: 'the source holds something else than the snapshot says',
   SCHEDULE_INVALID: 'a schedule or a time zone cannot be understood, or would never be due',
   POLICY_EMPTY: 'a retention policy without any rule was given',
   POLICY_REMOVES_ALL: 'the policy would remove every snapshot of a group',

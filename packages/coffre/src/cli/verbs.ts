@@ -48,6 +48,17 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./source.ts')).defineSource,
   },
   {
+    name: 'db',
+    summary: 'Databases of the configuration: list, dump, restore, check and compare them',
+    load: async () => (await import('./db.ts')).defineDb,
+  },
+  {
+    name: 'database',
+    summary: 'The long name of `db`',
+    hidden: true,
+    load: async () => (await import('./db.ts')).defineDb,
+  },
+  {
     name: 'dump',
     summary: 'Print a saved file, or a folder as an archive',
     opens: true,

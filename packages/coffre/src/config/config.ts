@@ -264,6 +264,6 @@ export type ServerConfig = {
 export type StoreConfig = { readonly url: Confidential; readonly password: Confidential | undefined };
 
 /** What holds for a source within a plan: the nearest word wins. */
-export function guardsOf(plan: PlanConfig, source: SourceConfig): Guards {
+export function guardsOf(plan: Pick<PlanConfig, 'guards'>, source: SourceConfig): Guards {
   return { ...plan.guards, ...source.guards };
 }

@@ -26,7 +26,7 @@ import { postgresSettings } from './postgresql-spec.ts';
 import { redisAddress } from './redis-spec.ts';
 
 export type SpecParts = {
-  readonly plan: PlanConfig;
+  readonly plan: Pick<PlanConfig, 'guards'>;
   readonly secrets: Config['secrets'];
   readonly doors: SecretDoors;
   readonly files: Files;
