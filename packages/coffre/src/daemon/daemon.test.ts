@@ -1,9 +1,14 @@
 /** The loop with real processes that only pretend to back up. */
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { isCoffreError } from '@coffre/repository';
 import { listRuns } from '../store/runs.ts';
+import { removeSetting, writeSetting } from '../store/settings.ts';
 import { openSlots } from '../store/slots.ts';
-import { daemonScene, until } from './testing/scene.ts';
+import { pausePrefix } from './pauses.ts';
+import { configOf, daemonScene, until } from './testing/scene.ts';
 
 const eachSecond = '  db: {sources: [home/docs], to: main, schedule: {every: 1s}}\n';
 const byHand = '  db: {sources: [home/docs], to: main}\n';
@@ -56,4 +61,61 @@ test('a run that does not listen to being cancelled is killed', async () => {
   const [run] = await listRuns(scene.store, {}, 9);
   assert.equal(run?.end?.reason, 'somebody cancelled it, and it had to be killed');
   await daemon.stop({ drain: false });
+});
+
+test('a change starts a plan once it is quiet, and a changed configuration is listened to anew', async () => {
+  await using scene = await daemonScene();
+  const plan = (settle: string): string =>
+    `  db: {sources: [home/docs], to: main, schedule: {on_change: {settle: ${settle}, at_most: 5s}}}\n`;
+  let written = plan('200ms');
+  const daemon = await scene.start(written, {}, async () => configOf(written, scene.docs));
+  const runs = async (): Promise<number> => (await listRuns(scene.store, { plan: 'db' }, 9)).length;
+  mkdirSync(scene.docs);
+  for (let change = 0; change < 5; change += 1) writeFileSync(join(scene.docs, 'a'), String(change));
+  await until(async () => (await runs()) === 1 && daemon.loop.jobs.size === 0);
+  written = plan('100ms');
+  assert.deepEqual(await daemon.reload(), { plans: 1 });
+  writeFileSync(join(scene.docs, 'b'), 'x');
+  await until(async () => (await runs()) === 2);
+});
+
+test('a mistake in the changed file keeps the old configuration and says so', async () => {
+  await using scene = await daemonScene();
+  let written = byHand;
+  const daemon = await scene.start(byHand, {}, async () => configOf(written));
+  written = '  db: {sources: [home/docs], to: nowhere}\n';
+  await assert.rejects(daemon.reload(), (error) => isCoffreError(error, 'CONFIG_INVALID'));
+  assert.match(daemon.status.configProblem ?? '', /coffre\.yaml has a mistake/);
+  assert.deepEqual([...daemon.loop.works.keys()], ['db']);
+  written = '  other: {sources: [home/docs], to: main}\n';
+  await daemon.reload();
+  assert.deepEqual([daemon.status.configProblem, [...daemon.loop.works.keys()]], [undefined, ['other']]);
+});
+
+test('an edit makes no slot due that was not before', async () => {
+  await using scene = await daemonScene();
+  let written = '  db: {sources: [home/docs], to: main, schedule: {at: ["00:00"]}}\n';
+  const daemon = await scene.start(written, {}, async () => configOf(written));
+  written = '  db: {sources: [home/docs], to: main, schedule: {every: 12h}}\n';
+  await daemon.reload();
+  await daemon.stop({ drain: true });
+  const next = await scene.start(written);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([next.loop.jobs.size, await listRuns(scene.store, {}, 9)], [0, []]);
+});
+
+test('nothing starts by itself while it is paused, and what was asked for by hand does', async () => {
+  await using scene = await daemonScene();
+  await writeSetting(scene.store, `${pausePrefix}db`, {
+    value: '',
+    untilMs: Date.now() + 3_600_000,
+    changedBy: 'test',
+  });
+  const daemon = await scene.start(eachSecond);
+  await until(() => daemon.loop.waiting[0]?.waitsFor === 'paused');
+  daemon.loop.ask('db', 'command');
+  await until(async () => (await listRuns(scene.store, {}, 9)).length === 1);
+  await removeSetting(scene.store, `${pausePrefix}db`);
+  await daemon.refresh();
+  await until(async () => (await listRuns(scene.store, {}, 9)).length >= 2);
 });

@@ -13,6 +13,7 @@ import { isElsewhere } from './held-elsewhere.ts';
 import { loadProgress } from './progress.ts';
 import { heldPauseMs } from './patient-state.ts';
 import { readPauses } from './pauses.ts';
+import { ChangeWatches } from './watch/change-watches.ts';
 import { workOf } from './work.ts';
 import type { Work } from './work.ts';
 
@@ -24,6 +25,8 @@ export type DaemonParts = Omit<LoopParts, 'zones' | 'limits'> & {
   readonly readConfig: () => Promise<Config>;
   /** After the start, and after the machine woke or its clock was set. */
   readonly settleMs: number;
+  /** How often watched folders are looked through, whatever events say. */
+  readonly scanEveryMs?: number;
 };
 
 /** What other managers and other programs changed in the state is looked at so often. */
@@ -33,6 +36,7 @@ export class Daemon {
   readonly loop: DueLoop;
   readonly #parts: DaemonParts;
   readonly #startedAtMs: number;
+  readonly #watches: ChangeWatches;
   #pausedUntilMs: number | undefined;
   #configProblem: string | undefined;
   #timer: Disposable | undefined;
@@ -41,6 +45,7 @@ export class Daemon {
   constructor(parts: DaemonParts) {
     this.#parts = parts;
     this.#startedAtMs = parts.clock.now().wallMs;
+    this.#watches = new ChangeWatches({ ...parts, onChange: (plan) => this.loop.changed(plan) });
     this.loop = new DueLoop({
       ...parts,
       zones: new Zones(),
@@ -71,6 +76,7 @@ export class Daemon {
     this.loop.limit(limitsOf(config));
     const works = workOf(config, machine.host);
     for (const { work, progress } of await loadProgress(store, [...works.values()])) this.loop.put(work, progress);
+    this.#watches.watch(works.values());
     this.#arm();
   }
 
@@ -109,6 +115,7 @@ export class Daemon {
 
   async stop(how: { readonly drain: boolean }): Promise<void> {
     this.#timer?.[Symbol.dispose]();
+    this.#watches[Symbol.dispose]();
     await this.loop.stop(how);
   }
 
@@ -120,6 +127,7 @@ export class Daemon {
     const loaded = await loadProgress(store, changed);
     for (const plan of this.loop.works.keys()) if (!works.has(plan)) this.loop.remove(plan);
     for (const { work, progress } of loaded) this.loop.put(work, { handledMs: progress.handledMs });
+    this.#watches.watch(works.values());
     this.loop.limit(limitsOf(config));
   }
 

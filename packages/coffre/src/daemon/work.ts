@@ -5,10 +5,18 @@ import type { RunKind } from '../store/runs.ts';
 import { scheduleOf } from '../schedule/schedule-spec.ts';
 import type { Lease, PlanEntry } from '../schedule/plan-entry.ts';
 
+export type WatchedSource = {
+  readonly path: string;
+  /** Patterns of what is not saved, and whose changes do not matter. */
+  readonly exclude: readonly string[];
+};
+
 /** One thing that is due at times: its entry in the agenda, and the words of the program that does it. */
 export type Work = {
   readonly entry: PlanEntry;
   readonly words: readonly string[];
+  /** Where a change starts it; patterns are allowed. Undefined when changes do not. */
+  readonly watched?: readonly WatchedSource[];
   /** What its runs are in the history. */
   readonly history: { readonly plan: string; readonly kind: RunKind };
 };
@@ -32,9 +40,12 @@ function planWork(plan: PlanConfig, host: string): Work {
   const copiesNow = plan.copies.filter(({ when }) => when.kind === 'each').map(({ to }) => to);
   const repositories = [plan.to, ...copiesNow].map((repository): Lease => ({ repository, mode: 'shared' }));
   const { name, mode } = planLease(plan.name);
+  const watched = watchedSources(plan);
+  const isWatched = plan.schedule.triggers.some(({ kind }) => kind === 'on_change') && watched.length > 0;
   return {
     words: ['run', plan.name],
     history: { plan: plan.name, kind: 'backup' },
+    ...(isWatched && { watched }),
     entry: {
       plan: plan.name,
       spec: plan.schedule,
@@ -46,6 +57,29 @@ function planWork(plan: PlanConfig, host: string): Work {
       ...(objectivesMs.length === 0 ? {} : { objectiveMs: Math.min(...objectivesMs) }),
     },
   };
+}
+
+/** Only sources that lie in files of this machine can be watched. */
+function watchedSources({ sources }: PlanConfig): WatchedSource[] {
+  return sources.flatMap((source): WatchedSource[] => {
+    switch (source.type) {
+      case 'files':
+        return source.paths.map((path) => ({ path: path.replaceAll('{module}', '*'), exclude: source.exclude }));
+      case 'sqlite':
+        return source.paths.map((path) => ({ path, exclude: [] }));
+      case 'git':
+        return [{ path: source.path, exclude: [] }];
+      case 'postgresql':
+      case 'mysql':
+      case 'mariadb':
+      case 'mongodb':
+      case 'redis':
+      case 'command':
+        return [];
+      default:
+        return source satisfies never;
+    }
+  });
 }
 
 /** Copies with times of their own. No name in a configuration has a slash, so theirs are nobody else's. */

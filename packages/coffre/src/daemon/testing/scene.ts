@@ -29,15 +29,17 @@ export type DaemonScene = AsyncDisposable & {
   readonly lines: LogLine[];
   parts(plans: string, run?: Partial<FakeRun>): DaemonParts;
   /** Started, and not yet listening. */
-  start(plans: string, run?: Partial<FakeRun>): Promise<Daemon>;
+  start(plans: string, run?: Partial<FakeRun>, readConfig?: () => Promise<Config>): Promise<Daemon>;
+  /** The folder that the source saves; it is not there yet. */
+  readonly docs: string;
 };
 
 /** `plans` is the part of a configuration below `plans:`; every plan has the source `home/docs`. */
-export function configOf(plans: string): Config {
+export function configOf(plans: string, docs = '/srv/docs'): Config {
   const text = `version: 1
 secrets: {pw: {env: PW}}
 repositories: {main: {url: /srv/main, password: "\${secret:pw}"}}
-sites: {home: {sources: {docs: {type: files, paths: [/srv/docs]}}}}
+sites: {home: {sources: {docs: {type: files, paths: [${docs}]}}}}
 plans:
 ${plans}`;
   return requireConfig(
@@ -49,13 +51,14 @@ export async function daemonScene(): Promise<DaemonScene> {
   const folder = mkdtempSync(join(tmpdir(), 'coffre-daemon-'));
   const stateFile = join(folder, 'state.db');
   const store = await openStore({ kind: 'sqlite', file: stateFile }, { clock: systemClock() });
+  const docs = join(folder, 'docs');
   const lines: LogLine[] = [];
   const write = (event: string, fields: object): void => void lines.push({ event, ...fields });
   const log: DaemonLog = { info: write, warn: write, error: write };
   const parts: DaemonScene['parts'] = (plans, run = {}) => ({
     stateFolder: folder,
     configName: 'coffre.yaml',
-    readConfig: async () => configOf(plans),
+    readConfig: async () => configOf(plans, docs),
     store,
     clock: systemDaemonClock(),
     log,
@@ -74,10 +77,11 @@ export async function daemonScene(): Promise<DaemonScene> {
     store,
     lines,
     parts,
-    start: async (plans, run) => {
-      const daemon = new Daemon(parts(plans, run));
+    docs,
+    start: async (plans, run, readConfig) => {
+      const daemon = new Daemon({ ...parts(plans, run), ...(readConfig !== undefined && { readConfig }) });
       daemons.push(daemon);
-      await daemon.start(configOf(plans));
+      await daemon.start(configOf(plans, docs));
       return daemon;
     },
     [Symbol.asyncDispose]: async () => {
