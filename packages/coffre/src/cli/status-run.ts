@@ -1,13 +1,8 @@
 /** `coffre status`: gathers the facts, judges them, and shows them in the form that was asked for. */
-import { statfs } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { styleText } from 'node:util';
-import { messageOf, systemProcesses } from '@coffre/repository';
-import { CoffreError } from '@coffre/repository/opening';
-import { configuredStatePlace, openState } from '../access/state.ts';
+import { CoffreError, messageOf } from '@coffre/repository/opening';
 import type { Config, PlanName, SiteName } from '../config/config.ts';
 import { requireConfig } from '../config/parse.ts';
-import { systemSecretDoors } from '../config/read/secrets.ts';
 import { replaceFile } from '../platform/replace-file.ts';
 import { Zones } from '../schedule/zone.ts';
 import { localTimeIn } from '../status/local-time.ts';
@@ -15,17 +10,15 @@ import { nagiosExit, nagiosLine, nagiosText } from '../status/nagios.ts';
 import type { Level } from '../status/problem.ts';
 import { levels } from '../status/problem.ts';
 import { readStatusFacts } from '../status/read-facts.ts';
-import type { StatusDoors } from '../status/read-facts.ts';
-import { aliveIn } from '../status/run-alive.ts';
 import { chosenFacts, statusOf } from '../status/status.ts';
 import type { Status } from '../status/status.ts';
 import { statusJson } from '../status/status-json.ts';
 import { statusLines, statusSentence } from '../status/status-text.ts';
 import { wordsOf } from '../status/words.ts';
-import { storeExists } from '../store/location.ts';
 import type { Cli } from './cli.ts';
 import { loadConfig } from './config-source.ts';
 import { ExitVerdict } from './exit-code.ts';
+import { statusDoors, withHistory } from './status-doors.ts';
 import { parseChoice, usage } from './values.ts';
 import type { StatusOptions } from './status.ts';
 import { version } from './version.ts';
@@ -75,12 +68,9 @@ type Filter = { readonly plans: readonly string[]; readonly site: string | undef
 
 async function currentStatus(cli: Cli, config: Config, filter: Filter): Promise<Status> {
   requireKnown(config, filter);
-  const place = await configuredStatePlace(config, cli.environment, systemSecretDoors(cli.environment));
-  const doors = systemDoors();
-  if (!storeExists(place.location))
-    return statusOf(chosenFacts(await readStatusFacts(config, undefined, doors), filter));
-  await using store = await openState(place, (sentence) => cli.printer().error(sentence));
-  return statusOf(chosenFacts(await readStatusFacts(config, store, doors), filter));
+  const doors = statusDoors();
+  const facts = await withHistory(cli, config, async (store) => await readStatusFacts(config, store, doors));
+  return statusOf(chosenFacts(facts, filter));
 }
 
 /** @throws {CoffreError} PLAN_UNKNOWN, USAGE */
@@ -99,26 +89,6 @@ function unknownPlan(config: Config, plan: string): CoffreError {
   return new CoffreError('PLAN_UNKNOWN', `there is no plan ${JSON.stringify(plan)}`, {
     hint: `There are ${[...config.plans.keys()].join(', ') || 'none'}.`,
   });
-}
-
-const answerMs = 1000;
-
-function systemDoors(): StatusDoors {
-  const here = hostname();
-  return {
-    nowMs: Date.now(),
-    here,
-    isAlive: aliveIn(here, systemProcesses()),
-    freeSpace: async (path) => {
-      // A share that is gone does not answer, ever.
-      const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), answerMs).unref());
-      const asked = statfs(path).then(
-        ({ bavail, blocks, bsize }) => ({ freeBytes: bavail * bsize, capacityBytes: blocks * bsize }),
-        () => undefined,
-      );
-      return await Promise.race([asked, late]);
-    },
-  };
 }
 
 const colours = { ok: 'green', unknown: 'magenta', warning: 'yellow', critical: 'red' } as const;

@@ -172,6 +172,11 @@ export const verbs: readonly Verb[] = [
     summary: 'Say how all plans, copies and repositories stand, worst first',
     load: async () => (await import('./status.ts')).defineStatus,
   },
+  {
+    name: 'report',
+    summary: 'Say what happened in a day, a week or a month, as text, HTML, PDF, CSV or JSON',
+    load: async () => (await import('./report.ts')).defineReport,
+  },
   { name: 'jobs', summary: 'Show what runs and what waits', load: async () => (await import('./jobs.ts')).defineJobs },
   {
     name: 'run',

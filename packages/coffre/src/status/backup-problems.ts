@@ -1,6 +1,7 @@
 /** What is wrong with the backups of one source, apart from its copies. */
 import { isFailure } from './outcome.ts';
 import type { EndedRun, ItemFacts } from './facts.ts';
+import { objectiveAllowanceMs } from './objective.ts';
 import type { Level, Problem } from './problem.ts';
 import { isPrecious } from './three-two-one.ts';
 
@@ -62,8 +63,9 @@ function overrun({ run }: ItemFacts, nowMs: number): Problem[] {
   return [{ cause: 'overrun', level: 'warning', sinceMs: open.startedMs, overMs: tookMs }];
 }
 
-function isObjectiveBroken({ backup, rpoMs }: ItemFacts, nowMs: number): boolean {
-  return rpoMs !== undefined && backup.lastGood !== undefined && nowMs - backup.lastGood.startedMs > rpoMs;
+function isObjectiveBroken({ backup, rpoMs, run }: ItemFacts, nowMs: number): boolean {
+  if (rpoMs === undefined || backup.lastGood === undefined) return false;
+  return nowMs - backup.lastGood.startedMs > rpoMs + objectiveAllowanceMs(rpoMs, run.usualMs);
 }
 
 function objective(facts: ItemFacts, nowMs: number): Problem[] {

@@ -6,6 +6,7 @@ import { byWorst, worstOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
 import { backupProblems } from './backup-problems.ts';
 import { copyProblems } from './copy-problems.ts';
+import { objectiveAllowanceMs } from './objective.ts';
 import { threeTwoOne } from './three-two-one.ts';
 import type { ThreeTwoOne } from './three-two-one.ts';
 
@@ -53,6 +54,8 @@ export type ItemState = {
   readonly phase: ItemPhase;
   readonly backup: TrackState;
   readonly objectiveMs: number | undefined;
+  /** How much older it may get while the next backup is made. */
+  readonly allowanceMs: number;
   readonly rtoMs: number | undefined;
   readonly engine: string;
   readonly schedule: string;
@@ -112,6 +115,7 @@ export function itemState(facts: ItemFacts, ground: Ground): ItemState {
     phase: phaseOf(facts, problems),
     backup,
     objectiveMs: facts.rpoMs,
+    allowanceMs: facts.rpoMs === undefined ? 0 : objectiveAllowanceMs(facts.rpoMs, facts.run.usualMs),
     rtoMs: facts.rtoMs,
     engine: facts.engine,
     schedule: facts.schedule,

@@ -38,7 +38,10 @@ const badForItem: Readonly<Record<string, Rule>> = {
     (backup.newest === undefined || backup.newest.startedMs < run.newest.startedMs),
   'process gone': ({ run }) => run.open?.isAlive === false,
   'not complete': ({ backup }) => backup.lastGood?.outcome === 'warning',
-  'too old': ({ backup, rpoMs }) => rpoMs !== undefined && (backup.lastGood?.startedMs ?? 0) < nowMs - rpoMs,
+  'too old': ({ backup, rpoMs, run }) =>
+    rpoMs !== undefined &&
+    (backup.lastGood?.startedMs ?? 0) <
+      nowMs - rpoMs - Math.min(rpoMs / 4, Math.max(5 * 60_000, (run.usualMs ?? 0) * 1.5)),
   'slot unanswered': ({ expectation }) => expectation.open !== undefined && expectation.open.softMs <= nowMs,
   'runs for too long': ({ run: { open, usualMs } }) =>
     open !== undefined && usualMs !== undefined && open.isAlive !== false && nowMs - open.startedMs > 3 * usualMs,
