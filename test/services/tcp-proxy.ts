@@ -8,6 +8,8 @@ export type TcpProxy = AsyncDisposable & {
   readonly connections: number;
   /** Resets each connection once it has carried so many bytes to the server; undefined for never. */
   cutAfter(bytes: number | undefined): void;
+  /** Ends every connection, new ones too, once so many bytes have come from the server over all of them. */
+  cutAnswersAfter(bytes: number | undefined): void;
   /** Nothing is let through any more, and nothing is closed. */
   hang(): void;
 };
@@ -16,6 +18,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let connections = 0;
   let cutBytes: number | undefined;
+  let cutAnswersBytes: number | undefined;
+  let answered = 0;
   let hanging = false;
 
   const server = createServer((client) => {
@@ -39,7 +43,12 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       client.resetAndDestroy();
       upstream.end();
     });
-    upstream.on('data', (bytes: Buffer) => hanging || client.write(bytes));
+    upstream.on('data', (bytes: Buffer) => {
+      if (hanging) return;
+      answered += bytes.byteLength;
+      if (answered < (cutAnswersBytes ?? Infinity)) client.write(bytes);
+      else end();
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -48,6 +57,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       return connections;
     },
     cutAfter: (bytes) => void (cutBytes = bytes),
+    cutAnswersAfter: (bytes) => void (cutAnswersBytes = bytes),
     hang: () => void (hanging = true),
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));

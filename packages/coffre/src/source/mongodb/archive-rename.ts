@@ -3,7 +3,14 @@
  * patterns `*`, `$` and `\` mean something, and names may hold them; here a name is a name. What goes through is checked
  * whole on the way, so that a damaged archive never ends well.
  */
-import { ArchiveReader, archiveMagic, type ArchivedCollection, type BlockHeader, type Prelude } from './archive.ts';
+import {
+  ArchiveReader,
+  archiveMagic,
+  damagedArchive,
+  type ArchivedCollection,
+  type BlockHeader,
+  type Prelude,
+} from './archive.ts';
 import { withTexts } from './bson.ts';
 
 export type Place = { readonly database: string; readonly collection: string };
@@ -47,10 +54,15 @@ function preludeOf({ header, collections }: Prelude, placeOf: (one: ArchivedColl
   return Buffer.concat([magic, header, ...listed, terminator]);
 }
 
-/** Old servers repeat the namespace in every index, and mongorestore would not know which of the two is meant. */
+/** Options and indexes stay as they are; the name is told a second time there. */
 function metadataOf(metadata: string, place: Place): string {
-  const parsed: unknown = JSON.parse(metadata);
-  if (typeof parsed !== 'object' || parsed === null) return metadata;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(metadata);
+  } catch {
+    parsed = undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null) throw damagedArchive('the options of a collection cannot be read');
   return JSON.stringify({ ...parsed, collectionName: place.collection });
 }
 

@@ -49,16 +49,19 @@ export function connectionOf(address: MongodbAddress): Connection {
     options.set('authSource', database);
   }
   for (const [name, value] of tlsOptions(address)) if (!options.has(name)) options.set(name, value);
-  const tail = options.size === 0 ? '' : `?${options.toString()}`;
   const at = credentials === undefined ? '' : `${credentials}@`;
-  const uriOf = (place: string): string => `${scheme}://${at}${place}/${tail}`;
+  const uriOf = (place: string, query: URLSearchParams): string =>
+    `${scheme}://${at}${place}/${query.size === 0 ? '' : `?${query.toString()}`}`;
+  // The tools take its milliseconds for seconds, and would wait hours for a server that is gone.
+  const toolOptions = new URLSearchParams(options);
+  toolOptions.delete('serverSelectionTimeoutMS');
   const socket = socketIn(hosts);
   return {
-    uri: uriOf(hosts),
+    uri: uriOf(hosts, options),
     tools:
       socket === undefined
-        ? { uri: uriOf(hosts), workingFolder: undefined }
-        : { uri: uriOf(encodeURIComponent(basename(socket))), workingFolder: dirname(socket) },
+        ? { uri: uriOf(hosts, toolOptions), workingFolder: undefined }
+        : { uri: uriOf(encodeURIComponent(basename(socket)), toolOptions), workingFolder: dirname(socket) },
     shown: socket ?? `${scheme}://${hosts}`,
     database,
   };

@@ -24,7 +24,11 @@ export type MongodbSettings = MongodbAddress & {
   readonly databases: readonly string[];
   readonly excludeDatabases: readonly string[];
   readonly dumpArguments: readonly string[];
+  /** How long mongodump may print nothing while it is listened to; a quarter of an hour when absent. */
+  readonly silenceMaxMs?: number | undefined;
 };
+
+const silenceMaxDefaultMs = 15 * 60_000;
 
 export type Survey = {
   readonly facts: ServerFacts;
@@ -81,8 +85,10 @@ export async function dumpServer(settings: MongodbSettings, context: SourceConte
     const argv = [mongodump, config.argument, ...form, ...argumentsOf(database), ...settings.dumpArguments];
     async function* bytes(signal: AbortSignal): AsyncGenerator<Uint8Array> {
       const reader = new ArchiveReader({ document: noteOplog(oplog), wantsDocuments: isOplog });
-      const call = { argv, ...config.call, signal: AbortSignal.any([signal, context.signal]) };
-      for await (const piece of context.programs.output(call)) {
+      const silence = new AbortController();
+      const call = { argv, ...config.call, signal: AbortSignal.any([signal, context.signal, silence.signal]) };
+      const silenceMaxMs = settings.silenceMaxMs ?? silenceMaxDefaultMs;
+      for await (const piece of heard(context.programs.output(call), silence, silenceMaxMs)) {
         reader.push(piece);
         yield piece;
       }
@@ -109,6 +115,31 @@ export async function dumpServer(settings: MongodbSettings, context: SourceConte
     },
     [Symbol.asyncDispose]: async () => config[Symbol.dispose](),
   };
+}
+
+/** A server that is gone without a word leaves mongodump waiting for ever. Time counts only while we wait for it too. */
+async function* heard(
+  pieces: AsyncGenerator<Uint8Array>,
+  silence: AbortController,
+  silenceMaxMs: number,
+): AsyncGenerator<Uint8Array> {
+  const giveUp = (): void =>
+    silence.abort(
+      new CoffreError('SOURCE_UNREACHABLE', `mongodump has printed nothing for ${silenceMaxMs / 1000} s`, {
+        hint: 'Nothing was saved of it. See whether the server still answers, and run the backup again.',
+        retryable: true,
+      }),
+    );
+  try {
+    for (;;) {
+      const timer = setTimeout(giveUp, silenceMaxMs);
+      const next = await pieces.next().finally(() => clearTimeout(timer));
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await pieces.return(undefined);
+  }
 }
 
 export function isOplog({ database, collection }: Pick<ArchivedCollection, 'database' | 'collection'>): boolean {

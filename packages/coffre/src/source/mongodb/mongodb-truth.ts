@@ -1,7 +1,7 @@
 /** What a MongoDB server held, as it is recorded and compared. Pure. */
 import { z } from 'zod';
 import type { JsonValue } from '../source.ts';
-import { nameOf, type ArchivedCollection, type CountedCollection } from './archive.ts';
+import { damagedArchive, nameOf, type ArchivedCollection, type CountedCollection } from './archive.ts';
 
 const size = z.int().nonnegative();
 const json: z.ZodType<JsonValue> = z.json();
@@ -53,10 +53,24 @@ export function collectionTruthOf(counted: CountedCollection): CollectionTruth {
   return { database, collection, type, documents, ...schemaOf(metadata) };
 }
 
-/** @param metadata extended JSON, as in an archive */
-export function schemaOf(metadata: string): Pick<CollectionTruth, 'options' | 'indexes'> {
-  const parsed = metadata === '' ? {} : (JSON.parse(metadata) as { options?: JsonValue; indexes?: JsonValue[] | null });
-  return { options: plain(parsed.options ?? {}), indexes: indexesOf(parsed.indexes ?? []) };
+const metadataSchema = z.looseObject({
+  options: json.optional(),
+  indexes: z.array(json).nullish(),
+});
+
+/** @param text extended JSON, as in an archive; empty for what has none. @throws {CoffreError} SOURCE_INVALID */
+export function schemaOf(text: string): Pick<CollectionTruth, 'options' | 'indexes'> {
+  const { options, indexes } = metadataOf(text);
+  return { options: plain(options ?? {}), indexes: indexesOf(indexes ?? []) };
+}
+
+function metadataOf(text: string): z.infer<typeof metadataSchema> {
+  if (text === '') return {};
+  try {
+    return metadataSchema.parse(JSON.parse(text));
+  } catch {
+    throw damagedArchive('options and indexes of a collection cannot be read');
+  }
 }
 
 /** Without what servers add on their own. */
