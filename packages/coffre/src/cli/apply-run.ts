@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { CoffreError, messageOf } from '@coffre/repository';
+import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
 import { openState } from '../access/state.ts';
 import { lookForRepositories, makeRepository } from '../access/missing-repositories.ts';
 import type { RepositoryFinding } from '../access/missing-repositories.ts';
@@ -52,8 +52,24 @@ export async function runApply(cli: Cli, options: ApplyOptions): Promise<void> {
       done: (repositories) => ({ made: repositories.map(({ name }) => name) }),
     },
   );
-  if (printer.json) printer.message({ schema: 'coffre.apply/1', changes: changes.length, made });
-  else printer.normal(`${countText(changes)} applied`);
+  const daemon = await tellDaemon(cli, place.folder);
+  if (printer.json) printer.message({ schema: 'coffre.apply/1', changes: changes.length, made, daemon });
+  else printer.normal(`${countText(changes)} applied${daemon === 'reloaded' ? '; coffre serve has it too' : ''}`);
+}
+
+/** A daemon on this state reads the same file again; without one the next start does. */
+async function tellDaemon(cli: Cli, stateFolder: string): Promise<'reloaded' | 'absent' | 'unreachable'> {
+  const { findDaemon } = await import('../daemon/control/control-client.ts');
+  try {
+    const daemon = await findDaemon(stateFolder);
+    if (daemon === undefined) return 'absent';
+    await daemon.reload();
+    return 'reloaded';
+  } catch (error) {
+    if (!isCoffreError(error)) throw error;
+    cli.printer().error(`Warning: coffre serve does not use it yet: ${error.message}`);
+    return 'unreachable';
+  }
 }
 
 /** @throws {CoffreError} REPO_NOT_FOUND unless they shall be made */
