@@ -29,6 +29,8 @@ export type CareFinding = {
   /** A few of them. */
   readonly words: string;
   readonly subject?: string;
+  /** Of all packs there, where they were listed. */
+  readonly repositoryBytes?: number;
 };
 
 export type CareParts = {
@@ -72,6 +74,7 @@ async function look(repository: Repository, signal: AbortSignal): Promise<CareFi
     kind: 'list',
     outcome: 'good',
     words: `${snapshots.length} snapshots and ${packs.length} packs listed`,
+    repositoryBytes: packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
   const pack = packs[randomBelow(host.random.bytes(4), packs.length)];
   return pack === undefined ? [listed] : [listed, await readPack(repository, pack.name as PackId)];

@@ -12,6 +12,7 @@ import { careTasks, dueCare, wantedCare, type CareHistory, type CareTask } from 
 import { careWork, type CareFinding } from './care-tasks.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { notMaintainedHere } from './retention-phase.ts';
+import type { RunFigures } from './run-figures.ts';
 import { logPathOf, RunLog } from './run-log.ts';
 import { endingOf } from './run-outcome.ts';
 import type { PartResult } from './run-request.ts';
@@ -73,7 +74,7 @@ export async function careFor(
       const bad = found.find(({ outcome }) => outcome !== 'good');
       await part.end(
         bad === undefined
-          ? { outcome: 'success', reason: found.map(({ words }) => words).join(', ') }
+          ? { outcome: 'success', reason: found.map(({ words }) => words).join(', '), figures: figuresOf(found) }
           : { outcome: 'failed', reason: bad.words, code: 'REPO_CHECK_FAILED', hint: damageHint },
       );
     } catch (error) {
@@ -86,6 +87,11 @@ export async function careFor(
     }
   }
   return scribe.parts;
+}
+
+function figuresOf(found: readonly CareFinding[]): RunFigures {
+  const repositoryBytes = found.find((finding) => finding.repositoryBytes !== undefined)?.repositoryBytes;
+  return repositoryBytes === undefined ? {} : { repositoryBytes };
 }
 
 const damageHint =

@@ -32,6 +32,8 @@ export type FigureName =
   | 'snapshotsRemoved'
   /** Proof steps that passed: hash, archive, open, parse, schema, row_counts. */
   | 'stepsPassed'
+  /** Of all packs of a repository, when it is listed. */
+  | 'repositoryBytes'
   | 'attempt'
   /** How long each phase took; of a run, all its parts together. */
   | 'leaseMs'
