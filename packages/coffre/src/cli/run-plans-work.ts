@@ -1,12 +1,13 @@
 import { errorOf } from '../run/run-outcome.ts';
 import { runPlan } from '../run/run-plan.ts';
 import { parseRunPurpose, runPurposeVariable, type RunPurpose, type RunResult } from '../run/run-request.ts';
-import type { PlanName } from '../config/config.ts';
+import type { PlanConfig, PlanName } from '../config/config.ts';
 import type { Cli } from './cli.ts';
 import { requireConfigured } from './meant-repositories.ts';
 import type { Configured } from './meant-repositories.ts';
 import { RunReport } from './output/run-report.ts';
 import { withRunSurroundings } from './planned-runs.ts';
+import { runContinuously, watchedIn } from './run-continuously.ts';
 import { showRun } from './run-preview.ts';
 import { usage } from './values.ts';
 
@@ -14,6 +15,7 @@ export type RunVerbOptions = {
   readonly config?: string | undefined;
   readonly full?: true | undefined;
   readonly copy?: string | undefined;
+  readonly continuous?: true | undefined;
   readonly dryRun?: true | undefined;
 };
 
@@ -27,12 +29,14 @@ export async function runPlans(cli: Cli, names: readonly string[], options: RunV
     for (const plan of plans) showRun(printer, configured.config, plan, purpose);
     return;
   }
+  const watched = options.continuous === true ? planToWatch(configured, plans) : undefined;
   using report = new RunReport(printer);
   const results = await withRunSurroundings(
     cli,
     configured,
     (message) => report.onMessage(message),
     async (around) => {
+      if (watched !== undefined) await runContinuously(around, watched, purpose, report);
       const ended: RunResult[] = [];
       for (const plan of plans) {
         if (around.signal.aborted && ended.length > 0) break;
@@ -58,6 +62,15 @@ function chosenPlans({ config }: Configured, names: readonly string[]): readonly
     'say which plans to run',
     known.length === 0 ? 'The configuration has none.' : `There are ${known.join(', ')}.`,
   );
+}
+
+/** @throws {CoffreError} USAGE */
+function planToWatch({ config }: Configured, plans: readonly PlanName[]): PlanConfig {
+  const [name, other] = plans;
+  const plan = name === undefined ? undefined : config.plans.get(name);
+  if (plan === undefined || other !== undefined) throw usage('--continuous needs the name of one plan');
+  watchedIn(plan);
+  return plan;
 }
 
 function purposeOf(given: RunPurpose, { full, copy }: RunVerbOptions): RunPurpose {

@@ -8,6 +8,7 @@ export function defineRun(command: Command, cli: Cli): void {
     .option('--config <file>', 'the configuration (default: $COFFRE_CONFIG, ./coffre.yaml, …)')
     .option('--full', 'read everything again instead of comparing with the last backup')
     .option('--copy <repository>', 'save nothing, only copy there what it lacks')
+    .option('--continuous', 'stay, and run the plan whenever one of its SQLite databases was written')
     .option('-n, --dry-run', 'run nothing, show what would be done')
     .action(async (names, options) => {
       const { runPlans } = await import('./run-plans-work.ts');
