@@ -1,0 +1,97 @@
+/** SQLite as a source, beside its backup under writes, which test/e2e/sources holds. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, test } from 'node:test';
+import type { CheckStep } from '../source.ts';
+import { contextIn, everyStep, savedAs, saveInMemory } from '../testing/saved.ts';
+import { sqlite } from './sqlite.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'coffre-sqlite-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const temporary = join(folder, 'tmp');
+mkdirSync(temporary);
+const context = contextIn(temporary);
+
+function database(name: string): { path: string; live: DatabaseSync; settings: { name: string; path: string } } {
+  const path = join(folder, name);
+  const live = new DatabaseSync(path);
+  live.exec(`PRAGMA journal_mode = wal; CREATE TABLE "it's ""a"" table" (a, b); CREATE INDEX i ON "it's ""a"" table" (a);
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+    INSERT INTO "it's ""a"" table" SELECT i, 'some text ' || i FROM n`);
+  return { path, live, settings: { name: 'shop', path } };
+}
+
+test('each step is passed only when it is asked for; without steps nothing is read', async () => {
+  const { live, settings } = database('steps.db');
+  const saved = await saveInMemory(sqlite, settings, context);
+  live.close();
+  for (const steps of [[], ['archive'], ['archive', 'open'], ['schema'], [...everyStep]] as CheckStep[][]) {
+    const { passed, differences } = await sqlite.verify(saved, context, new Set(steps));
+    assert.deepEqual(passed, steps);
+    assert.deepEqual(differences, []);
+  }
+  const unread = { ...saved, read: () => assert.fail('it was read') };
+  assert.deepEqual(await sqlite.verify(unread, context, new Set()), { passed: [], proved: [], differences: [] });
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
+test('a saved database that is cut off, bent or other than its truth is told apart, and never loaded', async () => {
+  const { live, settings } = database('damaged.db');
+  const saved = await saveInMemory(sqlite, settings, context);
+  live.close();
+  const [[path, bytes] = ['', Buffer.alloc(0)]] = saved.contents;
+  const other = { ...saved.truth, tables: { [`it's "a" table`]: 499, gone: 1 }, schemaSha256: '0'.repeat(64) };
+  const bent = Buffer.from(bytes);
+  bent.fill(0xee, 4096, 16_384);
+  for (const [faulty, pattern] of [
+    [savedAs(sqlite, 'shop', other, saved.contents), /schema is another.*500 rows instead of 499.*"gone" is missing/],
+    [savedAs(sqlite, 'shop', saved.truth, new Map([[path, bytes.subarray(0, 4096)]])), /./],
+    [savedAs(sqlite, 'shop', saved.truth, new Map([[path, bent]])), /integrity|malformed|open/],
+    [savedAs(sqlite, 'shop', saved.truth, new Map([[path, Buffer.from('no database')]])), /does not open/],
+  ] as const) {
+    const { passed, differences } = await sqlite.verify(faulty, context, everyStep);
+    assert.match(differences.join(), pattern);
+    assert.equal(passed.includes('row_counts'), false);
+    const to = join(folder, 'never.db');
+    const target = { to, overwrite: false, only: [], settings: undefined };
+    await assert.rejects(sqlite.load(faulty, target, context), /is not what it was/);
+    await assert.rejects(sqlite.scratch(faulty, context), /is not what it was/);
+  }
+  assert.equal(
+    readdirSync(folder).some((name) => name.includes('never')),
+    false,
+  );
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
+test('the live database is looked at without a trace, and what changed since is said', async () => {
+  const { path, live, settings } = database('live.db');
+  const saved = await saveInMemory(sqlite, settings, context);
+  assert.deepEqual(sqlite.differences(saved.truth, await sqlite.present(settings, context)), []);
+  live.exec(`DELETE FROM "it's ""a"" table" WHERE a > 490; CREATE TABLE new (x); PRAGMA user_version = 7`);
+  const before = readFileSync(path);
+  const said = sqlite.differences(saved.truth, await sqlite.present(settings, context));
+  assert.deepEqual(said, [
+    'user_version is 7 instead of 0',
+    'the schema is another one',
+    `table "it's \\"a\\" table" has 490 rows instead of 500`,
+    'table "new" was not in the original',
+  ]);
+  assert.deepEqual(await sqlite.quickCheck(settings, context), {
+    passed: ['open'],
+    proved: ['opens', 'its schema can be read'],
+    differences: [],
+  });
+  assert.deepEqual(readFileSync(path), before);
+  live.close();
+  await assert.rejects(
+    sqlite.quickCheck({ name: 'x', path: join(folder, 'none.db') }, context),
+    /there is no database/,
+  );
+  assert.equal(readdirSync(folder).includes('none.db'), false);
+  writeFileSync(join(folder, 'text.db'), 'x'.repeat(5000));
+  await assert.rejects(sqlite.present({ name: 'x', path: join(folder, 'text.db') }, context), /is no SQLite database/);
+});
