@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { findNewRestic, findOldRestic, peersFolder } from '../test/peers/peers.ts';
+import { preparePostgres } from './test-postgres.ts';
 import { findService, type ServiceProgram, servicePrograms, type ServiceName } from '../test/services/programs.ts';
 
 export type ToolFinding = {
@@ -16,6 +17,7 @@ export function prepareTools(projectFolder: string, say: (line: string) => void)
     prepareOldRestic(say),
     prepareNewRestic(projectFolder, say),
     ...servicePrograms.map((program) => prepareService(projectFolder, program, say)),
+    preparePostgres(projectFolder, say),
   ];
 }
 

