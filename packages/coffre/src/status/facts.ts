@@ -4,6 +4,7 @@
  */
 import type { Criticality, RepositoryPlace, Waiver } from '../config/config.ts';
 import type { RunKind, RunOutcome } from '../store/runs.ts';
+import type { ProvedSnapshot } from '../store/status-items.ts';
 import type { VerificationKind } from '../store/verifications.ts';
 import type { Expectation } from './expectation.ts';
 
@@ -131,6 +132,10 @@ export type RepositoryFacts = RepositoryPlace & {
   readonly objectLockMs: number | undefined;
   readonly maintainedBy: string | undefined;
   readonly verifications: Readonly<Partial<Record<VerificationKind, VerificationFacts>>>;
+  /** What a reading reads is all there is, not a share of it. */
+  readonly readsWhole: boolean;
+  /** Snapshots that were restored or drilled with success. */
+  readonly proved: readonly ProvedSnapshot[];
   /** When its check was due that was not done since; undefined when none is. */
   readonly checkDueMs: number | undefined;
   readonly fullWithinMs: number | undefined;

@@ -4,6 +4,7 @@ import { isFailure, isGood } from './outcome.ts';
 import type { CopyFacts, ItemFacts, TrackFacts, VerificationFact } from './facts.ts';
 import { byWorst, worstOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
+import type { ProvedSnapshot } from '../store/status-items.ts';
 import { backupProblems } from './backup-problems.ts';
 import { copyProblems } from './copy-problems.ts';
 import { objectiveAllowanceMs } from './objective.ts';
@@ -75,10 +76,10 @@ export type ItemState = {
 /** What was found out about a repository, as far as it matters to who keeps things there. */
 export type RepositoryGround = RepositoryPlace & {
   readonly damage: VerificationFact | undefined;
-  /** When it was last listed, read back as a whole, and restored from, with success. */
+  /** When it was last listed, and read back as a whole, with success. */
   readonly listedMs: number | undefined;
   readonly readMs: number | undefined;
-  readonly drilledMs: number | undefined;
+  readonly proved: ReadonlyMap<string, ProvedSnapshot>;
 };
 
 export type Ground = { readonly nowMs: number; readonly repositories: ReadonlyMap<string, RepositoryGround> };
@@ -159,8 +160,9 @@ function proofOf({ lastGood, repository }: TrackFacts, ground: Ground): Proof | 
   const about = ground.repositories.get(repository);
   const since = (atMs: number | undefined): number | undefined =>
     atMs === undefined || atMs < endedMs ? undefined : atMs;
-  const [drilledMs, readMs, listedMs] = [since(about?.drilledMs), since(about?.readMs), since(about?.listedMs)];
-  if (drilledMs !== undefined) return { level: 4, atMs: drilledMs };
+  const [readMs, listedMs] = [since(about?.readMs), since(about?.listedMs)];
+  const proved = lastGood.snapshot === undefined ? undefined : about?.proved.get(lastGood.snapshot);
+  if (proved !== undefined) return { level: proved.kind === 'drill' ? 4 : 3, atMs: proved.atMs };
   if (readMs !== undefined) return { level: 3, atMs: readMs };
   if (lastGood.isVerified) return { level: 3, atMs: endedMs };
   if (listedMs !== undefined) return { level: 2, atMs: listedMs };

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import type { Config, RepositoryConfig } from '../config/config.ts';
 import type { Zones } from '../schedule/zone.ts';
 import { leaseHolders } from '../store/leases.ts';
-import { keptSince, verificationFigures } from '../store/status-items.ts';
+import { keptSince, provedSnapshots, repositorySizes, verificationFigures } from '../store/status-items.ts';
 import type { VerificationFigures, VerificationRow } from '../store/status-items.ts';
 import type { Rows } from '../store/store.ts';
 import { dueSince } from './due-since.ts';
@@ -33,6 +33,8 @@ async function factsOf(
   const { name } = repository;
   const { doors, zones } = around;
   const own = figures.filter((figure) => figure.repository === name);
+  const sizes =
+    rows === undefined ? [] : await repositorySizes(rows, { repository: name, plan: `care/${name}` }, sizesMax);
   const heldSinceMs = rows === undefined ? undefined : await heldSince(rows, name, around.places);
   const checkedMs = own
     .filter(({ kind }) => kind === 'check' || kind === 'check-read')
@@ -57,12 +59,14 @@ async function factsOf(
         },
       ]),
     ),
+    readsWhole: (repository.check.readData?.percent ?? 100) >= 100,
+    proved: rows === undefined ? [] : await provedSnapshots(rows, name, provedMax),
     checkDueMs:
       structure === undefined || sinceMs === undefined
         ? undefined
         : dueSince(structure, sinceMs, doors.nowMs, zones).dueMs,
     fullWithinMs: repository.check.fullWithinMs,
-    room: await roomFacts(repository, doors),
+    room: await roomFacts(repository, sizes, doors),
     capacityAlertPercent: repository.capacityAlertPercent,
     holders: rows === undefined ? [] : await leaseHolders(rows, name),
   };
@@ -73,6 +77,9 @@ function verificationFact({ atMs, outcome, detail }: VerificationRow): Verificat
 }
 
 const placesMax = 20;
+/** Two months of daily lists. */
+const sizesMax = 60;
+const provedMax = 500;
 
 /** A few of the sources that go there are asked; with thousands of them the answer is the same. */
 async function heldSince(rows: Rows, name: string, places: readonly Placed[]): Promise<number | undefined> {
@@ -87,11 +94,21 @@ async function heldSince(rows: Rows, name: string, places: readonly Placed[]): P
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-async function roomFacts(repository: RepositoryConfig, { freeSpace }: StatusDoors): Promise<RoomFacts | undefined> {
+/** Where the configuration says how much may be stored, that counts; but never more than the disk has left. */
+async function roomFacts(
+  repository: RepositoryConfig,
+  sizes: RoomFacts['sizes'],
+  { freeSpace }: StatusDoors,
+): Promise<RoomFacts | undefined> {
   const { template, secretNames } = repository.url;
   const isFolder = secretNames.length === 0 && isAbsolute(template);
   const disk = isFolder ? await freeSpace(template) : undefined;
-  const capacityBytes = repository.capacityBytes ?? disk?.capacityBytes;
-  if (capacityBytes === undefined) return undefined;
-  return { sizeBytes: undefined, freeBytes: disk?.freeBytes, capacityBytes, sizes: [] };
+  const sizeBytes = sizes.at(-1)?.sizeBytes;
+  const declaredBytes = repository.capacityBytes;
+  if (declaredBytes !== undefined && sizeBytes !== undefined) {
+    const freeBytes = Math.max(0, Math.min(declaredBytes - sizeBytes, disk?.freeBytes ?? Number.POSITIVE_INFINITY));
+    return { sizeBytes, freeBytes, capacityBytes: declaredBytes, sizes };
+  }
+  if (disk === undefined && sizeBytes === undefined) return undefined;
+  return { sizeBytes, freeBytes: disk?.freeBytes, capacityBytes: disk?.capacityBytes, sizes };
 }

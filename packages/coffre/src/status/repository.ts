@@ -41,8 +41,8 @@ export function groundOf(facts: RepositoryFacts): RepositoryGround {
     place,
     damage: damageOf(facts),
     listedMs: verifications.list?.good?.atMs,
-    readMs: verifications['check-read']?.good?.atMs,
-    drilledMs: goodMs(facts, 'drill', 'restore'),
+    readMs: facts.readsWhole ? verifications['check-read']?.good?.atMs : undefined,
+    proved: new Map(facts.proved.toReversed().map((proof) => [proof.snapshot, proof])),
   };
 }
 
@@ -62,7 +62,7 @@ export function repositoryState(facts: RepositoryFacts, nowMs: number): Reposito
     listedMs: facts.verifications.list?.good?.atMs,
     readMs: goodMs(facts, 'pack', 'check-read', 'restore', 'drill'),
     checkedMs: goodMs(facts, 'check', 'check-read'),
-    readWholeMs: facts.verifications['check-read']?.good?.atMs,
+    readWholeMs: facts.readsWhole ? facts.verifications['check-read']?.good?.atMs : undefined,
     drilledMs: goodMs(facts, 'drill', 'restore'),
     room,
     isAppendOnly: facts.isAppendOnly,
@@ -84,13 +84,16 @@ const readingKinds = ['pack', 'check', 'check-read', 'restore', 'drill', 'list']
  * Damage stands until the same kind of look finds none; only a whole reading also speaks for a single pack. A pack that
  * is read at random and found whole says nothing about the one that was not.
  */
-function damageOf({ verifications }: RepositoryFacts): VerificationFact | undefined {
-  const wholeMs = verifications['check-read']?.good?.atMs ?? Number.NEGATIVE_INFINITY;
+function damageOf({ verifications, readsWhole }: RepositoryFacts): VerificationFact | undefined {
+  const readMs = readsWhole ? verifications['check-read']?.good?.atMs : undefined;
+  const wholeMs = readMs ?? Number.NEGATIVE_INFINITY;
   for (const kind of readingKinds) {
     const found = verifications[kind]?.newestDamaged;
     if (found === undefined || found.atMs <= wholeMs) continue;
     const goodMsOfKind = verifications[kind]?.good?.atMs ?? Number.NEGATIVE_INFINITY;
-    if (kind === 'pack' || goodMsOfKind <= found.atMs) return found;
+    const speaksForAll =
+      kind !== 'pack' && (kind !== 'check-read' || readsWhole) && kind !== 'restore' && kind !== 'drill';
+    if (!speaksForAll || goodMsOfKind <= found.atMs) return found;
   }
   return undefined;
 }

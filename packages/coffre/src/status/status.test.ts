@@ -259,5 +259,9 @@ test('what proves a backup happened after it', () => {
   assert.equal(level({}, true), 3);
   assert.equal(level({ 'check-read': look(after) }), 3);
   assert.equal(level({ 'check-read': look(before), list: look(after) }), 2);
-  assert.equal(level({ drill: look(after) }), 4);
+  const proved = (kind: 'restore' | 'drill', snapshot = goodRun.snapshot!): number | undefined =>
+    statusOf(withLocal({ proved: [{ kind, snapshot, atMs: after }] })).items[0]!.backup.proof?.level;
+  assert.equal(proved('restore'), 3);
+  assert.equal(proved('drill'), 4);
+  assert.equal(proved('drill', 'of another'), 1);
 });

@@ -252,6 +252,37 @@ function verificationRow(row: Record<string, unknown>, name: string): Verificati
   return { atMs, outcome, ...(detail !== null && { detail }) };
 }
 
+export type ProvedSnapshot = { readonly snapshot: string; readonly kind: 'restore' | 'drill'; readonly atMs: number };
+
+/** Snapshots that were restored or drilled with success, newest first; a later damage takes that back. */
+export async function provedSnapshots({ db }: Rows, repository: string, countMax: number): Promise<ProvedSnapshot[]> {
+  const { rows } = await sql<{ snapshot: string; kind: ProvedSnapshot['kind']; at: number }>`
+    select subject as snapshot, kind, at from verifications v
+    where repository = ${repository} and kind in ('restore', 'drill') and outcome = 'good' and subject is not null
+      and not exists (select 1 from verifications d where d.repository = v.repository and d.subject = v.subject
+        and d.kind in ('restore', 'drill') and d.outcome = 'damaged' and d.at > v.at)
+    order by at desc limit ${countMax}`.execute(db);
+  return rows.map(({ snapshot, kind, at }) => ({ snapshot, kind, atMs: at }));
+}
+
+/** How large the repository was whenever it was listed, oldest first. */
+export async function repositorySizes(
+  { db, engine }: Rows,
+  { repository, plan }: { readonly repository: string; readonly plan: string },
+  countMax: number,
+): Promise<{ readonly atMs: number; readonly sizeBytes: number }[]> {
+  const size = sql.raw(
+    engine === 'sqlite'
+      ? `json_extract(figures, '$.repositoryBytes')`
+      : `(figures::json ->> 'repositoryBytes')::bigint`,
+  );
+  const { rows } = await sql<{ at: number; size: number }>`
+    select started_at as at, ${size} as size from runs where repository = ${repository} and plan = ${plan}
+      and source is null and kind = 'check' and outcome = 'success' and ${size} is not null
+    order by started_at desc limit ${countMax}`.execute(db);
+  return rows.map(({ at, size: sizeBytes }) => ({ atMs: at, sizeBytes })).toReversed();
+}
+
 /** Since when there has been a backup of this source there. */
 export async function keptSince({ db }: Rows, { plan, source, repository }: TrackKey): Promise<number | undefined> {
   const { rows } = await sql<{ at: number | null }>`

@@ -71,6 +71,8 @@ export const fineRepository: RepositoryFacts = {
   objectLockMs: undefined,
   maintainedBy: undefined,
   verifications: { list: { newest: seen, good: seen, newestDamaged: undefined } },
+  readsWhole: true,
+  proved: [],
   checkDueMs: undefined,
   fullWithinMs: undefined,
   room: undefined,

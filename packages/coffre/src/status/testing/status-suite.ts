@@ -8,7 +8,10 @@ import { parseZone } from '../../schedule/zone.ts';
 import { slotProgress } from '../../store/plan-progress.ts';
 import { writeSetting } from '../../store/settings.ts';
 import type { StoreLocation } from '../../store/location.ts';
+import { endRun, startRun } from '../../store/runs.ts';
+import { repositorySizes } from '../../store/status-items.ts';
 import type { Store } from '../../store/store.ts';
+import { growthPerDay } from '../capacity.ts';
 import { readStatusFacts } from '../read-facts.ts';
 import { statusOf } from '../status.ts';
 import type { Status } from '../status.ts';
@@ -188,5 +191,50 @@ export function statusSuite(engine: string, freshPlace: () => StoreLocation): vo
       ['unreachable'],
     );
     assert.equal(about(status, 'lyon/db').split(' ').slice(0, 2).join(' '), 'critical hash_mismatch');
+  });
+
+  test(`${engine}: sizes that were noted tell how long there is room, and a drill proves its snapshot alone`, async () => {
+    await using world = await openWorld(freshPlace());
+    const { store, clock } = world;
+    const [old, fresh] = ['aa'.repeat(32), 'bb'.repeat(32)];
+    for (const [hours, snapshot] of [
+      [3, old],
+      [1, fresh],
+    ] as const) {
+      const parts = [{ ...db, figures: {}, snapshots: [snapshot] }, logs, dbCopy, logsCopy];
+      await tellRun(store, clock, { plan: 'hourly', atMs: nowMs - hours * hourMs, outcome: 'success', parts });
+    }
+    for (let day = 10; day > 0; day -= 1) {
+      clock.atMs = nowMs - day * 24 * hourMs;
+      const process = { host: 'test', pid: 1, bootId: 'boot 1' };
+      const row = {
+        plan: 'care/offsite',
+        kind: 'check',
+        trigger: 'manual',
+        repository: 'offsite',
+        ...process,
+      } as const;
+      const id = await startRun(store, row);
+      await endRun(store, id, { outcome: 'success', figures: { repositoryBytes: (20 - day) * 1e9 } });
+    }
+    await tellVerification(store, clock, nowMs - 60_000, {
+      repository: 'local',
+      kind: 'drill',
+      subject: old,
+      outcome: 'good',
+    });
+    const before = await statusNow(world);
+    const offsite = before.repositories.find(({ name }) => name === 'offsite')!;
+    assert.deepEqual(offsite.room?.sizeBytes, 19e9);
+    assert.equal(before.items.find(({ source }) => source === 'lyon/db')!.backup.proof?.level, 1);
+    await tellVerification(store, clock, nowMs - 30_000, {
+      repository: 'local',
+      kind: 'drill',
+      subject: fresh,
+      outcome: 'good',
+    });
+    const after = await statusNow(world);
+    assert.equal(after.items.find(({ source }) => source === 'lyon/db')!.backup.proof?.level, 4);
+    assert.equal(growthPerDay(await repositorySizes(store, { repository: 'offsite', plan: 'care/offsite' }, 60)), 1e9);
   });
 }
