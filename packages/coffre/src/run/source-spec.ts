@@ -1,7 +1,6 @@
 /** A source as the configuration has it becomes one that can be saved. Secrets are read here, when they are used. */
 import {
   cacheMarker,
-  CoffreError,
   compilePatterns,
   createSelection,
   toByteString,
@@ -21,6 +20,7 @@ import {
 import type { SecretDoors } from '../config/read/secrets.ts';
 import type { GuardRules } from '../source/files/guards.ts';
 import type { SourceSpec } from '../source/source-types.ts';
+import { mongodbSettings } from './mongodb-spec.ts';
 import { mysqlSettings } from './mysql-spec.ts';
 import { postgresSettings } from './postgresql-spec.ts';
 import { redisAddress } from './redis-spec.ts';
@@ -34,7 +34,7 @@ export type SpecParts = {
 
 const commandTimeoutDefaultMs = 6 * 3_600_000;
 
-/** Several where one entry names several databases. @throws {CoffreError} SECRET_UNAVAILABLE, NOT_BUILT_YET */
+/** Several where one entry names several databases. @throws {CoffreError} SECRET_UNAVAILABLE, USAGE */
 export async function sourceSpecsOf(source: SourceConfig, parts: SpecParts): Promise<readonly SourceSpec[]> {
   const name = shortName(source);
   switch (source.type) {
@@ -56,9 +56,7 @@ export async function sourceSpecsOf(source: SourceConfig, parts: SpecParts): Pro
     case 'git':
       return [{ kind: 'git', settings: { name, path: source.path } }];
     case 'mongodb':
-      throw new CoffreError('NOT_BUILT_YET', `${source.name}: sources of type ${source.type} cannot be run yet`, {
-        hint: 'Until then a source of type `command` saves what its dump program prints.',
-      });
+      return [{ kind: 'mongodb', settings: await mongodbSettings(name, source, parts) }];
     default:
       return source satisfies never;
   }

@@ -56,7 +56,7 @@ function databasesOf(collections: readonly CollectionTruth[]): string[] {
   return [...new Set(collections.filter((one) => !isOfServer(one)).map(({ database }) => database))];
 }
 
-/** @param only `collection` or `database.collection`; all when empty. @throws {CoffreError} USAGE */
+/** @param only `collection`, `database.collection` or `database`; all when empty. @throws {CoffreError} USAGE */
 export function planLoad(
   collections: readonly CollectionTruth[],
   choice: {
@@ -66,7 +66,7 @@ export function planLoad(
   },
 ): LoadPlan {
   const data = collections.filter((one) => !isOfServer(one));
-  const wanted = choice.only.length === 0 ? data : choice.only.map((name) => find(data, name));
+  const wanted = choice.only.length === 0 ? data : choice.only.flatMap((name) => find(data, name));
   const steps = [...new Set(wanted)].map((from, number): LoadStep => {
     const database = choice.databaseOf(from.database);
     const final = { database, collection: from.collection };
@@ -77,18 +77,24 @@ export function planLoad(
   return { steps, databases: [...new Set(steps.map(({ final }) => final.database))] };
 }
 
-function find(data: readonly CollectionTruth[], name: string): CollectionTruth {
+/** FerretDB takes the name of a collection for what stands behind the last dot, and renames none that has one. */
+export function planFor(program: MongodbTruth['server']['program'], { steps, databases }: LoadPlan): LoadPlan {
+  if (program !== 'ferretdb') return { steps, databases };
+  const fitting = steps.map((step) => (step.final.collection.includes('.') ? { ...step, temporary: undefined } : step));
+  return { steps: fitting, databases };
+}
+
+function find(data: readonly CollectionTruth[], name: string): readonly CollectionTruth[] {
   const found = data.filter((one) => nameOf(one) === name || one.collection === name);
-  const [only] = found;
-  if (only === undefined) {
-    throw new CoffreError('USAGE', `the backup has no collection ${JSON.stringify(name)}`, {
-      hint: `It has ${data.map(nameOf).slice(0, 20).join(', ') || 'none'}.`,
-    });
-  }
+  if (found.length === 1) return found;
   if (found.length > 1) {
     throw new CoffreError('USAGE', `several databases have a collection ${JSON.stringify(name)}`, {
       hint: `Write one of ${found.map(nameOf).join(', ')}.`,
     });
   }
-  return only;
+  const database = data.filter((one) => one.database === name);
+  if (database.length > 0) return database;
+  throw new CoffreError('USAGE', `the backup has no collection ${JSON.stringify(name)}`, {
+    hint: `It has ${data.map(nameOf).slice(0, 20).join(', ') || 'none'}.`,
+  });
 }

@@ -11,7 +11,7 @@ import type { MongoClient } from 'mongodb';
 import type { SavedSource, SourceContext } from '../source.ts';
 import { nameOf } from './archive.ts';
 import type { Place } from './archive-rename.ts';
-import type { LoadPlan, LoadStep } from './load-plan.ts';
+import { planFor, type LoadPlan, type LoadStep } from './load-plan.ts';
 import type { Connection } from './mongodb-address.ts';
 import {
   inWords,
@@ -34,10 +34,12 @@ export type LoadRequest = {
 };
 
 /** @throws {CoffreError} SOURCE_TARGET_REFUSED, SOURCE_VERIFY_FAILED, SOURCE_COMMAND_FAILED, … */
-export async function loadCollections(request: LoadRequest, context: SourceContext): Promise<ServerFacts> {
-  const { plan, connection } = request;
+export async function loadCollections(asked: LoadRequest, context: SourceContext): Promise<ServerFacts> {
+  const { connection } = asked;
   await using server = await openServer(connection, context.signal);
   const facts = await server.facts();
+  const plan = planFor(facts.program, asked.plan);
+  const request = { ...asked, plan };
   const present = await presentIn(server, plan.databases);
   refuseTaken(request, present);
   const undo = new Undo(connection, plan, present);
@@ -85,7 +87,7 @@ function refuseTaken({ plan, overwrite, connection }: LoadRequest, present: Pres
   }
   const fixed = taken.find(({ temporary, from }) => temporary === undefined && from.type !== 'view');
   if (fixed === undefined) return;
-  throw new CoffreError('SOURCE_TARGET_REFUSED', `${nameOf(fixed.final)} is of a kind that no server renames`, {
+  throw new CoffreError('SOURCE_TARGET_REFUSED', `${nameOf(fixed.final)} cannot be put aside there`, {
     hint: 'Load into a database of another name, or drop this one yourself first.',
   });
 }

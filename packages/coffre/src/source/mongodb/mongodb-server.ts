@@ -175,6 +175,7 @@ function codeOf(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
 }
 
+const wrongLogin = 18;
 const isUnknownCommand = (error: unknown): boolean => codeOf(error) === 59;
 const isDenied = (error: unknown): boolean => codeOf(error) === 13;
 const isNoReplicaSet = (error: unknown): boolean => codeOf(error) === 76;
@@ -189,6 +190,12 @@ export function inWords(shown: string, error: unknown): Error {
   if (isDenied(error)) {
     return new CoffreError('SOURCE_DENIED', `the user may not do that on ${shown}: ${text}`, {
       hint: 'Give him the roles `backup` and `clusterMonitor`, and `restore` where data is to be loaded.',
+      cause: error,
+    });
+  }
+  if (error instanceof Error && error.name === 'MongoServerError' && codeOf(error) !== wrongLogin) {
+    return new CoffreError('SOURCE_COMMAND_FAILED', `${shown} refuses: ${text}`, {
+      hint: 'Nothing was saved or changed. The server’s own log may say more.',
       cause: error,
     });
   }
