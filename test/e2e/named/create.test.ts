@@ -94,6 +94,7 @@ test('without the state everything that snapshots tell is known again: names, pi
   assert.match(scene.good('rebuild-cache'), /^local: 4 snapshots; 2 backups and 1 name added to the history$/m);
   assert.deepEqual(list(scene), before.list);
   assert.deepEqual(statusOf(scene), before.status);
+  assert.equal(scene.run('plan', '--detailed-exitcode').status, 0, 'the configuration is known as it was applied');
   assert.match(scene.good('rebuild-cache'), /^local: 4 snapshots; 0 backups and 0 names added to the history$/m);
 });
 

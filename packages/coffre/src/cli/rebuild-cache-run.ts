@@ -1,16 +1,22 @@
-import { isCoffreError, messageOf } from '@coffre/repository';
+import { isCoffreError, messageOf, newestFirst } from '@coffre/repository';
 import type { CoffreError, StoredSnapshot } from '@coffre/repository';
 import { openState } from '../access/state.ts';
 import type { Config, PlanName } from '../config/config.ts';
+import { planPath } from '../manifest/manifest.ts';
+import { readFile } from '../manifest/saved-files.ts';
 import { backupsOf } from '../named/backups.ts';
+import { parsePlanState } from '../run/plan-state.ts';
+import { readAppliedConfig, writeAppliedConfig } from '../store/applied-config.ts';
 import { rebuiltRepository } from '../named/rebuild.ts';
 import type { RebuiltRepository } from '../named/rebuild.ts';
+import { factsOf } from '../named/tags.ts';
 import { listNamedBackups } from '../store/named-backups.ts';
 import { knownSnapshots, recordPastName, recordPastRun } from '../store/rebuilding.ts';
 import type { Store } from '../store/store.ts';
 import type { Cli } from './cli.ts';
 import { placeOfState } from './configured-state.ts';
 import { meantRepositories } from './meant-repositories.ts';
+import type { MeantRepository } from './meant-repositories.ts';
 import { usage } from './values.ts';
 
 export type RebuildOptions = { readonly config?: string | undefined; readonly from?: readonly string[] | undefined };
@@ -36,10 +42,18 @@ export async function runRebuildCache(cli: Cli, options: RebuildOptions): Promis
   const place = await placeOfState(cli, configured);
   await using state = await openState(place, (sentence) => printer.error(sentence));
   const done: Rebuilt[] = [];
+  let applied = await readAppliedConfig(state);
   let first: CoffreError | undefined;
   for (const repository of meant.repositories) {
     try {
-      const snapshots = await snapshotsIn(repository);
+      const { snapshots, configuration } = await contentsOf(repository, applied === undefined, cli.signal);
+      if (configuration !== undefined && applied === undefined) {
+        await writeAppliedConfig(state, configuration, 'rebuild-cache');
+        applied = await readAppliedConfig(state);
+        printer.normal(
+          `${repository.name}: the configuration of the newest backup is taken for the one that was applied`,
+        );
+      }
       const rebuilt = rebuiltRepository({
         name: repository.name,
         backups: backupsOf(snapshots, meant.zone),
@@ -67,11 +81,27 @@ export async function runRebuildCache(cli: Cli, options: RebuildOptions): Promis
   if (first !== undefined) throw first;
 }
 
-async function snapshotsIn(
-  repository: Awaited<ReturnType<typeof meantRepositories>>['repositories'][number],
-): Promise<StoredSnapshot[]> {
+type Contents = {
+  readonly snapshots: StoredSnapshot[];
+  /** As the newest backup has it. */
+  readonly configuration: Record<string, unknown> | undefined;
+};
+
+async function contentsOf(repository: MeantRepository, wantsConfig: boolean, signal: AbortSignal): Promise<Contents> {
   await using session = await repository.open('read');
-  return await session.repository.listSnapshots();
+  const snapshots = await session.repository.listSnapshots();
+  const newest = newestFirst(snapshots).find(({ snapshot }) => factsOf(snapshot).plan !== undefined);
+  if (!wantsConfig || newest === undefined) return { snapshots, configuration: undefined };
+  try {
+    const indexed = await session.repository.loadIndex();
+    const parts: Uint8Array[] = [];
+    for await (const part of readFile(indexed, newest.snapshot.tree, planPath, signal)) parts.push(part);
+    return { snapshots, configuration: parsePlanState(Buffer.concat(parts)).configuration };
+  } catch (error) {
+    // Made by hand, or by a version that did not keep it.
+    if (!isCoffreError(error) || signal.aborted) throw error;
+    return { snapshots, configuration: undefined };
+  }
 }
 
 /** A plan that is no longer configured is taken to have saved wherever its snapshots are. */

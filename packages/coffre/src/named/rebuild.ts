@@ -42,7 +42,10 @@ const nobody = { pid: 0, bootId: 'rebuilt' } as const;
 export function rebuiltRepository({ name, backups, isHome, known, knownNames }: RepositoryContents): RebuiltRepository {
   const planned = backups.filter(({ plan, kind }) => plan !== undefined && kind !== undefined && kind !== 'temp');
   const runs = planned.toReversed().flatMap((backup): RebuiltRun[] => {
-    const missing = backup.snapshots.filter(({ id }) => !known.has(id));
+    // A changed tag makes a new snapshot of an old one.
+    const missing = backup.snapshots.filter(
+      ({ id, snapshot }) => !known.has(id) && !known.has(snapshot.original ?? id),
+    );
     const plan = backup.plan!;
     if (missing.length === 0) return [];
     const kind = isHome(plan) ? 'source' : 'copy';
