@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
+import { isCoffreError } from '@coffre/repository';
 import { followArchive } from './archive-stream.ts';
 import { readHead, settleTime, type ArchiveHead } from './archive.ts';
 import { entriesOfTables, useList } from './table-entries.ts';
@@ -30,19 +31,16 @@ function text(value: string | undefined): Buffer {
 function archiveOf({ minor, year, tags, blocks }: Drawn): Buffer {
   const entry = (id: number, tag: string, hasData: boolean): Buffer =>
     Buffer.concat([
-      ...[
-        int(id),
-        int(hasData ? 1 : 0),
-        text('1259'),
-        text('16384'),
-        text(tag),
-        text(hasData ? 'TABLE DATA' : 'TABLE'),
-        int(3),
-      ],
-      ...[text('CREATE …'), text('DROP …'), text(undefined), text('public'), text('')],
+      int(id),
+      int(hasData ? 1 : 0),
+      ...['1259', '16384', tag, hasData ? 'TABLE DATA' : 'TABLE'].map(text),
+      int(3),
+      ...['CREATE …', 'DROP …', undefined, 'public', ''].map(text),
       ...(minor >= 14 ? [text('heap')] : []),
       ...(minor >= 16 ? [int(114)] : []),
-      ...[text('ann'), text('false'), text('1'), text(undefined), Buffer.from([1]), Buffer.alloc(8)],
+      ...['ann', 'false', '1', undefined].map(text),
+      Buffer.from([1]),
+      Buffer.alloc(8),
     ]);
   const block = ({ kind, pieces }: Piece, at: number): Buffer => {
     const data = [...pieces.flatMap((piece) => [int(piece.length), piece]), int(0)];
@@ -56,7 +54,8 @@ function archiveOf({ minor, year, tags, blocks }: Drawn): Buffer {
     Buffer.from([1, minor, 0, 4, 8, 1]),
     minor >= 15 ? Buffer.from([0]) : int(0),
     ...[59, 58, 23, 31, 11, year - 1900, 1].map(int),
-    ...[text('shop'), text('15.1'), text('15.1'), int(tags.length + blocks.length)],
+    ...['shop', '15.1', '15.1'].map(text),
+    int(tags.length + blocks.length),
     ...tags.map((tag, at) => entry(1 + at, tag, false)),
     ...blocks.map((_, at) => entry(100 + at, `data ${at}`, true)),
     ...blocks.map(block),
@@ -128,7 +127,7 @@ test('bytes that are no archive never crash the reader', async () => {
       const archive = archiveOf(parts);
       archive[where % archive.length] = value;
       // Whole, refused, or of a version that is not known here: anything but another kind of error.
-      await followed(archive, 64).catch((error: { code?: string }) => assert.equal(error.code, 'SOURCE_INVALID'));
+      await followed(archive, 64).catch((error: unknown) => assert.ok(isCoffreError(error, 'SOURCE_INVALID')));
     }),
     { numRuns: 500 },
   );
@@ -145,8 +144,15 @@ test('a version that is not known yet passes as it is, and its head is nobody’
 
 test('a table is taken with all that hangs on it, and with what it needs where nothing is yet', () => {
   const entry = (id: number, kind: string, tag: string, dependencies: readonly number[] = []) => ({
-    ...{ id, kind, tag, dependencies, hasData: kind === 'TABLE DATA' },
-    ...{ schema: 'public', owner: 'ann', definition: '', file: undefined },
+    id,
+    kind,
+    tag,
+    dependencies,
+    hasData: kind === 'TABLE DATA',
+    schema: 'public',
+    owner: 'ann',
+    definition: '',
+    file: undefined,
   });
   const entries = [
     entry(1, 'ENCODING', 'ENCODING'),
@@ -165,8 +171,13 @@ test('a table is taken with all that hangs on it, and with what it needs where n
     entry(14, 'FK CONSTRAINT', 'orders orders_customer_fkey', [4, 3]),
   ];
   const head: ArchiveHead = {
-    ...{ format: 'custom', database: 'shop', serverVersion: '15', toolVersion: '15' },
-    ...{ entries, lengthBytes: 0, intBytes: 4 },
+    format: 'custom',
+    database: 'shop',
+    serverVersion: '15',
+    toolVersion: '15',
+    entries,
+    lengthBytes: 0,
+    intBytes: 4,
   };
   const orders = {
     kind: 'table',

@@ -94,7 +94,7 @@ test('tables and databases are chosen by the words that people use', () => {
     { name: 'shop', relations: [table('orders'), table('log'), table('log', { schema: 'old' })] },
     { name: 'blog', relations: [table('posts')] },
   );
-  const chosen = (only: readonly string[], to: string | undefined = undefined): unknown =>
+  const chosen = (only: readonly string[], to?: string): unknown =>
     destinationOf(saved, { to: to ?? 'postgres://h/', only, settings: undefined }).chosen.map(
       ({ database, name, tables }) => [database.name, name, tables.map((one) => `${one.schema}.${one.name}`)],
     );
