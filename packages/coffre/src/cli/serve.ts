@@ -67,7 +67,7 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   await using _control = await daemon.listen();
   const reload = (): void => void daemon.reload().catch(() => undefined);
   process.on('SIGHUP', reload);
-  log.info('serve.began', { pid: process.pid, config: file, plans: daemon.loop.works.size, state: place.folder });
+  log.info('serve.began', { pid: process.pid, config: file, plans: daemon.status.plans, state: place.folder });
   await aborted(cli.signal);
   log.info('serve.stopping', { runs: daemon.loop.jobs.size, drain: options.drain === true });
   await daemon.stop({ drain: options.drain === true });

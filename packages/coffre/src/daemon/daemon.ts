@@ -60,12 +60,17 @@ export class Daemon {
       pid: process.pid,
       startedAt: new Date(this.#startedAtMs).toISOString(),
       config: this.#parts.configName,
-      plans: loop.works.size,
+      plans: this.#planCount,
       ...(this.#pausedUntilMs !== undefined && { pausedUntil: new Date(this.#pausedUntilMs).toISOString() }),
       ...(this.#configProblem !== undefined && { configProblem: this.#configProblem }),
       jobs: [...loop.jobs.values()].map(jobView),
       waiting: waitingViews(loop),
     };
+  }
+
+  /** Without their copies, and without the care of repositories. */
+  get #planCount(): number {
+    return [...this.loop.works.values()].filter(({ history }) => history.kind === 'backup').length;
   }
 
   /** @param config not kept: runs read it by themselves */
@@ -103,8 +108,8 @@ export class Daemon {
       }
       await this.#take(config);
       this.#configProblem = undefined;
-      log.info('config.loaded', { plans: this.loop.works.size });
-      return { plans: this.loop.works.size };
+      log.info('config.loaded', { plans: this.#planCount });
+      return { plans: this.#planCount };
     });
   }
 

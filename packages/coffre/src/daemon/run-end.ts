@@ -1,12 +1,15 @@
 /** What the end of a process means for its run, its slots and its plan. */
 import type { Machine } from '../run/run-surroundings.ts';
 import type { Outcome } from '../schedule/plan-entry.ts';
-import { endRun, openRuns, startRun } from '../store/runs.ts';
+import { endRun, listRuns, openRuns, startRun } from '../store/runs.ts';
 import type { RunOutcome } from '../store/runs.ts';
 import type { Rows, Store } from '../store/store.ts';
 import { closeSlotsUpTo } from '../store/slot-claims.ts';
 import type { CancelReason, Job } from './job.ts';
 import type { ProcessEnd } from './run-process.ts';
+
+/** Times of rows are by the clock of the state, which may be a server's. */
+const clockDifferenceMs = 3_600_000;
 
 export type Ending = { readonly outcome: RunOutcome; readonly reason: string | undefined };
 
@@ -21,6 +24,8 @@ export function endingOf({ message, how, lastWords }: ProcessEnd, cancelled: Can
     const reason = message.outcome === 'cancelled' && cancelled !== undefined ? cancelWords[cancelled] : message.reason;
     return { outcome: message.outcome, reason };
   }
+  // What is no run of a plan, such as the care of a repository, has only its exit code.
+  if (how === 'exit code 0') return { outcome: 'success', reason: undefined };
   if (cancelled !== undefined) {
     const isForced = how === 'signal SIGKILL';
     return { outcome: 'cancelled', reason: `${cancelWords[cancelled]}${isForced ? ', and it had to be killed' : ''}` };
@@ -78,11 +83,19 @@ export async function settleRun(
     const pid = job.process?.pid;
     const left = (await openRuns(rows, host)).filter((run) => pid !== undefined && run.pid === pid);
     for (const run of left) await endRun(rows, run.id, withReason(ending));
-    if (left.length === 0 && job.runId === undefined) await writeDownRun(rows, { host, bootId }, job, ending);
+    const isOnRecord = left.length > 0 || job.runId !== undefined || ending.outcome === 'success';
+    if (!isOnRecord && !(await wroteItself(rows, job))) await writeDownRun(rows, { host, bootId }, job, ending);
     if (!slotsStayOpen && job.slots !== undefined) {
       await closeSlotsUpTo(rows, job.plan, job.slots.lastDueMs, slotEndingOf(ending));
     }
   });
+}
+
+/** The care of a repository leaves a row for each of its tasks. */
+async function wroteItself(rows: Rows, job: Job): Promise<boolean> {
+  const sinceMs = job.startedAtMs - clockDifferenceMs;
+  const written = await listRuns(rows, { plan: job.history.plan, sinceMs }, 20);
+  return written.some(({ pid }) => pid === job.process?.pid);
 }
 
 async function writeDownRun(

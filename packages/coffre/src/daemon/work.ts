@@ -1,8 +1,11 @@
 /** What the configuration wants to be done again and again, as the agenda knows it. Pure. */
-import type { Config, PlanConfig } from '../config/config.ts';
+import type { Config, PlanConfig, RepositoryConfig } from '../config/config.ts';
+import { careName } from '../run/care.ts';
 import { planLease } from '../run/lease-keeper.ts';
 import type { RunKind } from '../store/runs.ts';
+import { shareOf } from '../schedule/jitter.ts';
 import { scheduleOf } from '../schedule/schedule-spec.ts';
+import type { ClockTrigger } from '../schedule/schedule-spec.ts';
 import type { Lease, PlanEntry } from '../schedule/plan-entry.ts';
 
 export type WatchedSource = {
@@ -26,6 +29,10 @@ export function workOf(config: Config, host: string): ReadonlyMap<string, Work> 
   for (const plan of config.plans.values()) {
     if (!isOfHere(plan, host)) continue;
     for (const work of [planWork(plan, host), ...copyWorks(plan, host)]) found.set(work.entry.plan, work);
+  }
+  for (const repository of config.repositories.values()) {
+    const work = careWork(repository, host);
+    if (work !== undefined) found.set(work.entry.plan, work);
   }
   return found;
 }
@@ -104,4 +111,25 @@ function copyWorks(plan: PlanConfig, host: string): Work[] {
     };
     return [{ entry, words: ['run', plan.name, '--copy', to], history: { plan: plan.name, kind: 'copy' } }];
   });
+}
+
+const dayMs = 86_400_000;
+const careRetries = { times: 2, waitMs: 600_000 };
+
+/** Every repository is looked at once a day, at a time of its own, and checked and pruned when the configuration says so. */
+function careWork({ name, check, prune, maintainedBy }: RepositoryConfig, host: string): Work | undefined {
+  if (maintainedBy !== undefined && maintainedBy !== host) return undefined;
+  const plan = careName(name);
+  const daily: ClockTrigger = { kind: 'every', periodMs: dayMs, originMs: Math.floor(shareOf(plan) * dayMs) };
+  const triggers = [daily, check.structure, prune?.schedule].filter((trigger) => trigger !== undefined);
+  const entry: PlanEntry = {
+    plan,
+    spec: scheduleOf(triggers),
+    host,
+    leases: [{ repository: name, mode: 'shared' }],
+    priority: 'low',
+    maxRuntimeMs: dayMs,
+    retries: careRetries,
+  };
+  return { entry, words: ['care', name], history: { plan, kind: 'check' } };
 }
