@@ -122,9 +122,12 @@ export function holderText({ host, pid, bootId }: Machine): string {
   return `${host} pid ${pid} ${bootId}`;
 }
 
-function isGone(holder: string, machine: Machine): boolean {
+/** True for a process of this machine that is no more. */
+export function isGone(holder: string, machine: Machine): boolean {
   const [, host, pid, bootId] = /^(\S+) pid (\d+) (.+)$/.exec(holder) ?? [];
-  if (host !== machine.host || pid === undefined || bootId !== machine.bootId) return false;
+  if (host !== machine.host || pid === undefined || bootId === undefined) return false;
+  if (bootId.split(' ')[0] !== machine.bootId.split(' ')[0]) return true;
+  if (bootId !== machine.bootId) return false;
   return Number(pid) !== machine.pid && !machine.isAlive(Number(pid));
 }
 

@@ -2,9 +2,10 @@
  * Who may work on a repository now: one alone, or several beside each other. It keeps our own runs apart; the locks in
  * the repository stay what protects it from everybody else. A lease that is not renewed ends by itself.
  */
+import type { Selectable } from 'kysely';
 import { decideAlone } from './exclusive.ts';
 import type { Rows, Store } from './store.ts';
-import type { LeaseId } from './tables.ts';
+import type { LeaseId, LeaseTable } from './tables.ts';
 
 export type LeaseMode = 'shared' | 'exclusive';
 export type LeaseWish = {
@@ -84,11 +85,14 @@ export async function leasesNow(rows: Rows): Promise<LeaseHolder[]> {
 
 async function holdersOf({ db }: Rows, repository: string): Promise<LeaseHolder[]> {
   const rows = await db.selectFrom('leases').selectAll().where('repository', '=', repository).orderBy('id').execute();
-  return rows.map(({ id, mode, holder, expires_at }) => ({
-    id,
-    repository,
-    expiresAtMs: expires_at,
-    mode: mode as LeaseMode,
-    holder,
-  }));
+  return rows.map(holderOf);
+}
+
+/** Those that have run out too. */
+export async function everyLease({ db }: Rows): Promise<LeaseHolder[]> {
+  return (await db.selectFrom('leases').selectAll().orderBy('id').execute()).map(holderOf);
+}
+
+function holderOf({ id, repository, mode, holder, expires_at }: Selectable<LeaseTable>): LeaseHolder {
+  return { id, repository, expiresAtMs: expires_at, mode: mode as LeaseMode, holder };
 }
