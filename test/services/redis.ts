@@ -17,7 +17,7 @@ export type RedisServer = AsyncDisposable & {
   readonly port: number;
   readonly data: string;
   process(): ServiceProcess;
-  connect(): Promise<RedisConnection>;
+  connect(as?: { readonly password: string }): Promise<RedisConnection>;
   stop(): Promise<void>;
   start(): Promise<void>;
 };
@@ -81,10 +81,10 @@ export async function startRedis(...words: readonly string[]): Promise<RedisServ
       if (running === undefined) throw new Error('it is stopped');
       return running;
     },
-    async connect() {
+    async connect(as) {
       for (;;) {
         try {
-          return await connectRedis(address, new AbortController().signal);
+          return await connectRedis({ ...address, ...as }, new AbortController().signal);
         } catch (error) {
           // It accepts connections before it has loaded its data.
           if (!isCoffreError(error, 'SOURCE_BUSY')) throw error;
