@@ -2,15 +2,17 @@ import { hostname } from 'node:os';
 import { systemProcesses } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
 import { configuredStatePlace, openState } from '../access/state.ts';
+import type { Config } from '../config/config.ts';
 import { requireConfig } from '../config/parse.ts';
 import { systemSecretDoors } from '../config/read/secrets.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import { systemDaemonClock } from '../daemon/daemon-clock.ts';
 import { lineForPeople, openDaemonLog } from '../daemon/daemon-log.ts';
-import type { LogFields, LogLevel } from '../daemon/daemon-log.ts';
+import type { DaemonLog, LogFields, LogLevel } from '../daemon/daemon-log.ts';
 import { lockStateFolder } from '../daemon/only-one.ts';
 import { runProcesses } from '../daemon/run-process.ts';
 import type { StartRunProcess } from '../daemon/run-process.ts';
+import { isLoopback, parseListenAddress } from '../repo-server/listen-address.ts';
 import type { Cli } from './cli.ts';
 import { loadConfig } from './config-source.ts';
 import { jsonText } from './output/json.ts';
@@ -65,6 +67,7 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   });
   await daemon.start(config);
   await using _control = await daemon.listen();
+  await using _webhooks = await openWebhooks(config, daemon, { log, folder: place.folder });
   const reload = (): void => void daemon.reload().catch(() => undefined);
   process.on('SIGHUP', reload);
   log.info('serve.began', { pid: process.pid, config: file, plans: daemon.status.plans, state: place.folder });
@@ -73,6 +76,22 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   await daemon.stop({ drain: options.drain === true });
   process.off('SIGHUP', reload);
   log.info('serve.ended', {});
+}
+
+/** Undefined where no plan wants to be called. */
+async function openWebhooks(
+  { plans, server }: Config,
+  { loop }: Daemon,
+  { log, folder }: { readonly log: DaemonLog; readonly folder: string },
+): Promise<AsyncDisposable | undefined> {
+  const isWanted = [...plans.values()].some(({ schedule }) => schedule.triggers.some(({ kind }) => kind === 'webhook'));
+  if (!isWanted) return undefined;
+  const { serveWebhooks } = await import('../daemon/webhook/webhook-server.ts');
+  const { openWebhookKey } = await import('../daemon/webhook/webhook-token.ts');
+  const address = parseListenAddress(server.listen);
+  if (!isLoopback(address)) log.warn('webhook.open', { listen: server.listen, advice: 'put TLS before it' });
+  const where = address.kind === 'unix' ? { path: address.path } : { host: address.host ?? '::', port: address.port };
+  return await serveWebhooks(where, { loop, key: openWebhookKey(folder), clock: systemDaemonClock(), log });
 }
 
 async function configuredPlace(cli: Cli, named: string | undefined) {

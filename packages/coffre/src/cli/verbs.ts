@@ -199,6 +199,11 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./logs.ts')).defineLogs,
   },
   {
+    name: 'webhook',
+    summary: 'Print the call that starts a plan from outside',
+    load: async () => (await import('./webhook.ts')).defineWebhook,
+  },
+  {
     name: 'pause',
     summary: 'Start nothing by itself for a while',
     load: async () => (await import('./pause.ts')).definePause,
