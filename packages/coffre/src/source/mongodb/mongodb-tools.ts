@@ -57,7 +57,9 @@ const refusedArguments =
 export function checkDumpArguments(words: readonly string[]): void {
   const refused = words.find((word) => refusedArguments.test(word) || !word.startsWith('-'));
   if (refused === undefined) return;
-  throw new CoffreError('USAGE', `mongodump cannot be given ${JSON.stringify(refused)} here`, {
+  // The rest of the word may be a password.
+  const option = /^--[A-Za-z]+|^-[A-Za-z]/.exec(refused)?.[0] ?? 'a word that is no option';
+  throw new CoffreError('USAGE', `mongodump cannot be given ${option} here`, {
     hint: 'Databases, login and form of the dump are settings of their own; others are written --NAME=VALUE.',
   });
 }
