@@ -212,20 +212,26 @@ function repositoriesOf({ sums, before, rooms, period }: ReportFacts, untilMs: n
     const here = (rows: readonly RunSum[]): RunSum[] => rows.filter((row) => row.repository === repository);
     const room = rooms.get(repository);
     const bytesStored = storedBy(here(sums).filter(keeps));
-    const days = Math.max(1, (untilMs - period.fromMs) / dayMs);
+    const days = (untilMs - period.fromMs) / dayMs;
     return {
       repository,
       bytesStored,
       bytesBefore: storedBy(here(before).filter(keeps)),
       snapshotsRemoved: here(sums).reduce((sum, row) => sum + (row.kind === 'retention' ? row.snapshotsRemoved : 0), 0),
       room,
-      daysToFull: room?.daysToFull ?? daysLeft(room?.freeBytes, bytesStored / days),
+      daysToFull: room?.daysToFull ?? daysLeft(room?.freeBytes, bytesStored, days),
     };
   });
 }
 
-function daysLeft(freeBytes: number | undefined, bytesPerDay: number): number | undefined {
-  return freeBytes === undefined || bytesPerDay <= 0 ? undefined : freeBytes / bytesPerDay;
+/** A trend from less would be weather; further ahead nobody plans. */
+const [daysMin, daysMax] = [2, 3650];
+
+/** As if nothing were ever pruned, where no sizes tell better. */
+function daysLeft(freeBytes: number | undefined, bytesStored: number, days: number): number | undefined {
+  if (freeBytes === undefined || bytesStored <= 0 || days < daysMin) return undefined;
+  const left = (freeBytes * days) / bytesStored;
+  return left > daysMax ? undefined : left;
 }
 
 function dayReport(fromMs: number, rows: readonly KindSum[]): DayReport {

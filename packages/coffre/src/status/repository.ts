@@ -84,9 +84,10 @@ const readingKinds = ['pack', 'check', 'check-read', 'restore', 'drill', 'list']
  * Damage stands until the same kind of look finds none; only a whole reading also speaks for a single pack. A pack that
  * is read at random and found whole says nothing about the one that was not.
  */
-function damageOf({ verifications, readsWhole }: RepositoryFacts): VerificationFact | undefined {
-  const readMs = readsWhole ? verifications['check-read']?.good?.atMs : undefined;
-  const wholeMs = readMs ?? Number.NEGATIVE_INFINITY;
+function damageOf({ verifications, readsWhole, fullWithinMs }: RepositoryFacts): VerificationFact | undefined {
+  const readMs = verifications['check-read']?.good?.atMs ?? Number.NEGATIVE_INFINITY;
+  // Readings of a share have been everywhere when their promised time is over.
+  const wholeMs = readsWhole ? readMs : readMs - (fullWithinMs ?? Number.POSITIVE_INFINITY);
   for (const kind of readingKinds) {
     const found = verifications[kind]?.newestDamaged;
     if (found === undefined || found.atMs <= wholeMs) continue;

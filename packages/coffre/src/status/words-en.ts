@@ -74,7 +74,7 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
     case 'failed':
       return `the last backup failed${times}${because}`;
     case 'lost':
-      return `the last run ended without a word: its process is gone${times}${because}`;
+      return `the last run ended without a word: its process is gone${times}`;
     case 'missing':
       return `a backup is missing, overdue${over}`;
     case 'late':

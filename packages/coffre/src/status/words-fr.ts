@@ -75,7 +75,7 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
     case 'failed':
       return `la dernière sauvegarde a échoué${times}${because}`;
     case 'lost':
-      return `la dernière exécution s'est arrêtée sans un mot : son processus a disparu${times}${because}`;
+      return `la dernière exécution s'est arrêtée sans un mot : son processus a disparu${times}`;
     case 'missing':
       return `une sauvegarde manque, en retard${over}`;
     case 'late':
