@@ -13,6 +13,7 @@ import { lockStateFolder } from '../daemon/only-one.ts';
 import { runProcesses } from '../daemon/run-process.ts';
 import type { StartRunProcess } from '../daemon/run-process.ts';
 import { isLoopback, parseListenAddress } from '../repo-server/listen-address.ts';
+import { notifyVariables, systemdNotifier } from '../daemon/sd-notify.ts';
 import type { Cli } from './cli.ts';
 import { loadConfig } from './config-source.ts';
 import { jsonText } from './output/json.ts';
@@ -68,10 +69,19 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
   await daemon.start(config);
   await using _control = await daemon.listen();
   await using _webhooks = await openWebhooks(config, daemon, { log, folder: place.folder });
-  const reload = (): void => void daemon.reload().catch(() => undefined);
+  using systemd = systemdNotifier({ environment: cli.environment, clock: systemDaemonClock() });
+  const reload = (): void => {
+    systemd.reloading();
+    void daemon
+      .reload()
+      .catch(() => undefined)
+      .then(() => systemd.ready());
+  };
   process.on('SIGHUP', reload);
   log.info('serve.began', { pid: process.pid, config: file, plans: daemon.status.plans, state: place.folder });
+  systemd.ready();
   await aborted(cli.signal);
+  systemd.stopping();
   log.info('serve.stopping', { runs: daemon.loop.jobs.size, drain: options.drain === true });
   await daemon.stop({ drain: options.drain === true });
   process.off('SIGHUP', reload);
@@ -102,7 +112,10 @@ async function configuredPlace(cli: Cli, named: string | undefined) {
 }
 
 /** This program again, as it was started, with the allocator's settings that the launcher gave it. */
-function ownProcesses({ environment }: Cli): StartRunProcess {
+function ownProcesses(cli: Cli): StartRunProcess {
+  const environment = Object.fromEntries(
+    Object.entries(cli.environment).filter(([name]) => !notifyVariables.includes(name)),
+  );
   return runProcesses({
     argv: [process.execPath, ...process.execArgv, process.argv[1]!],
     environment: { ...environment, ...allocatorSettings },

@@ -69,23 +69,12 @@ function planWork(plan: PlanConfig, host: string): Work {
 /** Only sources that lie in files of this machine can be watched. */
 function watchedSources({ sources }: PlanConfig): WatchedSource[] {
   return sources.flatMap((source): WatchedSource[] => {
-    switch (source.type) {
-      case 'files':
-        return source.paths.map((path) => ({ path: path.replaceAll('{module}', '*'), exclude: source.exclude }));
-      case 'sqlite':
-        return source.paths.map((path) => ({ path, exclude: [] }));
-      case 'git':
-        return [{ path: source.path, exclude: [] }];
-      case 'postgresql':
-      case 'mysql':
-      case 'mariadb':
-      case 'mongodb':
-      case 'redis':
-      case 'command':
-        return [];
-      default:
-        return source satisfies never;
-    }
+    if (source.type === 'files')
+      return source.paths.map((path) => ({ path: path.replaceAll('{module}', '*'), exclude: source.exclude }));
+    if (source.type === 'sqlite') return source.paths.map((path) => ({ path, exclude: [] }));
+    if (source.type === 'git') return [{ path: source.path, exclude: [] }];
+    // Servers and programs have no files that could be listened to.
+    return [];
   });
 }
 
