@@ -1,6 +1,6 @@
 /** The loop with real processes that only pretend to back up. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCoffreError } from '@coffre/repository';
@@ -8,7 +8,7 @@ import { listRuns } from '../store/runs.ts';
 import { removeSetting, writeSetting } from '../store/settings.ts';
 import { openSlots } from '../store/slots.ts';
 import { pausePrefix } from './pauses.ts';
-import { configOf, daemonScene, until } from './testing/scene.ts';
+import { configOf, daemonScene, thisMachine, until } from './testing/scene.ts';
 
 const eachSecond = '  db: {sources: [home/docs], to: main, schedule: {every: 1s}}\n';
 const byHand = '  db: {sources: [home/docs], to: main}\n';
@@ -119,3 +119,19 @@ test('nothing starts by itself while it is paused, and what was asked for by han
   await daemon.refresh();
   await until(async () => (await listRuns(scene.store, {}, 9)).length >= 2);
 });
+
+test(
+  'what a killed run had started is ended too',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async () => {
+    await using scene = await daemonScene();
+    const programFile = join(scene.folder, 'programs');
+    const daemon = await scene.start(byHand, { takesMs: 60_000, programFile });
+    daemon.loop.ask('db', 'command');
+    await until(() => existsSync(programFile) && readFileSync(programFile, 'utf8').endsWith('\n'));
+    const program = Number(readFileSync(programFile, 'utf8'));
+    process.kill(daemon.loop.jobs.get('db')!.process!.pid!, 'SIGKILL');
+    await until(async () => (await listRuns(scene.store, {}, 9))[0]?.end?.outcome === 'lost');
+    assert.equal(thisMachine().isAlive(program), false);
+  },
+);

@@ -7,6 +7,7 @@ import type { Caps } from '../schedule/plan-entry.ts';
 import { serveControl } from './control/control-server.ts';
 import { jobView, waitingViews } from './control/control-view.ts';
 import type { DaemonStatus } from './control/control-view.ts';
+import { Leftovers } from './leftovers.ts';
 import { DueLoop } from './loop.ts';
 import type { LoopParts } from './loop.ts';
 import { isElsewhere } from './held-elsewhere.ts';
@@ -17,7 +18,7 @@ import { ChangeWatches } from './watch/change-watches.ts';
 import { workOf } from './work.ts';
 import type { Work } from './work.ts';
 
-export type DaemonParts = Omit<LoopParts, 'zones' | 'limits'> & {
+export type DaemonParts = Omit<LoopParts, 'zones' | 'limits' | 'leftovers'> & {
   readonly stateFolder: string;
   /** As it was named; for people. */
   readonly configName: string;
@@ -37,6 +38,7 @@ export class Daemon {
   readonly #parts: DaemonParts;
   readonly #startedAtMs: number;
   readonly #watches: ChangeWatches;
+  readonly #leftovers: Leftovers;
   #pausedUntilMs: number | undefined;
   #configProblem: string | undefined;
   #timer: Disposable | undefined;
@@ -46,8 +48,10 @@ export class Daemon {
     this.#parts = parts;
     this.#startedAtMs = parts.clock.now().wallMs;
     this.#watches = new ChangeWatches({ ...parts, onChange: (plan) => this.loop.changed(plan) });
+    this.#leftovers = new Leftovers(parts.stateFolder, parts.clock);
     this.loop = new DueLoop({
       ...parts,
+      leftovers: this.#leftovers,
       zones: new Zones(),
       limits: { runsMax: 1, runsPerHostMax: 1, settleMs: parts.settleMs },
     });
@@ -77,6 +81,8 @@ export class Daemon {
   async start(config: Config): Promise<void> {
     const { store, log, machine } = this.#parts;
     for (const { id, plan } of await closeLostRuns(store, machine)) log.warn('run.lost', { plan, runId: id });
+    const left = await this.#leftovers.endLost();
+    if (left > 0) log.warn('run.leftovers', { count: left });
     await this.#lookAround();
     this.loop.limit(limitsOf(config));
     const works = workOf(config, machine.host);

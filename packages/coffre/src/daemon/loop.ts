@@ -17,6 +17,7 @@ import type {
 import type { Pending } from '../schedule/decide.ts';
 import { Job } from './job.ts';
 import type { CancelReason } from './job.ts';
+import type { Leftovers } from './leftovers.ts';
 import { PatientState } from './patient-state.ts';
 import type { AbandonedSlot, StateParts } from './patient-state.ts';
 import { endingOf, outcomeFor } from './run-end.ts';
@@ -26,6 +27,7 @@ import type { Work } from './work.ts';
 
 export type LoopParts = StateParts & {
   readonly limits: Limits;
+  readonly leftovers: Leftovers;
   readonly startProcess: StartRunProcess;
   /** After the words of a run: which configuration it is about. */
   readonly configWords: readonly string[];
@@ -235,12 +237,13 @@ export class DueLoop {
   }
 
   async #process(job: Job, work: Work): Promise<ProcessEnd> {
-    const { startProcess, configWords, log } = this.#parts;
+    const { startProcess, configWords, leftovers, log } = this.#parts;
     if (this.#state.isStopping) job.cancelReason ??= 'stop';
     const { plan, cause, attempt } = job;
+    const mark = leftovers.newMark();
     const call = {
       words: [...work.words, ...configWords],
-      environment: runEnvironment(job),
+      environment: runEnvironment(job, mark),
       priority: work.entry.priority,
     };
     for (;;) {
@@ -249,6 +252,10 @@ export class DueLoop {
       job.process = startProcess(call, (message) => job.take(message));
       log.info('run.began', { plan, cause, attempt, pid: job.process.pid });
       const end = await job.process.ended;
+      if (end.message === undefined) {
+        const count = await leftovers.endOf(mark);
+        if (count > 0) log.warn('run.leftovers', { plan, count });
+      }
       if (end.message?.code !== 'PLAN_RUNNING' || job.cancelReason !== undefined) return end;
       // Somebody was quicker in this moment.
     }

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 import { CoffreError, messageOf } from '@coffre/repository';
+import { markVariable } from './marked-processes.ts';
 
 export type ProgramCall = {
   /** The program and its arguments. */
@@ -31,7 +32,7 @@ export type Programs = {
   output(call: ProgramCall): AsyncGenerator<Uint8Array>;
 };
 
-const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', markVariable];
 const complaintBytesMax = 2000;
 /** Between the friendly signal and the other one. */
 const graceMs = 3000;

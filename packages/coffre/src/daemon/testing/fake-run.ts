@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock, systemProcesses } from '@coffre/repository';
+import { createPrograms } from '../../platform/programs.ts';
 import type { RunMessage } from '../../run/run-message.ts';
 import { parseRunPurpose, runPurposeVariable, triggerOf } from '../../run/run-request.ts';
 import { endRun, startRun } from '../../store/runs.ts';
@@ -17,6 +18,8 @@ export type FakeRun = {
   readonly outcome?: 'success' | 'failed';
   /** Ends in this way instead, after its row is written. */
   readonly crash?: 'exit' | 'kill';
+  /** Starts a program that runs for hours, as a dump does, and writes its number into this file. */
+  readonly programFile?: string;
   /** SIGTERM and the end of the daemon mean nothing to it. */
   readonly isDeaf?: boolean;
 };
@@ -27,6 +30,7 @@ const {
   outcome = 'success',
   crash,
   isDeaf,
+  programFile,
 } = JSON.parse(process.env['FAKE_RUN'] ?? '{}') as FakeRun;
 const plan = process.argv.at(-1)!;
 const stop = new AbortController();
@@ -49,6 +53,14 @@ const runId = await startRun(store, {
 say({ type: 'started', runId, plan, logPath: undefined });
 say({ type: 'phase', phase: 'read' });
 say({ type: 'line', level: 'info', text: `saving ${plan}` });
+if (programFile !== undefined) {
+  const dump = createPrograms(process.env).output({
+    argv: ['sh', '-c', 'echo $$ >> "$0"; exec sleep 5000', programFile],
+    timeoutMs: 6_000_000,
+    signal: stop.signal,
+  });
+  void dump.next().catch(() => undefined);
+}
 await pause(takesMs, undefined, { signal: stop.signal }).catch(() => undefined);
 if (crash === 'kill') process.kill(process.pid, 'SIGKILL');
 if (crash === 'exit') {
