@@ -41,8 +41,8 @@ export type Scene = Disposable & {
   putBack(name: string): void;
 };
 
-/** A machine with the folders of the pages, and one user's documents. */
-export function createScene(): Scene {
+/** A machine with the folders of the pages, and one user's documents; with a state folder of its own where plans run. */
+export function createScene({ keepsState = false } = {}): Scene {
   const folder = mkdtempSync(join(tmpdir(), 'coffre-guide-'));
   const at = (path: string): string => join(folder, path);
   const documents = at('/home/ada/Documents');
@@ -59,6 +59,7 @@ export function createScene(): Scene {
     RESTIC_PASSWORD: samplePassword,
     RESTIC_FROM_PASSWORD: samplePassword,
     RESTIC_CACHE_DIR: at('/cache'),
+    ...(keepsState ? { COFFRE_STATE_DIR: at('/state') } : {}),
   };
   const type: Scene['type'] = (command, program = launcher) => {
     const place = at('/output');

@@ -4,10 +4,9 @@ import type { CopyConfig, SourceConfig } from '../config/config.ts';
 import { openingAt } from '../schedule/window.ts';
 import type { Zones } from '../schedule/zone.ts';
 import { copySource } from './copy-source.ts';
-import { retainAt } from './retention-phase.ts';
+import { isFailing, retainAt } from './retention-phase.ts';
 import { enterRepository, hooksOf, repositoryOf, type RunContext } from './run-context.ts';
 import { endingOf } from './run-outcome.ts';
-import type { RunPart } from './run-scribe.ts';
 import type { WorkingRepository } from './working-repository.ts';
 
 export async function copyTo(
@@ -17,7 +16,7 @@ export async function copyTo(
   sources: readonly SourceConfig[],
   zones: Zones,
 ): Promise<void> {
-  const { scribe, row, leases, around } = context;
+  const { scribe, row, leases, around, plan } = context;
   const target = repositoryOf(context, copy.to);
   const nowMs = Number(around.source.clock.nowNs() / 1_000_000n);
   if (sources.length === 0) return;
@@ -30,37 +29,26 @@ export async function copyTo(
     }
     return;
   }
-  const parts = await Promise.all(
-    sources.map(async (source) => [source, await scribe.startPart(row, 'copy', copy.to, source.name)] as const),
-  );
-  const left = new Map(parts);
+  const left = new Set(sources);
   try {
     await using to = await enterRepository(context, target);
     await withCopyHooks(context, copy, async () => {
       let failure: Error | undefined;
-      for (const [source, part] of parts) {
+      for (const source of sources) {
         left.delete(source);
-        const why = await copyOne(context, { from, to }, source, part);
+        const why = await copyOne(context, { from, to }, source);
         failure ??= why;
       }
       return failure;
     });
-    const isWhole = scribe.parts.every(
-      ({ kind, repository, outcome }) => kind !== 'copy' || repository !== copy.to || outcome === 'success',
-    );
-    if (isWhole)
-      await retainAt(
-        context,
-        to,
-        sources.map(({ name }) => name),
-      );
-    else scribe.say('warning', `${copy.to}: the retention waits until copies work again`);
+    if (!isFailing(context)) await retainAt(context, to);
   } catch (error) {
     const ending = endingOf(error);
-    scribe.say('error', `copy to ${copy.to}: ${ending.reason}`);
-    for (const [, part] of left) await part.end(ending);
+    if (left.size > 0) scribe.say('error', `copy to ${copy.to}: ${ending.reason}`);
+    for (const source of left) await (await scribe.startPart(row, 'copy', copy.to, source.name)).end(ending);
     if (context.signal.aborted || from.signal.aborted) throw error;
-    if (left.size === 0) context.warnings.push(`copy to ${copy.to}: ${ending.reason}`);
+    context.warnings.push(`copy to ${copy.to}: ${ending.reason}`);
+    if (plan.retention.has(copy.to)) scribe.say('warning', `${copy.to}: the retention waits until copies work again`);
   } finally {
     await leases.give(copy.to);
   }
@@ -89,13 +77,9 @@ async function withCopyHooks(
 type Sides = { readonly from: WorkingRepository; readonly to: WorkingRepository };
 
 /** @returns why it failed */
-async function copyOne(
-  context: RunContext,
-  { from, to }: Sides,
-  source: SourceConfig,
-  part: RunPart,
-): Promise<Error | undefined> {
-  const { scribe, plan, signal } = context;
+async function copyOne(context: RunContext, { from, to }: Sides, source: SourceConfig): Promise<Error | undefined> {
+  const { scribe, plan, row, signal } = context;
+  const part = await scribe.startPart(row, 'copy', to.name, source.name);
   scribe.phase('copy', { source: source.name, repository: to.name });
   try {
     const of = { plan: plan.name, source: source.name };

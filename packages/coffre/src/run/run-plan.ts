@@ -11,7 +11,7 @@ import { startRun } from '../store/runs.ts';
 import type { RunId } from '../store/tables.ts';
 import { copyTo } from './copy-phase.ts';
 import { LeaseKeeper, planLease } from './lease-keeper.ts';
-import { retainAt } from './retention-phase.ts';
+import { isFailing, retainAt } from './retention-phase.ts';
 import { copiesOfRun, enterRepository, hooksOf, repositoryOf, type RunContext } from './run-context.ts';
 import type { FigureName, RunFigures } from './run-figures.ts';
 import { logPathOf, RunLog } from './run-log.ts';
@@ -172,14 +172,8 @@ async function saveCopyRetain(context: RunContext, to: WorkingRepository): Promi
   const sources = saved.map(({ source }) => source);
   const zones = new Zones();
   for (const copy of copiesOfRun(plan)) await copyTo(context, to, copy, sources, zones);
-  const isFailing = scribe.parts.some(({ kind, outcome }) => kind === 'source' && outcome === 'failed');
-  if (!isFailing)
-    await retainAt(
-      context,
-      to,
-      sources.map(({ name }) => name),
-    );
-  else if (plan.retention.has(to.name)) scribe.say('warning', 'the retention waits until the plan works again');
+  if (!isFailing(context)) await retainAt(context, to);
+  else if (plan.retention.size > 0) scribe.say('warning', 'the retention waits until the plan works again');
   // Copies are made all the same; what the hook was to undo still stands, and somebody has to know.
   if (unfinished !== undefined) throw unfinished;
 }

@@ -6,6 +6,7 @@ import { jsonText } from './json.ts';
 /** Sentences that restic begins with another word than `Fatal:`; programs look for these. */
 const lead: Readonly<Record<string, string>> = {
   SOURCE_INCOMPLETE: 'Warning: ',
+  RUN_INCOMPLETE: 'Warning: ',
   SNAPSHOT_NOT_REMOVED: '',
   REPO_LOCKED: 'unable to create lock in backend: ',
   INTERRUPTED: '',

@@ -71,7 +71,8 @@ export class RunReport implements Disposable {
       return;
     }
     if (result.parts.length > 0) {
-      const rows = result.parts.map(rowOf);
+      // In the order in which they began, so that a proof which ends late changes nothing.
+      const rows = result.parts.toSorted((a, b) => (a.id ?? 0) - (b.id ?? 0)).map(rowOf);
       for (const line of tableLines({
         columns: ['What', 'Where', 'Outcome', 'Read', 'Stored', 'Took', 'Snapshot'],
         rows,

@@ -58,7 +58,7 @@ export const files: SourceType<FilesSettings, FilesTruth> = {
       : { refusals: [], warnings: [] };
     if (refusals.length > 0) {
       throw new CoffreError('SOURCE_REFUSED', `${settings.name}: ${refusals.join('; ')}`, {
-        hint: 'Nothing was saved. Look at the source; `--guard off` saves it as it is.',
+        hint: 'Nothing was saved of it. Look at the source; `--guard off`, or `guards:` in the configuration, lets it pass.',
       });
     }
     return { warnings, sizeBytes: measured.bytes };
