@@ -49,6 +49,20 @@ describe('access to PostgreSQL', { skip: skipWithoutPostgres(15) }, () => {
     assert.deepEqual(await repository.listSnapshots(), []);
   });
 
+  test('rows that policies hide and large objects of others are named too', async () => {
+    const refused = async (message: RegExp): Promise<void> =>
+      await assert.rejects(postgresql.preflight(as('saver'), contextFor(folder), undefined), {
+        code: 'SOURCE_DENIED',
+        message,
+      });
+    sql('CREATE TABLE mine (a text); ALTER TABLE mine ENABLE ROW LEVEL SECURITY');
+    await refused(/row-level security hides rows of public\.mine/);
+    sql('DROP TABLE mine; SELECT lo_create(4711)');
+    await refused(/may not read 1 large objects/);
+    sql('SELECT lo_unlink(4711)');
+    await postgresql.preflight(as('saver'), contextFor(folder), undefined);
+  });
+
   test('a user who may only read saves everything but passwords of roles, and it is proved', async () => {
     const context = contextFor(folder);
     const { warnings } = await postgresql.preflight(as('saver'), context, undefined);

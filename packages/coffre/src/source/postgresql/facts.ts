@@ -44,8 +44,8 @@ export type FactsRequest = {
   readonly signal: AbortSignal;
 };
 
-const ours = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
-const notOfExtension = (catalogue: string, alias: string): string =>
+export const ours = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
+export const notOfExtension = (catalogue: string, alias: string): string =>
   `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalogue}'::regclass AND e.objid = ${alias}.oid AND e.deptype = 'e')`;
 
 const relationsSql = `
@@ -193,15 +193,4 @@ function relationOf(row: Row, counted: Counted | undefined): Relation {
 /** 64 bits: enough to see a change, short enough to stand beside every table. */
 function fingerprint(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
-}
-
-/** Tables whose rows the user may not read. */
-export async function unreadableTables(session: Session): Promise<string[]> {
-  const rows = await session.rows(`
-    SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE ${ours} AND c.relkind IN ('r', 'p', 'S', 'm') AND c.relpersistence <> 't' AND ${notOfExtension('pg_class', 'c')}
-      AND NOT (has_schema_privilege(n.oid, 'USAGE') AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT')
-        ELSE has_table_privilege(c.oid, 'SELECT') END)
-    ORDER BY 1, 2`);
-  return rows.map((row) => showName(row['schema']!, row['name']!));
 }

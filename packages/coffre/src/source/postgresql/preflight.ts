@@ -2,7 +2,7 @@
 import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
 import type { Preflight, SourceContext, Verification } from '../source.ts';
 import { streamFolder } from '../stream-path.ts';
-import { unreadableTables } from './facts.ts';
+import { obstaclesIn } from './rights.ts';
 import { databasesOf, openServer, serverFacts, type ServerFacts } from './server.ts';
 import { openSession, type Session } from './session.ts';
 import { checkDumpArguments, isSocket, showAddress, type PostgresSettings } from './settings.ts';
@@ -54,11 +54,23 @@ function serverWarnings({ address }: PostgresSettings, server: ServerFacts): str
 /** Where options choose what is saved, pg_dump itself says what it may not read of that. */
 async function refuseUnreadable(session: Session, name: string, { dumpArguments }: PostgresSettings): Promise<void> {
   if (dumpArguments.length > 0) return;
-  const tables = await unreadableTables(session);
-  if (tables.length === 0) return;
-  throw new CoffreError('SOURCE_DENIED', `in ${JSON.stringify(name)} the user may not read ${listed(tables)}`, {
-    hint: 'GRANT pg_read_all_data TO the user (PostgreSQL 14 and newer), or use the owner of the tables. Nothing was saved.',
-  });
+  const { tables, filtered, largeObjects } = await obstaclesIn(session);
+  const shown = JSON.stringify(name);
+  if (tables.length > 0) {
+    throw new CoffreError('SOURCE_DENIED', `in ${shown} the user may not read ${listed(tables)}`, {
+      hint: 'GRANT pg_read_all_data TO the user (PostgreSQL 14 and newer), or use the owner of the tables. Nothing was saved.',
+    });
+  }
+  if (filtered.length > 0) {
+    throw new CoffreError('SOURCE_DENIED', `in ${shown} row-level security hides rows of ${listed(filtered)}`, {
+      hint: 'ALTER ROLE … BYPASSRLS lets the user see all of them, as a backup must. Nothing was saved.',
+    });
+  }
+  if (largeObjects > 0) {
+    throw new CoffreError('SOURCE_DENIED', `in ${shown} the user may not read ${largeObjects} large objects`, {
+      hint: 'Make the user a member of their owner, or leave all of them out with `options: [--no-blobs]`. Nothing was saved.',
+    });
+  }
 }
 
 /** What restores elsewhere need, or what a dump cannot hold. */
