@@ -34,6 +34,12 @@ function wordsFor(sqlState: string, text: string): Words | undefined {
       hint: 'Check its name; a database that was dropped meanwhile is left out next time.',
     };
   }
+  if (/permission denied to create database/.test(text)) {
+    return {
+      code: 'SOURCE_DENIED',
+      hint: 'Name a user who may, as in --target postgres://USER@HOST/NAME, or load into an empty database made for you.',
+    };
+  }
   if (sqlState === '42501' || /permission denied|must be superuser|must be owner/.test(text)) return denied;
   if (/does not support SSL/.test(text)) {
     return {
