@@ -1,7 +1,7 @@
 /** One source of one plan: how it stands, judged from facts alone. */
 import type { Criticality, RepositoryPlace } from '../config/config.ts';
 import { isFailure, isGood } from './outcome.ts';
-import type { CopyFacts, ItemFacts, TrackFacts, VerificationFact } from './facts.ts';
+import type { CopyFacts, ItemFacts, PauseFacts, TrackFacts, VerificationFact } from './facts.ts';
 import { byWorst, worstOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
 import type { ProvedSnapshot } from '../store/status-items.ts';
@@ -103,7 +103,7 @@ export function itemState(facts: ItemFacts, ground: Ground): ItemState {
     ...backup.problems,
     ...copies.flatMap((copy) => copy.problems),
     ...ruleProblems,
-    ...planProblems(facts),
+    ...planProblems(facts, nowMs),
   ].toSorted(byWorst);
   return {
     plan: facts.plan,
@@ -178,12 +178,21 @@ function holding(tracks: readonly TrackState[], ground: Ground): RepositoryPlace
   return [...names].map((name) => ground.repositories.get(name) ?? { medium: undefined, place: undefined });
 }
 
-function planProblems({ run, pause, isEnabled, foreignHost }: ItemFacts): Problem[] {
+function planProblems({ run, pause, isEnabled, foreignHost }: ItemFacts, nowMs: number): Problem[] {
   const problems: Problem[] = [];
   if (foreignHost !== undefined) problems.push({ cause: 'no_agent', level: 'unknown', detail: foreignHost });
   if (!isEnabled) problems.push({ cause: 'disabled', level: 'warning' });
-  else if (pause !== undefined) problems.push({ cause: 'paused', level: 'warning', detail: pause.reason });
+  else if (pause !== undefined) problems.push(pausedProblem(pause, nowMs));
   return [...problems, ...suspendedRetention(run), ...run.retention.flatMap(retentionProblem)];
+}
+
+function pausedProblem({ reason, untilMs }: PauseFacts, nowMs: number): Problem {
+  return {
+    cause: 'paused',
+    level: 'warning',
+    ...(untilMs !== undefined && { overMs: Math.max(0, untilMs - nowMs) }),
+    ...(reason !== '' && { detail: reason }),
+  };
 }
 
 /** A plan that fails removes nothing until it works again. */

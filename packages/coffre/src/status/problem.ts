@@ -45,7 +45,7 @@ export type Problem = {
   readonly repository?: string;
   /** Since when it has been so. */
   readonly sinceMs?: number;
-  /** By how much, or how long. */
+  /** By how much, for how long, or how long still. */
   readonly overMs?: number;
   readonly count?: number;
   readonly percent?: number;

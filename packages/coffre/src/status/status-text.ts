@@ -45,6 +45,10 @@ function problemCount({ items, repositories, unplanned }: Status): number {
 export function problemText(problem: Problem, words: StatusWords): string {
   const named = problem.repository === undefined ? problem : { ...problem, repository: quoteName(problem.repository) };
   const text = words.problem(named, (durationMs) => ageText(durationMs, words.day));
+  return oneLine(text);
+}
+
+function oneLine(text: string): string {
   return withoutControls(text).replace(/\s+/g, ' ').trim();
 }
 
@@ -52,8 +56,8 @@ export function statusLines(status: Status, shown: StatusShown): string[] {
   const { words, paint } = shown;
   return [
     paint(statusSentence(status, words), status.level),
-    ...section(problemLines(status, shown)),
-    ...section(status.items.length === 0 ? [] : itemTable(status.items, shown)),
+    ...section([...problemLines(status, shown), ...waiverLines(status, shown)]),
+    ...section(status.items.length === 0 ? [] : itemTable(status, shown)),
     ...section(status.repositories.length === 0 ? [] : repositoryTable(status, shown)),
   ];
 }
@@ -71,7 +75,7 @@ function problemLines(status: Status, { words, paint }: StatusShown): string[] {
     ),
     ...status.unplanned.map(({ source, problem }) => ({ about: [source], problem })),
   ];
-  const width = Math.max(...Object.values(words.level).map((word) => word.length));
+  const width = stateWidth(words);
   return (['critical', 'warning', 'unknown'] as const).flatMap((level) =>
     all
       .filter(({ problem }) => problem.level === level)
@@ -82,12 +86,32 @@ function problemLines(status: Status, { words, paint }: StatusShown): string[] {
   );
 }
 
-function itemTable(items: readonly ItemState[], shown: StatusShown): string[] {
+/** What would be wrong and was given up on purpose, with the reason. */
+function waiverLines({ items }: Status, { words }: StatusShown): string[] {
+  const width = stateWidth(words);
+  return items.flatMap(({ plan, source, threeTwoOne }) => {
+    const { copies, media, isOffsite, waived } = threeTwoOne;
+    const isNeeded = { offsite: !isOffsite, copies: copies < 3, media: media < 2 };
+    return waived
+      .filter(({ rule }) => isNeeded[rule])
+      .map(({ rule, reason, until }) => {
+        const about = [plan, source].map(quoteName).join(', ');
+        const text = oneLine(words.waived(rule, reason, until));
+        return `${words.waivedWord.padEnd(width)}  ${about}${words.colon} ${text}`;
+      });
+  });
+}
+
+function stateWidth(words: StatusWords): number {
+  return Math.max(words.waivedWord.length, ...Object.values(words.level).map((word) => word.length));
+}
+
+function itemTable({ items, atMs }: Status, shown: StatusShown): string[] {
   const { words } = shown;
   const rows = items.map((item) => {
     const tracks = [item.backup, ...item.copies];
     return [
-      [words.level[item.level], phaseText(item, shown)].filter(Boolean).join('\n'),
+      [words.level[item.level], phaseText(item, atMs, shown)].filter(Boolean).join('\n'),
       quoteName(item.plan),
       quoteName(item.source),
       tracks.map(({ repository }) => quoteName(repository)).join('\n'),
@@ -124,8 +148,12 @@ function painted(lines: readonly string[], { words, paint }: StatusShown): strin
   });
 }
 
-function phaseText({ phase, runningSinceMs, openSlots, failures }: ItemState, { words }: StatusShown): string {
-  if (phase === 'running' && runningSinceMs !== undefined) return words.phase.running;
+function phaseText(
+  { phase, runningSinceMs, openSlots, failures }: ItemState,
+  nowMs: number,
+  { words }: StatusShown,
+): string {
+  if (runningSinceMs !== undefined) return words.running(ageText(nowMs - runningSinceMs, words.day));
   const slots = openSlots > 0 && failures > 0 ? words.waits(openSlots) : '';
   return phase === 'waiting' ? slots : words.phase[phase];
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemFacts, RepositoryFacts, StatusFacts } from './facts.ts';
 import { statusOf } from './status.ts';
-import { statusSentence } from './status-text.ts';
+import { statusLines, statusSentence } from './status-text.ts';
 import {
   dayMs,
   fineCopy,
@@ -264,4 +264,20 @@ test('what proves a backup happened after it', () => {
   assert.equal(proved('restore'), 3);
   assert.equal(proved('drill'), 4);
   assert.equal(proved('drill', 'of another'), 1);
+});
+
+test('what is given up on purpose, paused or under way is told with its reason', () => {
+  const words = wordsOf('en');
+  const localTime = (instantMs: number): string => new Date(instantMs).toISOString().slice(0, 16);
+  const lines = (change: Partial<ItemFacts>): string =>
+    statusLines(statusOf(withItem(change)), { words, localTime, paint: (text) => text }).join('\n');
+  const waived = lines({
+    copies: [],
+    waivers: [{ rule: 'offsite', reason: 'can be built again', until: '2027-01-31' }],
+  });
+  assert.match(waived, /^waived {4}db-hourly, lyon\/shop_db: offsite until 2027-01-31: can be built again$/m);
+  const paused = lines({ pause: { reason: 'moving house', by: 'ada', untilMs: nowMs + 3 * hourMs } });
+  assert.match(paused, /^warning {3}db-hourly, lyon\/shop_db: paused for another 3 h: moving house$/m);
+  const open = { kind: 'backup', startedMs: nowMs - 2 * minuteMs, isAlive: true } as const;
+  assert.match(lines({ run: { ...fineRun, open } }), /^running for 2 min /m);
 });

@@ -49,10 +49,9 @@ export const english: StatusWords = {
   ageOf: (age, objective) => `${age} of ${objective}`,
   running: (since) => `running for ${since}`,
   waits: (slots) => plural(slots, 'open slot'),
-  until: (time) => `until ${time}`,
-  proof: (level, age) => `L${level}, ${age} ago`,
   when: { each: 'after each', schedule: 'on schedule', manual: 'by hand' },
-  waived: (rule, reason, until) => `${rule} waived${until === undefined ? '' : ` until ${until}`}: ${reason}`,
+  waivedWord: 'waived',
+  waived: (rule, reason, until) => `${rule}${until === undefined ? '' : ` until ${until}`}: ${reason}`,
   appendOnly: 'append-only',
   objectLock: (duration) => `locked for ${duration}`,
   maintainedBy: (host) => `kept by ${host}`,
@@ -88,7 +87,7 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
     case 'hash_mismatch':
       return `damage was found in ${where}, which holds its backups`;
     case 'paused':
-      return `paused${because}`;
+      return `paused${overMs === undefined ? '' : ` for another ${age(overMs)}`}${because}`;
     case 'disabled':
       return 'switched off in the configuration';
     case 'no_agent':

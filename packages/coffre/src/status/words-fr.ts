@@ -50,10 +50,9 @@ export const french: StatusWords = {
   ageOf: (age, objective) => `${age} sur ${objective}`,
   running: (since) => `en cours depuis ${since}`,
   waits: (slots) => plural(slots, 'créneau ouvert', 'créneaux ouverts'),
-  until: (time) => `jusqu'au ${time}`,
-  proof: (level, age) => `L${level}, il y a ${age}`,
   when: { each: 'après chacune', schedule: 'à heure fixe', manual: 'à la main' },
-  waived: (rule, reason, until) => `dérogation ${rule}${until === undefined ? '' : ` jusqu'au ${until}`} : ${reason}`,
+  waivedWord: 'dérogation',
+  waived: (rule, reason, until) => `${rule}${until === undefined ? '' : ` jusqu'au ${until}`} : ${reason}`,
   appendOnly: 'ajout seul',
   objectLock: (duration) => `verrouillé ${duration}`,
   maintainedBy: (host) => `tenu par ${host}`,
@@ -89,7 +88,7 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
     case 'hash_mismatch':
       return `des dégâts ont été trouvés dans ${where}, qui tient ses sauvegardes`;
     case 'paused':
-      return `en pause${because}`;
+      return `en pause${overMs === undefined ? '' : ` encore ${age(overMs)}`}${because}`;
     case 'disabled':
       return 'désactivé dans la configuration';
     case 'no_agent':

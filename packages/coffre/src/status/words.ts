@@ -43,9 +43,8 @@ export type StatusWords = {
   readonly ageOf: (age: string, objective: string) => string;
   readonly running: (since: string) => string;
   readonly waits: (slots: number) => string;
-  readonly until: (time: string) => string;
-  readonly proof: (level: number, age: string) => string;
   readonly when: Readonly<Record<'each' | 'schedule' | 'manual', string>>;
+  readonly waivedWord: string;
   readonly waived: (rule: string, reason: string, until: string | undefined) => string;
   readonly appendOnly: string;
   readonly objectLock: (duration: string) => string;
