@@ -57,8 +57,10 @@ const coffreLayers: readonly Layer[] = [
   // All SQL of our own state.
   { name: 'store', uses: ['platform'] },
   { name: 'audit', uses: ['store', 'platform'] },
+  // Modules that the configuration names.
+  { name: 'extension', uses: [], usesTypesOf: ['source'] },
   // Kinds of things to protect; what they need of the outside is handed in.
-  { name: 'source', uses: ['platform'] },
+  { name: 'source', uses: ['platform', 'extension'] },
   // What a snapshot says of itself.
   { name: 'manifest', uses: ['platform'] },
   { name: 'source-run', uses: ['source', 'manifest', 'platform'] },
@@ -69,11 +71,16 @@ const coffreLayers: readonly Layer[] = [
     usesTypesOf: ['schedule', 'source'],
   },
   // Named backups, what stays and what is restored: decided from tags.
-  { name: 'named', uses: ['access', 'schedule', 'config', 'store', 'manifest', 'source', 'source-run', 'platform'] },
+  {
+    name: 'named',
+    uses: ['access', 'schedule', 'config', 'store', 'manifest', 'source', 'source-run', 'platform'],
+    usesTypesOf: ['extension'],
+  },
   // One plan, now, in this process.
   {
     name: 'run',
     uses: [
+      'extension',
       'access',
       'named',
       'source',
@@ -102,6 +109,7 @@ const coffreLayers: readonly Layer[] = [
   {
     name: 'cli',
     uses: [
+      'extension',
       'library',
       'platform',
       'cli/exit-code.ts',
@@ -125,7 +133,7 @@ const coffreLayers: readonly Layer[] = [
     ],
   },
   // The library's door: it does what the commands do.
-  { name: 'coffre.ts', uses: ['library', 'cli', 'run', 'named'] },
+  { name: 'coffre.ts', uses: ['library', 'cli', 'run', 'named', 'extension', 'source'] },
   { name: 'main.ts', uses: ['platform', 'cli/exit-code.ts', 'cli/output', 'cli', 'demo'] },
 ];
 

@@ -61,6 +61,7 @@ export const errorCodes = {
   RUN_OVERTIME: 'the run took longer than its plan allows',
   RUN_INCOMPLETE: 'the backup is saved, and something beside it failed',
   CHANGES_PENDING: 'the configuration says more than what was applied',
+  EXTENSION_UNUSABLE: 'an extension that the configuration names cannot be used',
   BACKUP_NAME_TAKEN: 'another backup in the repository has the name',
   BACKUP_PINNED: 'the backup is pinned and stays',
   // repository

@@ -54,7 +54,7 @@ export async function verifyBackups(cli: Cli, meant: Meant, name: string): Promi
     await using session = await repository.open('read', { uncached: true });
     const indexed = await session.repository.loadIndex();
     for (const stored of backup.snapshots) {
-      const found = await verifyOne(cli, indexed, stored, session.signal);
+      const found = await verifyOne(cli, meant, { indexed, stored }, session.signal);
       verified.push({ ...found, repository: repository.name });
       const [problem] = found.problems;
       await note(cli, meant, {
@@ -71,15 +71,17 @@ export async function verifyBackups(cli: Cli, meant: Meant, name: string): Promi
 
 async function verifyOne(
   cli: Cli,
-  indexed: IndexedRepository,
-  { id, snapshot }: StoredSnapshot,
+  { configured }: Meant,
+  { indexed, stored }: { readonly indexed: IndexedRepository; readonly stored: StoredSnapshot },
   signal: AbortSignal,
 ): Promise<Omit<VerifiedSnapshot, 'repository'>> {
+  const { id, snapshot } = stored;
   const about = { snapshot: id, source: factsOf(snapshot).source };
   try {
     const signed = await loadManifest(indexed, snapshot.tree, signal);
     const { findings, files, bytes } = await verifyContent(indexed, snapshot.tree, signed, signal);
-    const sources = findings.length > 0 ? [] : await verifySources(cli, indexed, snapshot.tree, signed, signal);
+    const sources =
+      findings.length > 0 ? [] : await verifySources(cli, indexed, snapshot.tree, signed, signal, configured);
     return {
       ...about,
       files,

@@ -87,6 +87,8 @@ function addressIn(source: SourceConfig): string {
       return source.path;
     case 'command':
       return source.run[0] ?? '';
+    case 'extension':
+      return source.use;
     default:
       return source satisfies never;
   }

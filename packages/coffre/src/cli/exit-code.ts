@@ -17,6 +17,7 @@ const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   CONFIG_INVALID: 2,
   CONFIG_NOT_FOUND: 2,
   CONFIG_KEY_UNKNOWN: 2,
+  EXTENSION_UNUSABLE: 2,
   MANIFEST_DAMAGED: 20,
   VERIFY_FAILED: 20,
   MANIFEST_MISSING: 21,

@@ -1,8 +1,10 @@
 /** The repositories that a verb is about: that of `--repo` or RESTIC_REPOSITORY, else those of the configuration. */
+import { dirname } from 'node:path';
 import { cwd } from 'node:process';
 import { CoffreError, isCoffreError } from '@coffre/repository';
 import type { RepositorySurroundings } from '../access/configured-repository.ts';
 import type { Config, PlanConfig, RepositoryConfig, RepositoryName } from '../config/config.ts';
+import type { ExtensionPlaces } from '../extension/load.ts';
 import type { ZoneName } from '../schedule/schedule-spec.ts';
 import type { Cli } from './cli.ts';
 import { loadConfig } from './config-source.ts';
@@ -52,6 +54,11 @@ export async function meantRepositories(cli: Cli, options: MeantOptions): Promis
     return { configured, zone, repositories: [{ name, open: (wish, more) => openSession(cli, wish, more) }] };
   }
   return meantOf(cli, configured, options);
+}
+
+/** Modules are looked for beside the file that names them. */
+export function extensionPlaces({ loaded, config }: Configured): ExtensionPlaces {
+  return { names: config.extensions, folder: dirname(loaded.file) };
 }
 
 /** Those of a configuration. @throws {CoffreError} USAGE, PLAN_UNKNOWN */

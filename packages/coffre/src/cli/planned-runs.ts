@@ -12,6 +12,7 @@ import type { RunMessage } from '../run/run-message.ts';
 import type { RunSurroundings } from '../run/run-surroundings.ts';
 import { closeLostRuns } from '../run/stale-runs.ts';
 import type { Cli } from './cli.ts';
+import { extensionPlaces } from './meant-repositories.ts';
 import type { Configured } from './meant-repositories.ts';
 import { programVersion } from './version.ts';
 
@@ -57,7 +58,7 @@ export async function withRunSurroundings<T>(
       cache: { cacheDir, noCache },
       warn,
     },
-    source: { programs, searchPath, files, clock, temporaryFolder },
+    source: { programs, searchPath, files, clock, temporaryFolder, extensions: extensionPlaces({ loaded, config }) },
     programVersion,
     tell: (message) => {
       parent.send(message);

@@ -62,7 +62,7 @@ export async function bringBack(part: RestorePart, work: PartWork): Promise<stri
   }
   const { type, saved } = openSavedSource(indexed, tree, part.entry, signal);
   if (part.to !== undefined && becomesFile(part.entry)) mkdirSync(dirname(part.to), { recursive: true });
-  const context = sourceContext(cli, signal, (line) => cli.printer().error(`Warning: ${line}`));
+  const context = sourceContext(cli, signal, (line) => cli.printer().error(`Warning: ${line}`), work.configured);
   const target = { to: part.to, overwrite: work.isInPlace, only: [], settings: await settingsOf(part, work) };
   const place = await type.load(saved, target, context);
   return `${part.entry.name} is at ${quoteName(place)}`;

@@ -7,6 +7,7 @@ import { openSavedSource } from '../source-run/saved-source.ts';
 import type { CheckStep, Verification } from '../source/source.ts';
 import { stateFolder } from '../store/location.ts';
 import type { Cli } from './cli.ts';
+import type { Configured } from './meant-repositories.ts';
 import { showName } from './output/display.ts';
 import { formatBytes } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
@@ -67,8 +68,9 @@ export async function verifySources(
   tree: BlobId,
   { manifest }: SignedManifest,
   signal: AbortSignal,
+  configured?: Configured,
 ): Promise<VerifiedSource[]> {
-  const context = sourceContext(cli, signal, (line) => cli.printer().error(`Warning: ${line}`));
+  const context = sourceContext(cli, signal, (line) => cli.printer().error(`Warning: ${line}`), configured);
   const verified: VerifiedSource[] = [];
   for (const entry of manifest.sources) {
     const { type, saved } = openSavedSource(indexed, tree, entry, signal);

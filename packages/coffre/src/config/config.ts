@@ -21,6 +21,8 @@ export type PlanName = Name<'PlanName'>;
 export type HostName = Name<'HostName'>;
 
 export type Config = {
+  /** Modules, as they are named; looked for from the folder of the file, and loaded when something of them is used. */
+  readonly extensions: readonly string[];
   readonly company: string | undefined;
   readonly timezone: ZoneName;
   readonly secrets: ReadonlyMap<SecretName, SecretSource>;
@@ -138,6 +140,8 @@ export type SourceSettings =
   | { readonly type: 'sqlite'; readonly paths: readonly string[]; readonly continuousMs: number | undefined }
   | { readonly type: 'redis'; readonly connect: ServerAddress; readonly method: 'rdb' | 'aof' | 'both' }
   | { readonly type: 'git'; readonly path: string }
+  /** The kind is brought by an extension, and so is the meaning of the settings. */
+  | { readonly type: 'extension'; readonly use: string; readonly settings: unknown }
   | CommandSettings;
 
 export type FilesSettings = {
@@ -156,7 +160,8 @@ export type FilesSettings = {
 
 export type ContentCheck =
   | { readonly kind: 'toml' | 'json' | 'yaml' | 'sqlite' }
-  | { readonly kind: 'command'; readonly argv: readonly string[] };
+  | { readonly kind: 'command'; readonly argv: readonly string[] }
+  | { readonly kind: 'extension'; readonly name: string };
 
 export type DumpSettings = {
   readonly connect: ServerAddress;
@@ -248,6 +253,8 @@ export type CopyConfig = {
 
 /** The floor counts complete, unpinned, automatic snapshots, whatever the rules say. */
 export type RetentionConfig = RetentionRule & {
+  /** Brought by an extension; it proposes instead of the policy. */
+  readonly strategy?: string;
   /** For backups that people named; absent keeps them until they are deleted. */
   readonly manual?: RetentionRule;
 };

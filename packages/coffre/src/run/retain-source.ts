@@ -2,7 +2,9 @@
 import { CoffreError, describePolicy, messageOf, shortId } from '@coffre/repository';
 import { recordAct, type Witness } from '../access/audited.ts';
 import type { PlanConfig, RetentionConfig, SourceName } from '../config/config.ts';
+import { extensionFor, type ExtensionPlaces } from '../extension/load.ts';
 import { chooseRetention } from '../named/retention-choice.ts';
+import { strategyChoice } from '../named/strategy-choice.ts';
 import { factsOf } from '../named/tags.ts';
 import { forgetName } from '../store/named-backups.ts';
 import type { Store } from '../store/store.ts';
@@ -19,6 +21,7 @@ export type RetainParts = {
   readonly rule: RetentionConfig;
   readonly witness: Witness;
   readonly store: Store;
+  readonly extensions: ExtensionPlaces | undefined;
   readonly say: (level: LineLevel, text: string) => void;
   readonly signal: AbortSignal;
 };
@@ -29,8 +32,13 @@ export async function retainSources(parts: RetainParts): Promise<RunFigures> {
   at.repository.backend.refuseShrunkenLists?.();
   const snapshots = await at.repository.listSnapshots();
   const nowNs = at.repository.host.clock.nowNs();
-  const choices = sources.map((source) =>
-    chooseRetention({ snapshots, plan: plan.name, source, automatic: rule, nowNs, isComplete }),
+  const strategy =
+    rule.strategy === undefined ? undefined : await extensionFor(parts.extensions, 'retention', rule.strategy);
+  const choices = await Promise.all(
+    sources.map(async (source) => {
+      const question = { snapshots, plan: plan.name, source, automatic: rule, nowNs, isComplete };
+      return strategy === undefined ? chooseRetention(question) : await strategyChoice(question, strategy);
+    }),
   );
   const remove = choices.flatMap((choice) => choice.remove);
   const figures = {
@@ -40,7 +48,7 @@ export async function retainSources(parts: RetainParts): Promise<RunFigures> {
   if (remove.length === 0) return figures;
   const shown = {
     plan: plan.name,
-    rule: describePolicy(rule.policy),
+    rule: rule.strategy === undefined ? describePolicy(rule.policy) : `strategy ${rule.strategy}`,
     floor: rule.floor,
     remove: remove.map(({ id }) => id),
   };

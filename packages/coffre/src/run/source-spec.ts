@@ -55,6 +55,8 @@ export async function sourceSpecsOf(source: SourceConfig, parts: SpecParts): Pro
     }
     case 'git':
       return [{ kind: 'git', settings: { name, path: source.path } }];
+    case 'extension':
+      return [{ kind: 'extension', settings: { name, use: source.use, settings: source.settings } }];
     case 'mongodb':
       return [{ kind: 'mongodb', settings: await mongodbSettings(name, source, parts) }];
     default:

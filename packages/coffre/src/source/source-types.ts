@@ -1,5 +1,6 @@
 /** The closed union of kinds. A new engine is a file beside these and a line here. */
 import { command, type CommandSettings, type CommandTruth } from './command/command.ts';
+import { extension, type ExtensionSettings, type ExtensionTruth } from './extension/extension.ts';
 import { files, type FilesSettings, type FilesTruth } from './files/files.ts';
 import { git, type GitSettings, type GitTruth } from './git/git.ts';
 import { mongodb, type MongodbSettings, type MongodbTruth } from './mongodb/mongodb.ts';
@@ -19,12 +20,13 @@ export type SourceKinds = {
   postgresql: { settings: PostgresSettings; truth: PostgresTruth };
   git: { settings: GitSettings; truth: GitTruth };
   redis: { settings: RedisSettings; truth: RedisTruth };
+  extension: { settings: ExtensionSettings; truth: ExtensionTruth };
 };
 export type SourceKind = keyof SourceKinds;
 
 export const sourceTypes: {
   readonly [Kind in SourceKind]: SourceType<SourceKinds[Kind]['settings'], SourceKinds[Kind]['truth']>;
-} = { files, sqlite, command, mongodb, mysql, redis, postgresql, git };
+} = { files, sqlite, command, mongodb, mysql, redis, postgresql, git, extension };
 
 export type SourceSpec = {
   readonly [Kind in SourceKind]: { readonly kind: Kind; readonly settings: SourceKinds[Kind]['settings'] };

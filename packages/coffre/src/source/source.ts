@@ -38,6 +38,7 @@ import type {
   Selection,
   StreamSource,
 } from '@coffre/repository';
+import type { ExtensionPlaces } from '../extension/load.ts';
 import type { Programs } from '../platform/programs.ts';
 
 /** Everything of the outside, handed in. */
@@ -51,6 +52,8 @@ export type SourceContext = {
   readonly temporaryFolder: string;
   readonly signal: AbortSignal;
   readonly warn: (line: string) => void;
+  /** Modules that the configuration names; absent where there is none. */
+  readonly extensions?: ExtensionPlaces;
 };
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };

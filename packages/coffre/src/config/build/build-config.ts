@@ -11,6 +11,7 @@ export function buildConfig(document: ConfigDocument, systemZone: ZoneName): Con
   const zone = document.timezone ?? systemZone;
   const { sites, sources } = sitesOf(document.sites);
   return {
+    extensions: document.extensions,
     company: document.company,
     timezone: zone,
     secrets: new Map(

@@ -79,8 +79,18 @@ function copyOf(to: RepositoryName, written: Written['copy'][string], zone: Zone
 }
 
 function retentionOf(written: Written['retention'][string]): RetentionConfig {
-  const { floor, manual, tags, within_hourly, within_daily, within_weekly, within_monthly, within_yearly, ...rest } =
-    written;
+  const {
+    floor,
+    manual,
+    strategy,
+    tags,
+    within_hourly,
+    within_daily,
+    within_weekly,
+    within_monthly,
+    within_yearly,
+    ...rest
+  } = written;
   const rules: Readonly<Record<string, KeepCount | object | undefined>> = {
     ...rest,
     withinHourly: within_hourly,
@@ -90,7 +100,7 @@ function retentionOf(written: Written['retention'][string]): RetentionConfig {
     withinYearly: within_yearly,
     tags: tags?.map((tag) => [tag]),
   };
-  const automatic = { policy: said(rules), floor };
+  const automatic = { policy: said(rules), floor, ...(strategy === undefined ? {} : { strategy }) };
   if (manual === undefined) return automatic;
   const { floor: manualFloor, ...manualRules } = manual;
   return { ...automatic, manual: { policy: said(manualRules), floor: manualFloor } };

@@ -1,5 +1,6 @@
 import type {
   ApplicationConfig,
+  ContentCheck,
   Guards,
   HookConfig,
   HostName,
@@ -62,12 +63,7 @@ function settingsOf(source: WrittenSource): SourceSettings {
         excludeLargerThanBytes: source.exclude_larger_than,
         oneFileSystem: source.one_file_system,
         moduleFrom: source.module_from,
-        validate:
-          typeof source.validate === 'object'
-            ? { kind: 'command', argv: source.validate.command }
-            : source.validate === undefined
-              ? undefined
-              : { kind: source.validate },
+        validate: source.validate === undefined ? undefined : contentCheckOf(source.validate),
         freeze: source.freeze,
       };
     case 'postgresql':
@@ -93,9 +89,20 @@ function settingsOf(source: WrittenSource): SourceSettings {
       const { run, load, filename, timeout } = source;
       return { type: 'command', run, load, filename, timeoutMs: timeout };
     }
+    case 'extension':
+      return { type: 'extension', use: source.use, settings: source.settings };
     default:
       return source satisfies never;
   }
+}
+
+type WrittenCheck = NonNullable<Extract<WrittenSource, { type: 'files' }>['validate']>;
+
+function contentCheckOf(written: WrittenCheck): ContentCheck {
+  if (typeof written === 'string') return { kind: written };
+  return 'command' in written
+    ? { kind: 'command', argv: written.command }
+    : { kind: 'extension', name: written.extension };
 }
 
 type WrittenAddress = Extract<WrittenSource, { type: 'redis' }>['connect'];

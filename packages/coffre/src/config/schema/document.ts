@@ -10,6 +10,9 @@ import { alerts, contacts, fleet, server } from './watching.ts';
 export const documentSchema = z.strictObject({
   version: z.literal(1, { error: 'must be 1' }).describe('Version of this form'),
   include: list(text, 'files').prefault([]).describe('Files that are read first; what stands here wins'),
+  extensions: list(text, 'modules')
+    .prefault([])
+    .describe('Modules that bring sources, validations or retention strategies: ./file.ts, or packages'),
   company: text.optional().describe('Name at the top of reports and of the fleet'),
   timezone: timeZone.optional().describe('How schedules are read; that of the machine where nothing is said'),
   defaults,

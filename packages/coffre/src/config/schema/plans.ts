@@ -45,14 +45,21 @@ export const keepRules = z
     within_monthly: calendarSpan.optional().describe('Keep monthly ones that are not older than this'),
     within_yearly: calendarSpan.optional().describe('Keep yearly ones that are not older than this'),
     tags: list(text, 'tags').optional().describe('Keep all that have one of these tags'),
+    strategy: text
+      .optional()
+      .describe('A strategy that an extension brings, instead of these rules; floor and pins hold all the same'),
     floor,
     manual: manualRules
       .optional()
       .describe('The same for backups that people named; without it they stay until somebody deletes them'),
   })
   .check((context) => {
-    const { floor: _, manual: _own, ...rules } = context.value;
-    if (Object.values(rules).every((rule) => rule === undefined || rule === 0)) {
+    const { floor: _, manual: _own, strategy, ...rules } = context.value;
+    if (strategy !== undefined) {
+      if (Object.values(rules).every((rule) => rule === undefined)) return;
+      const message = 'has a `strategy` and rules; keep one of them';
+      context.issues.push({ code: 'custom', message, path: [], input: context.value });
+    } else if (Object.values(rules).every((rule) => rule === undefined || rule === 0)) {
       const message = 'keeps nothing but the floor; give at least one rule such as daily: 30';
       context.issues.push({ code: 'custom', message, path: [], input: context.value });
     }

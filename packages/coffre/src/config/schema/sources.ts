@@ -57,6 +57,7 @@ const dump = {
 const validation = z.union([
   word(['toml', 'json', 'yaml', 'sqlite']),
   z.strictObject({ command: argv.describe('Command that fails for a bad file; the path is added') }),
+  z.strictObject({ extension: text.describe('A validation that an extension brings') }),
 ]);
 
 export const source = z.discriminatedUnion(
@@ -110,6 +111,15 @@ export const source = z.discriminatedUnion(
       load: argv.optional().describe('Program that takes the output back'),
       filename: text.optional().describe('Name of the file in the snapshot'),
       timeout: durationMs.optional().describe('Give up after this time'),
+    }),
+    z.strictObject({
+      type: z.literal('extension').describe('A kind that an extension brings'),
+      ...common,
+      use: text.describe('What the extension calls it'),
+      settings: z
+        .record(z.string(), z.unknown())
+        .prefault({})
+        .describe('As the extension understands them; no secrets'),
     }),
   ],
   { error: 'must be a source with a known `type`' },

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { messageOf, type ByteString, type ContentJudge } from '@coffre/repository';
+import { isCoffreError, messageOf, toText, type ByteString, type ContentJudge } from '@coffre/repository';
+import { extensionFor } from '../../extension/load.ts';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import { integrityOf } from '../sqlite/sqlite-truth.ts';
 import type { SourceContext } from '../source.ts';
@@ -10,7 +11,9 @@ import type { SourceContext } from '../source.ts';
 export type Validation =
   | { readonly kind: 'toml' | 'json' | 'yaml' | 'sqlite' }
   /** The path of a private copy is added to its words; exit code 0 says that it is whole. */
-  | { readonly kind: 'command'; readonly argv: readonly string[] };
+  | { readonly kind: 'command'; readonly argv: readonly string[] }
+  /** Brought by an extension. */
+  | { readonly kind: 'extension'; readonly name: string };
 
 const commandTimeoutMs = 30_000;
 
@@ -20,10 +23,16 @@ export function judgeOf(
   context: SourceContext,
   judges: (path: ByteString) => boolean = () => true,
 ): ContentJudge {
-  return { judges, faultOf: async (_path, bytes) => await faultOf(validation, context, bytes) };
+  return { judges, faultOf: async (path, bytes) => await faultOf(validation, context, { path, bytes }) };
 }
 
-async function faultOf(validation: Validation, context: SourceContext, bytes: Buffer): Promise<string | undefined> {
+type Judged = { readonly path: ByteString; readonly bytes: Buffer };
+
+async function faultOf(
+  validation: Validation,
+  context: SourceContext,
+  { path, bytes }: Judged,
+): Promise<string | undefined> {
   // An empty text is good TOML and good YAML; a state that is suddenly empty was cut off.
   if (bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09)) return 'it is empty';
   try {
@@ -41,11 +50,15 @@ async function faultOf(validation: Validation, context: SourceContext, bytes: Bu
       case 'command':
         await askCommand(validation.argv, context, bytes);
         return undefined;
+      case 'extension': {
+        const judge = await extensionFor(context.extensions, 'validations', validation.name);
+        return await judge({ path: toText(path), bytes });
+      }
       default:
         return validation satisfies never;
     }
   } catch (error) {
-    if (context.signal.aborted) throw error;
+    if (context.signal.aborted || isCoffreError(error, 'EXTENSION_UNUSABLE')) throw error;
     return `${whatItIsNot[validation.kind]}: ${firstLine(messageOf(error))}`;
   }
 }
@@ -56,6 +69,7 @@ const whatItIsNot = {
   yaml: 'it is no YAML',
   sqlite: 'it is no sound SQLite database',
   command: 'the command refuses it',
+  extension: 'the validation of an extension failed',
 };
 
 /** @throws where the bytes are no UTF-8, or hold the zeros that a crash leaves where bytes were to be written */
