@@ -22,7 +22,8 @@ export type DumpStatement = {
 };
 
 const headBytesMax = 4096;
-const quoted = '`((?:[^`]|``)*)`';
+/** Dumps name what they make without a database: another one would be somebody else's. */
+const quoted = '`((?:[^`]|``)*)`(?!\\s*[.`])';
 // Routines of the mode ANSI_QUOTES are dumped in it.
 const anyQuotes = '`(?:[^`]|``)*`|"(?:[^"]|"")*"';
 const loose = `(?:${anyQuotes}|[\\w$\\x80-\\xff]+)`;
@@ -40,7 +41,8 @@ const shapes: readonly (readonly [StatementKind, RegExp])[] = [
   ['view', new RegExp(`^DROP VIEW IF EXISTS ${quoted}`)],
   ['view', new RegExp(`^CREATE (?:ALGORITHM=\\w+ )?(?:${definer} )?(?:SQL SECURITY \\w+ )?VIEW ${quoted}`)],
   ['routine', /^DROP (?:PROCEDURE|FUNCTION|PACKAGE BODY|PACKAGE) IF EXISTS /],
-  ['routine', new RegExp(`^CREATE (?:${definer} )?(?:AGGREGATE )?(?:PROCEDURE|FUNCTION|PACKAGE BODY|PACKAGE) `)],
+  ['routine', new RegExp(`^CREATE (?:${definer} )?(?:AGGREGATE )?(?:PROCEDURE|FUNCTION) ${loose} ?\\(`)],
+  ['routine', new RegExp(`^CREATE (?:${definer} )?(?:PACKAGE BODY|PACKAGE) ${loose} `)],
   ['event', /^DROP EVENT IF EXISTS /],
   ['event', new RegExp(`^CREATE (?:${definer} )?EVENT `)],
   ['trigger', /^DROP TRIGGER IF EXISTS /],
@@ -57,10 +59,7 @@ const triggerPlace = new RegExp(
 /** @throws {CoffreError} SOURCE_VERIFY_FAILED for what no dump program writes */
 export function readStatement(sql: Buffer): DumpStatement {
   const raw = sql.toString('latin1', 0, headBytesMax);
-  const head = raw
-    .replaceAll(/\/\*M?!\d*|\*\//g, ' ')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
+  const head = plainHead(raw);
   for (const [kind, shape] of shapes) {
     const found = shape.exec(head);
     if (found === null) continue;
@@ -79,6 +78,18 @@ export function readStatement(sql: Buffer): DumpStatement {
       hint: 'It was not executed. Look at the stream with `coffre dump` before you trust this snapshot.',
     },
   );
+}
+
+/** The beginning, for people. */
+export function headOf(sql: Buffer): string {
+  return utf8(plainHead(sql.toString('latin1', 0, headBytesMax)));
+}
+
+function plainHead(raw: string): string {
+  return raw
+    .replaceAll(/\/\*M?!\d*|\*\//g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }
 
 function triggerTable(raw: string): string | undefined {

@@ -1,6 +1,13 @@
 /** Sends the statements of a dump to a server, into one database. */
 import { CoffreError, messageOf } from '@coffre/repository';
-import { placed, readStatement, type DumpStatement, type Placing, type StatementKind } from './dump-statements.ts';
+import {
+  headOf,
+  placed,
+  readStatement,
+  type DumpStatement,
+  type Placing,
+  type StatementKind,
+} from './dump-statements.ts';
 import { identifier, showName } from './names.ts';
 import { errorNumberOf, openSession, type Session } from './session.ts';
 import type { MysqlAddress } from './settings.ts';
@@ -70,7 +77,7 @@ export async function send(loader: Session, statement: DumpStatement, placing: P
   } catch (error) {
     const number = errorNumberOf(error);
     if (number === undefined) throw error;
-    const start = statement.sql.toString('utf8', 0, 60).replaceAll(/\s+/g, ' ');
+    const start = headOf(statement.sql).slice(0, 90);
     throw new CoffreError(
       'SOURCE_TARGET_REFUSED',
       `the server does not take ${JSON.stringify(start)}… of ${showName(placing.original)}: ${messageOf(error)}`,

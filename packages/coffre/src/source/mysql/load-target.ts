@@ -19,7 +19,7 @@ export type PlannedDatabase = {
 };
 
 /** @throws {CoffreError} USAGE, PATH_NOT_IN_SNAPSHOT */
-export function planLoad(truth: MysqlTruth, { to, only, settings }: LoadTarget<MysqlSettings>): LoadPlan {
+export function planLoad(truth: MysqlTruth, { to, only, settings, ...target }: LoadTarget<MysqlSettings>): LoadPlan {
   const { address, database, definer } = placeOf(to, settings);
   const chosen = chosenOf(truth, only);
   const [first] = chosen;
@@ -29,7 +29,7 @@ export function planLoad(truth: MysqlTruth, { to, only, settings }: LoadTarget<M
     });
   }
   const databases = chosen.map(({ saved, tables }) => ({ saved, tables, to: database ?? saved.name }));
-  return { address, definer: definer ?? 'keep', databases };
+  return { address, definer: definer ?? (target.withoutOwners === true ? 'current' : 'keep'), databases };
 }
 
 type Place = {

@@ -9,15 +9,19 @@ import { CoffreError } from '@coffre/repository';
 import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
 import type { DumpStatement, Placing } from './dump-statements.ts';
 import { dropProgram, makePrograms, readPrograms, type LiveProgram } from './live-programs.ts';
+import { makeUsers, type MadeUsers } from './load-users.ts';
 import { feed, openLoader, provisional, send } from './load-statements.ts';
 import { planLoad, type LoadPlan, type PlannedDatabase } from './load-target.ts';
 import { compareDatabase, type MysqlTruth } from './mysql-truth.ts';
 import { identifier, literal, showName } from './names.ts';
 import { readContent } from './read-content.ts';
-import { text } from './server-facts.ts';
+import { charsetOf, text } from './server-facts.ts';
 import { openSession, type Session } from './session.ts';
 import { showAddress, type MysqlSettings } from './settings.ts';
-import { checkTarget } from './target-checks.ts';
+import { checkTarget, definersMissing, missingDefiners } from './target-checks.ts';
+
+/** How long the exchange waits for programs that use what is replaced. */
+const lockWaitS = 5;
 
 /** @returns where they are now. @throws {CoffreError} SOURCE_TARGET_REFUSED, SOURCE_VERIFY_FAILED */
 export async function loadSaved(
@@ -28,15 +32,33 @@ export async function loadSaved(
   const plan = planLoad(saved.truth, target);
   await using session = await openSession(plan.address);
   // All of them before the first is touched.
-  for (const database of plan.databases) await checkTarget(session, database, plan.definer, target.overwrite);
-  await session.run('SET SESSION foreign_key_checks = 0');
+  for (const database of plan.databases) await checkTarget(session, database, target.overwrite);
+  await using users = await definersFor(saved, plan, target, session);
+  await session.run(`SET SESSION foreign_key_checks = 0, lock_wait_timeout = ${lockWaitS}`);
   await using prepared = new AsyncDisposableStack();
   const ready: Prepared[] = [];
   for (const database of plan.databases)
     ready.push(prepared.use(await prepare(saved, plan, database, session, context)));
   for (const one of ready) await putInPlace(one, plan, session, context);
+  users.keep();
   const names = plan.databases.map(({ to }) => showName(to)).join(', ');
   return `${names} on ${showAddress(plan.address)}`;
+}
+
+async function definersFor(
+  saved: SavedSource<MysqlTruth>,
+  plan: LoadPlan,
+  { createsOwners = false }: LoadTarget<MysqlSettings>,
+  session: Session,
+): Promise<MadeUsers> {
+  const missing = new Set<string>();
+  if (plan.definer === 'keep') {
+    for (const database of plan.databases) {
+      for (const one of await missingDefiners(session, database)) missing.add(one);
+    }
+  }
+  if (missing.size > 0 && !createsOwners) throw definersMissing([...missing]);
+  return await makeUsers(session, saved, [...missing]);
 }
 
 type Prepared = AsyncDisposable & {
@@ -55,7 +77,7 @@ async function prepare(
 ): Promise<Prepared> {
   const { saved: truth, tables } = planned;
   const aside = `coffre_load_${randomBytes(6).toString('hex')}`;
-  await session.run(`CREATE DATABASE ${identifier(aside)} CHARACTER SET ${truth.charset} COLLATE ${truth.collation}`);
+  await session.run(`CREATE DATABASE ${identifier(aside)} ${charsetWords(truth)}`);
   const drop = async (): Promise<void> => await session.run(`DROP DATABASE IF EXISTS ${identifier(aside)}`);
   try {
     const placing = { original: truth.name, database: aside, definer: plan.definer };
@@ -89,40 +111,56 @@ async function putInPlace(
   context: SourceContext,
 ): Promise<void> {
   const { saved: truth, to, tables } = planned;
-  // Somebody may have made it meanwhile.
   const isThere = await isDatabase(session, to);
-  if (!isThere) {
-    await session.run(`CREATE DATABASE ${identifier(to)} CHARACTER SET ${truth.charset} COLLATE ${truth.collation}`);
-  }
+  const before = isThere ? await standing(session, to, tables) : undefined;
+  if (!isThere) await session.run(`CREATE DATABASE ${identifier(to)} ${charsetWords(truth)}`);
   const old = `coffre_old_${randomBytes(6).toString('hex')}`;
-  const before = isThere ? await takeDown(session, to, tables) : [];
   const moved: Move[] = [];
   try {
-    for (const { name } of (await readPrograms(session, aside)).filter(({ kind }) => kind === 'TRIGGER')) {
-      await dropProgram(session, aside, { kind: 'TRIGGER', name, table: undefined });
+    for (const program of before?.programs ?? []) await dropProgram(session, to, program);
+    // Tables with triggers cannot move.
+    for (const program of await readPrograms(session, aside)) {
+      if (program.kind === 'TRIGGER') await dropProgram(session, aside, program);
     }
     const coming = await movable(session, aside);
-    const going = isThere
-      ? (await movable(session, to)).filter((name) => tables === undefined || tables.has(name))
-      : [];
-    if (going.length > 0) await session.run(`CREATE DATABASE ${identifier(old)}`);
-    await renameAll(
-      session,
-      [
-        ...going.map((name) => ({ from: to, into: old, name })),
-        ...coming.map((name) => ({ from: aside, into: to, name })),
-      ],
-      moved,
-    );
+    if (before !== undefined && before.tables.length > 0) await session.run(`CREATE DATABASE ${identifier(old)}`);
+    const moves = [
+      ...(before?.tables ?? []).map((name) => ({ from: to, into: old, name })),
+      ...coming.map((name) => ({ from: aside, into: to, name })),
+    ];
+    await renameAll(session, moves);
+    moved.push(...moves);
+    if (tables === undefined) await session.run(`ALTER DATABASE ${identifier(to)} ${charsetWords(truth)}`);
     await pointDefaultsAt(session, aside, to);
     await makeFromDump(statements, { original: truth.name, database: to, definer: plan.definer }, plan, context);
   } catch (error) {
-    await putBack(session, planned, moved, before, isThere);
+    await putBack(session, planned, moved, before);
+    await session.run(`DROP DATABASE IF EXISTS ${identifier(old)}`);
     throw error;
-  } finally {
-    if (moved.length === 0) await session.run(`DROP DATABASE IF EXISTS ${identifier(old)}`);
   }
   await session.run(`DROP DATABASE IF EXISTS ${identifier(old)}`);
+}
+
+/** What stands where the load goes, and goes when it comes. */
+type Standing = {
+  readonly charset: string;
+  readonly collation: string;
+  readonly tables: readonly string[];
+  readonly programs: readonly LiveProgram[];
+};
+
+/** Of single tables only their triggers go with them. */
+async function standing(session: Session, to: string, only: ReadonlySet<string> | undefined): Promise<Standing> {
+  const [tables, programs] = [await movable(session, to), await readPrograms(session, to)];
+  return {
+    ...(await charsetOf(session, to)),
+    tables: tables.filter((name) => only === undefined || only.has(name)),
+    programs: programs.filter(({ table }) => only === undefined || (table !== undefined && only.has(table))),
+  };
+}
+
+function charsetWords({ charset, collation }: Pick<Standing, 'charset' | 'collation'>): string {
+  return `CHARACTER SET ${charset} COLLATE ${collation}`;
 }
 
 type Move = { readonly from: string; readonly into: string; readonly name: string };
@@ -132,18 +170,6 @@ async function isDatabase(session: Session, name: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Programs of what is replaced: tables with triggers cannot move, and the dump brings its own. */
-async function takeDown(
-  session: Session,
-  database: string,
-  tables: ReadonlySet<string> | undefined,
-): Promise<LiveProgram[]> {
-  const programs = await readPrograms(session, database);
-  const taken = programs.filter(({ table }) => tables === undefined || (table !== undefined && tables.has(table)));
-  for (const program of taken) await dropProgram(session, database, program);
-  return taken;
-}
-
 async function movable(session: Session, database: string): Promise<string[]> {
   const rows = await session.rows(
     `SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${literal(database)} AND TABLE_TYPE <> 'VIEW'`,
@@ -151,13 +177,13 @@ async function movable(session: Session, database: string): Promise<string[]> {
   return rows.map((row) => text(row, 'name'));
 }
 
-async function renameAll(session: Session, moves: readonly Move[], moved: Move[]): Promise<void> {
+/** At once or not at all. */
+async function renameAll(session: Session, moves: readonly Move[]): Promise<void> {
   if (moves.length === 0) return;
   const words = moves.map(
     ({ from, into, name }) => `${identifier(from)}.${identifier(name)} TO ${identifier(into)}.${identifier(name)}`,
   );
   await session.run(`RENAME TABLE ${words.join(', ')}`);
-  moved.push(...moves);
 }
 
 /** Defaults that take the next number of a sequence name its database. */
@@ -191,20 +217,17 @@ async function putBack(
   session: Session,
   { to, tables }: PlannedDatabase,
   moved: readonly Move[],
-  before: readonly LiveProgram[],
-  wasThere: boolean,
+  before: Standing | undefined,
 ): Promise<void> {
-  if (!wasThere) {
+  if (before === undefined) {
     await session.run(`DROP DATABASE IF EXISTS ${identifier(to)}`);
     return;
   }
-  if (moved.length > 0) {
-    await takeDown(session, to, tables);
-    await renameAll(
-      session,
-      moved.toReversed().map(({ from, into, name }) => ({ from: into, into: from, name })),
-      [],
-    );
-  }
-  await makePrograms(session, to, before);
+  for (const program of (await standing(session, to, tables)).programs) await dropProgram(session, to, program);
+  await renameAll(
+    session,
+    moved.toReversed().map(({ from, into, name }) => ({ from: into, into: from, name })),
+  );
+  await session.run(`ALTER DATABASE ${identifier(to)} ${charsetWords(before)}`);
+  await makePrograms(session, to, before.programs);
 }

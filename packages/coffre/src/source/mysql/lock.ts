@@ -8,15 +8,13 @@ import { CoffreError, isCoffreError } from '@coffre/repository';
 import type { SourceContext } from '../source.ts';
 import { identifier } from './names.ts';
 import type { ServerFacts } from './server-facts.ts';
-import { errorNumberOf, type Session } from './session.ts';
+import { errorNumberOf, lockTimeout, type Session } from './session.ts';
 
 export type LockKind = 'backup stage' | 'read lock' | 'table locks' | 'none';
 
-const waitS = 10;
-const tries = 4;
-const pauseMs = 3000;
-/** Of the server: waited in vain for a lock. */
-const lockTimeout = 1205;
+export type Patience = { readonly waitS: number; readonly tries: number; readonly pauseMs: number };
+
+const usualPatience: Patience = { waitS: 10, tries: 4, pauseMs: 3000 };
 
 type Lock = { readonly kind: LockKind; readonly take: readonly string[]; readonly leave: string };
 
@@ -29,10 +27,11 @@ export async function underLock<T>(
   tables: readonly (readonly [database: string, table: string])[],
   context: SourceContext,
   work: () => Promise<T>,
+  patience: Patience = usualPatience,
 ): Promise<Locked<T>> {
-  await session.run(`SET SESSION lock_wait_timeout = ${waitS}`);
+  await session.run(`SET SESSION lock_wait_timeout = ${patience.waitS}`);
   for (const lock of locksFor(facts, tables)) {
-    const taken = await takeLock(session, lock, context);
+    const taken = await takeLock(session, lock, context, patience);
     if (taken === 'denied') continue;
     try {
       const value = await work();
@@ -61,7 +60,12 @@ function locksFor(facts: ServerFacts, tables: readonly (readonly [string, string
 }
 
 /** @returns since when it is held */
-async function takeLock(session: Session, lock: Lock, { clock, signal }: SourceContext): Promise<number | 'denied'> {
+async function takeLock(
+  session: Session,
+  lock: Lock,
+  { clock, signal }: SourceContext,
+  { waitS, tries, pauseMs }: Patience,
+): Promise<number | 'denied'> {
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
     const since = clock.monotonicMs();

@@ -57,7 +57,7 @@ export async function beginMoment(plan: DumpPlan): Promise<Moment> {
     return { dumps, position: await positionOf(control, facts), loose: await countAll(control, loose) };
   });
   const { dumps } = locked.value;
-  const counts = countAll(
+  const counts = countInTransaction(
     counter,
     tablesOf(before).filter(
       ([database, table]) => table.transactional && !leftOut.rows.has(`${database}.${table.name}`),
@@ -97,6 +97,16 @@ async function countAll(session: Session, tables: readonly (readonly [string, Ta
     const ofDatabase = counts.get(database) ?? new Map<string, number>();
     counts.set(database, ofDatabase.set(table.name, await countRows(session, database, table)));
   }
+  return counts;
+}
+
+/** While it lasts, an ALTER of a counted table waits; so it ends with the last count and not with the dump. */
+async function countInTransaction(
+  session: Session,
+  tables: readonly (readonly [string, TableFacts])[],
+): Promise<Counts> {
+  const counts = await countAll(session, tables);
+  await session.run('ROLLBACK');
   return counts;
 }
 

@@ -7,8 +7,7 @@
  * Packets: length (3 bytes, little endian), sequence number (1), payload. A command of the client has the number 0. The
  * answer to START TRANSACTION is known to be there when the next command comes: programs ask one thing after the other.
  */
-import { createServer, type Server, type Socket } from 'node:net';
-import { connect as connectPlain } from 'node:net';
+import { connect as connectPlain, createServer, isIP, type Server, type Socket } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
 import { CoffreError, messageOf } from '@coffre/repository';
@@ -199,7 +198,7 @@ class Conversation {
     const secure = connectTls({
       socket: plain,
       rejectUnauthorized: tls === 'verify',
-      ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+      ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
       ...(tls === 'verify' ? { host } : { checkServerIdentity: () => undefined }),
     });

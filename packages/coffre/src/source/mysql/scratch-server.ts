@@ -2,8 +2,8 @@
  * A server of our own for proofs and drills: data, socket and everything else in a private folder, no network. It ends
  * with its pipe, so that it does not outlive us however we end; its folder goes with the next run then.
  */
-import { chownSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { CoffreError, messageOf } from '@coffre/repository';
 import { findProgram } from '../../platform/find-program.ts';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
@@ -44,6 +44,7 @@ export async function startScratch(context: SourceContext, dumpBytes: number): P
   }
   mkdirSync(data, { mode: 0o700 });
   const user = unprivileged();
+  if (user !== undefined) refuseClosed(dirname(base), user);
   if (user !== undefined) for (const path of [base, data]) chownSync(path, user.uid, user.gid);
   const asUser = user === undefined ? [] : [`--user=${user.name}`];
   const { programs, signal } = context;
@@ -115,8 +116,26 @@ function programOf(name: string, { searchPath }: SourceContext): string {
   });
 }
 
+type SystemUser = { readonly name: string; readonly uid: number; readonly gid: number };
+
+/** Folders above the private one, which its new owner must be able to pass. */
+function refuseClosed(folder: string, { name, uid, gid }: SystemUser): void {
+  for (let at = folder; at !== dirname(at); at = dirname(at)) {
+    const { mode, uid: owner, gid: group } = statSync(at);
+    const shift = owner === uid ? 6 : group === gid ? 3 : 0;
+    if (((mode >> shift) & 1) === 1) continue;
+    throw new CoffreError(
+      'HOST_UNSUPPORTED',
+      `the user ${name} may not enter ${at}, where a private server would run as it`,
+      {
+        hint: 'Point TMPDIR at a folder that everybody may enter, such as /var/tmp; what is made there is still private.',
+      },
+    );
+  }
+}
+
 /** The server refuses to run as root. */
-function unprivileged(): { name: string; uid: number; gid: number } | undefined {
+function unprivileged(): SystemUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const accounts = readFileSync('/etc/passwd', 'utf8').split('\n');
   for (const name of ['mysql', 'nobody']) {

@@ -101,6 +101,9 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
+/** Of the server: waited in vain. */
+export const lockTimeout = 1205;
+
 /** Of the server: what an account may not do. */
 const deniedErrors = new Set([1044, 1045, 1142, 1143, 1227, 1370, 1698, 1410, 1419]);
 
@@ -116,6 +119,12 @@ function refusedBy(error: unknown): CoffreError {
   if (isLost) {
     return new CoffreError('SOURCE_UNREACHABLE', `the connection to the server was lost: ${messageOf(error)}`, {
       hint: 'Is the server up? Nothing was saved.',
+      cause: error,
+    });
+  }
+  if (number === lockTimeout) {
+    return new CoffreError('SOURCE_BUSY', 'another session keeps a lock that is needed', {
+      hint: 'SHOW FULL PROCESSLIST names it. Stop the program that uses the database, then try again.',
       cause: error,
     });
   }

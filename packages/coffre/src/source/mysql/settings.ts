@@ -1,4 +1,5 @@
 /** How a MySQL or MariaDB server is reached, and what of it is saved. Pure. */
+import { isIP } from 'node:net';
 import { CoffreError } from '@coffre/repository';
 
 export type Tls = 'off' | 'prefer' | 'require' | 'verify';
@@ -39,7 +40,10 @@ export type AddressParts = {
 const usualPort = 3306;
 const usualSocket = '/run/mysqld/mysqld.sock';
 
-/** As the clients of the engine understand it: no host, or `localhost` without a port, is the socket. */
+/**
+ * As the clients of the engine understand it: no host, or `localhost` without a port, is the socket.
+ * @throws {CoffreError} USAGE
+ */
 export function addressOf(parts: AddressParts): MysqlAddress {
   const { socket, host, port, user, password, caFile } = parts;
   const isLocal = host === undefined || (host === 'localhost' && port === undefined);
@@ -49,7 +53,13 @@ export function addressOf(parts: AddressParts): MysqlAddress {
       : isLocal && port === undefined
         ? { socket: usualSocket }
         : { host: host ?? '127.0.0.1', port: port ?? usualPort };
-  return { place, user, password, tls: parts.tls ?? ('socket' in place ? 'off' : 'prefer'), caFile };
+  const tls = parts.tls ?? ('socket' in place ? 'off' : 'prefer');
+  if (tls === 'verify' && 'host' in place && isIP(place.host) !== 0) {
+    throw new CoffreError('USAGE', `a certificate cannot be checked for the address ${place.host}`, {
+      hint: 'Give the host by the name that is in its certificate.',
+    });
+  }
+  return { place, user, password, tls, caFile };
 }
 
 /** For people: never a password. */

@@ -137,6 +137,7 @@ export class StatementCutter {
     const statement = Buffer.from(this.#store.subarray(this.#start, this.#at));
     this.#at += this.#delimiter.byteLength;
     this.#start = undefined;
+    this.#lastComment = '';
     this.#mode.follow(statement);
     found.push(statement);
   }

@@ -4,20 +4,17 @@ import type { PlannedDatabase } from './load-target.ts';
 import { literal, showName } from './names.ts';
 import { text } from './server-facts.ts';
 import type { Session } from './session.ts';
-import type { Definer } from './settings.ts';
 
 /** @returns whether the database is there already. @throws {CoffreError} SOURCE_TARGET_REFUSED */
 export async function checkTarget(
   session: Session,
   { saved, to, tables }: PlannedDatabase,
-  definer: Definer,
   overwrite: boolean,
 ): Promise<boolean> {
   if (/^(?:information_schema|performance_schema|mysql|sys)$/i.test(to)) {
     throw refused(`${showName(to)} belongs to the server itself`, 'Name another database.');
   }
   await checkCollation(session, saved.collation);
-  if (definer === 'keep' && tables === undefined) await checkDefiners(session, saved.definers);
   const [there] = await session.rows(
     `SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${literal(to)}`,
   );
@@ -38,9 +35,9 @@ export async function checkTarget(
   return true;
 }
 
-/** The users in whose name something runs must be there, or it will fail when somebody needs it. */
-async function checkDefiners(session: Session, definers: readonly string[]): Promise<void> {
-  if (definers.length === 0) return;
+/** In whose name something runs and who is not there: it would fail when somebody needs it. */
+export async function missingDefiners(session: Session, { saved, tables }: PlannedDatabase): Promise<string[]> {
+  if (saved.definers.length === 0 || tables !== undefined) return [];
   let known: Set<string>;
   try {
     const rows = await session.rows("SELECT CONCAT(User, '@', Host) AS account FROM mysql.user");
@@ -50,10 +47,12 @@ async function checkDefiners(session: Session, definers: readonly string[]): Pro
     const [own] = await session.rows('SELECT CURRENT_USER() AS account');
     known = new Set([text(own, 'account')]);
   }
-  const missing = definers.filter((definer) => !known.has(definer));
-  if (missing.length === 0) return;
-  throw refused(
-    `views, routines, triggers or events run as ${missing.map((one) => JSON.stringify(one)).join(', ')}, who is not known there`,
+  return saved.definers.filter((definer) => !known.has(definer));
+}
+
+export function definersMissing(missing: readonly string[]): CoffreError {
+  return refused(
+    `views, routines, triggers or events run as ${missing.map((one) => JSON.stringify(one)).join(', ')}, not known there`,
     'Make the user first, or add definer=current to the address: they then run as the user who loads them.',
   );
 }
