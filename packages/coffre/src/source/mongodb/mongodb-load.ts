@@ -79,7 +79,7 @@ function refuseTaken({ plan, overwrite, connection }: LoadRequest, present: Pres
     const others = taken.length === 1 ? '' : ` and ${taken.length - 1} more`;
     throw new CoffreError(
       'SOURCE_TARGET_REFUSED',
-      `${nameOf(first.final)}${others} is on ${connection.shown} already`,
+      `${nameOf(first.final)}${others} ${taken.length === 1 ? 'is' : 'are'} on ${connection.shown} already`,
       {
         hint: 'Load into a database of another name, or add --overwrite.',
       },

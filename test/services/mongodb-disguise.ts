@@ -1,0 +1,110 @@
+/**
+ * Stands before FerretDB and lets it pass for a member of a replica set of mongod: the answers that tell them apart are
+ * changed, and the one field of mongorestore's commands that FerretDB refuses is taken out.
+ *
+ *   message = int32 length, int32 id, int32 id it answers, int32 2013, uint32 flags, 0x00, document, …
+ */
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { BSON } from 'mongodb';
+
+export type Disguise = AsyncDisposable & {
+  readonly url: string;
+  /** Commands that came, by name. */
+  readonly commands: readonly string[];
+};
+
+type Command = { [name: string]: unknown };
+
+const messageCode = 2013;
+const bodyAt = 21;
+
+export async function startDisguise(target: number): Promise<Disguise> {
+  const sockets = new Set<Socket>();
+  const commands: string[] = [];
+  const server = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1');
+    const asked = new Map<number, string>();
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      const end = (): void => void (client.destroy(), upstream.destroy());
+      socket.on('error', end).on('close', end);
+    }
+    const toServer = framed((message) => {
+      const body = bodyOf(message);
+      const [name] = Object.keys(body ?? {});
+      if (body === undefined || name === undefined) return upstream.write(message);
+      asked.set(message.readInt32LE(4), name);
+      commands.push(name);
+      return upstream.write(name === 'createIndexes' ? withBody(message, withoutNamespaces(body)) : message);
+    });
+    const toClient = framed((message) => {
+      const body = bodyOf(message);
+      const changed = body === undefined ? undefined : disguised(asked.get(message.readInt32LE(8)), body, port());
+      client.write(changed === undefined ? message : withBody(message, changed));
+    });
+    client.on('data', toServer);
+    upstream.on('data', toClient);
+  });
+  const port = (): number => (server.address() as AddressInfo).port;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `mongodb://127.0.0.1:${port()}/?directConnection=true`,
+    commands,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function framed(take: (message: Buffer) => unknown): (bytes: Buffer) => void {
+  let held = Buffer.alloc(0);
+  return (bytes) => {
+    held = Buffer.concat([held, bytes]);
+    while (held.length >= 4 && held.length >= held.readInt32LE(0)) {
+      const length = held.readInt32LE(0);
+      take(held.subarray(0, length));
+      held = held.subarray(length);
+    }
+  };
+}
+
+function bodyOf(message: Buffer): Command | undefined {
+  if (message.readInt32LE(12) !== messageCode || message[bodyAt - 1] !== 0) return undefined;
+  return BSON.deserialize(message.subarray(bodyAt, bodyAt + message.readInt32LE(bodyAt)), { promoteValues: false });
+}
+
+function withBody(message: Buffer, body: Command): Buffer {
+  const rest = message.subarray(bodyAt + message.readInt32LE(bodyAt));
+  const changed = Buffer.concat([message.subarray(0, bodyAt), BSON.serialize(body), rest]);
+  changed.writeInt32LE(changed.length, 0);
+  return changed;
+}
+
+function withoutNamespaces(body: Command): Command {
+  return { ...body, indexes: (body['indexes'] as Command[]).map((index) => without(index, ['ns'])) };
+}
+
+function without(command: Command, names: readonly string[]): Command {
+  return Object.fromEntries(Object.entries(command).filter(([name]) => !names.includes(name)));
+}
+
+/** Undefined: as it came. */
+function disguised(question: string | undefined, answer: Command, port: number): Command | undefined {
+  switch (question?.toLowerCase() ?? '') {
+    case 'buildinfo':
+      return without(answer, ['ferretdbVersion', 'ferretdbFeatures']);
+    case 'hello':
+    case 'ismaster': {
+      const me = `127.0.0.1:${port}`;
+      return { ...answer, setName: 'rs0', hosts: [me], me, primary: me };
+    }
+    case 'shardingstate':
+      return { enabled: false, ok: 1 };
+    case 'replsetgetconfig':
+      return { config: { _id: 'rs0' }, ok: 1 };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+/** What is done for a replica set of mongod, against FerretDB in the disguise of one. It proves our side only. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { isCoffreError } from '@coffre/repository';
+import { startFerretdb, skipWithoutMongodb, type FerretdbServer } from './ferretdb.ts';
+import { startDisguise, type Disguise } from './mongodb-disguise.ts';
+import { createMongodbScene, mongodb } from './mongodb-scene.ts';
+
+const skip = skipWithoutMongodb();
+const everything = { name: 'db', databases: [], excludeDatabases: [], dumpArguments: [] };
+const into = { overwrite: false, only: [], settings: undefined };
+let server: FerretdbServer;
+let disguise: Disguise;
+
+before(async () => {
+  if (skip !== false) return;
+  server = await startFerretdb();
+  disguise = await startDisguise(server.port);
+  await server.client.db('local').createCollection('oplog.rs', { capped: true, size: 10_000_000 });
+  const orders = server.client.db('shop').collection('orders');
+  await orders.insertMany(Array.from({ length: 200 }, (_, number) => ({ number })));
+  await orders.createIndex({ number: -1 }, { unique: true, name: 'by number' }, {});
+});
+after(async () => {
+  await disguise?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+test('the whole of a replica set is saved with its oplog, and its span is recorded', { skip }, async () => {
+  using scene = await createMongodbScene();
+  const { warnings } = await mongodb.preflight({ ...everything, url: disguise.url }, scene.context, undefined);
+  assert.deepEqual(warnings, []);
+  const { truth } = await scene.save({ ...everything, url: disguise.url });
+  assert.deepEqual(truth.server.replicaSet, 'rs0');
+  assert.equal(truth.consistency, 'moment');
+  assert.ok(truth.oplog !== null && truth.oplog.entries >= 1);
+  assert.match(truth.oplog.first ?? '', /^\d+:\d+$/);
+  assert.ok(!truth.collections.some(({ collection }) => collection === 'oplog'));
+});
+
+test('what programs write during the dump is in the oplog', { skip }, async (t) => {
+  using scene = await createMongodbScene();
+  t.after(async () => await server.client.db('busy').dropDatabase());
+  const busy = server.client.db('busy').collection('all');
+  const over = new AbortController();
+  await busy.insertOne({ number: 0 });
+  const writing = (async () => {
+    for (let number = 1; !over.signal.aborted; number += 1) await busy.insertOne({ number });
+  })();
+  const saving = scene.save({ ...everything, url: disguise.url });
+  const { truth } = await saving.finally(() => over.abort());
+  await writing;
+  assert.ok(truth.oplog !== null && truth.oplog.changes > 0, JSON.stringify(truth.oplog));
+});
+
+test('mongorestore makes the indexes itself on a server that takes them', { skip }, async (t) => {
+  using scene = await createMongodbScene();
+  const saved = await scene.save({ ...everything, url: disguise.url });
+  const changeless = { ...saved, truth: { ...saved.truth, oplog: null } };
+  t.after(async () => await server.client.db('copy').dropDatabase());
+  const before = disguise.commands.filter((name) => name === 'createIndexes').length;
+  await mongodb.load(changeless, { ...into, to: disguise.url.replace('/?', '/copy?') }, scene.context);
+  assert.ok(disguise.commands.filter((name) => name === 'createIndexes').length > before);
+  const indexes = await server.client.db('copy').collection('orders').indexes();
+  assert.deepEqual(
+    indexes.map(({ name, unique }) => [name, unique === true]),
+    [
+      ['_id_', false],
+      ['by number', true],
+    ],
+  );
+  assert.equal(await server.client.db('copy').collection('orders').countDocuments(), 200);
+});
+
+test('under another name the oplog does not fit, and that is said', { skip }, async () => {
+  using scene = await createMongodbScene();
+  const saved = await scene.save({ ...everything, url: disguise.url });
+  const busy = { ...saved, truth: { ...saved.truth, oplog: { entries: 5, changes: 4, first: null, last: null } } };
+  await mongodb.load(busy, { ...into, to: disguise.url.replace('/?', '/other?') }, scene.context);
+  await server.client.db('other').dropDatabase();
+  assert.match(scene.warnings.join(), /during the dump is not applied/);
+});
+
+test('an oplog that cannot be applied is an error, and what was loaded is there', { skip }, async () => {
+  using scene = await createMongodbScene();
+  const saved = await scene.save({ ...everything, url: disguise.url });
+  const busy = { ...saved, truth: { ...saved.truth, oplog: { entries: 5, changes: 4, first: null, last: null } } };
+  await server.client.db('shop').collection('orders').drop();
+  await assert.rejects(mongodb.load(busy, { ...into, to: disguise.url, only: [] }, scene.context), (error) =>
+    isCoffreError(error),
+  );
+  assert.equal(await server.client.db('shop').collection('orders').countDocuments(), 200);
+});
