@@ -18,6 +18,8 @@ import {
   saveInMemory,
   type InMemory,
 } from '../../packages/coffre/src/source/testing/saved.ts';
+import { makeCertificates } from './certificates.ts';
+import { freePort } from './free-port.ts';
 import { skipWithoutService } from './programs.ts';
 import { contentOfRedis, fillRedis, startRedis, type RedisServer } from './redis.ts';
 
@@ -214,6 +216,51 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     await connection.ask([...words, '+sync', '+replconf']);
     await save({ ...settingsFor(server, 'rdb'), address: ann });
     await assert.rejects(save({ ...settingsFor(server, 'aof'), address: ann }), /writes no AOF/);
+  });
+
+  test('TLS: a certificate that is not trusted ends it before the password is sent', async () => {
+    const certificates = makeCertificates(mkdtempSync(join(scratch, 'tls-')));
+    const { rootFile: ca, serverCertFile: cert, serverKeyFile: key } = certificates;
+    const files = [
+      '--tls-cert-file',
+      cert,
+      '--tls-key-file',
+      key,
+      '--tls-ca-cert-file',
+      ca,
+      '--tls-auth-clients',
+      'no',
+    ];
+    const port = await freePort();
+    await using server = await startRedis('--requirepass', 'pw', '--tls-port', String(port), ...files);
+    const address = { ...server.address, password: 'pw', place: { kind: 'host', host: '127.0.0.1', port } } as const;
+    const settings = (verifies: boolean, caFile?: string): RedisSettings => ({
+      ...settingsFor(server, 'rdb'),
+      address: { ...address, tls: { verifies, caFile } },
+    });
+    await save(settings(true, ca));
+    await save(settings(false));
+    await assert.rejects(save(settings(true)), /does not answer: .*certificate/);
+    await assert.rejects(save({ ...settings(false), address }), /does not answer|does not speak/);
+    const plain = { ...address, place: { ...address.place, port: server.port }, tls: { verifies: false, caFile: ca } };
+    await assert.rejects(save({ ...settings(false), address: plain }), /does not answer/);
+  });
+
+  test('keys that expire between backup, proof and load are no difference', async () => {
+    await using server = await startRedis();
+    using connection = await server.connect();
+    for (let at = 0; at < 50; at += 1) await connection.ask(['SET', `soon ${at}`, 'x', 'PX', '400']);
+    await connection.ask(['SET', 'stays', 'x']);
+    const saved = await save(settingsFor(server, 'rdb'));
+    assert.deepEqual(saved.truth.databases, { '0': { keys: 51, expires: 50 } });
+    await systemClock().sleep(500);
+    const { differences, passed } = await redis.verify(saved, context(), everyStep);
+    assert.deepEqual([differences, passed.length], [[], 4]);
+    await using other = await startRedis();
+    using reader = await other.connect();
+    const to = `unix://${(other.address.place as { path: string }).path}`;
+    await redis.load(saved, { to, overwrite: true, only: [], settings: undefined }, context());
+    assert.deepEqual([...(await contentOfRedis(reader)).keys()], ['0 stays -1']);
   });
 
   test('a lost primary, a server that saves no AOF, and what is no server are refused', async () => {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CoffreError, messageOf } from '@coffre/repository';
+import { placeBeside } from '../../platform/unfinished.ts';
 import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
 import { BundleScan, scannedBundle, type BundleContent } from './bundle-scan.ts';
 import { askGit, tryGit, type GitPlace } from './git-program.ts';
@@ -87,9 +88,8 @@ export async function loadGit(saved: SavedGit, target: LoadTarget<unknown>, cont
   if (existsSync(path) && readdirSync(path).length > 0 && !target.overwrite) {
     throw refused(`${path} is there already`, 'Name a new folder, or add --overwrite: the old one is moved aside.');
   }
-  const part = join(parent, `.${basename(path)}.coffre-${process.pid}`);
+  const part = placeBeside(path);
   const bundle = `${part}.bundle`;
-  for (const left of [part, bundle]) rmSync(left, { recursive: true, force: true });
   try {
     const content = await writeBundle(saved, bundle);
     if (saved.truth.isBare) {

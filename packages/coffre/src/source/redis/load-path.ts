@@ -19,6 +19,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { CoffreError } from '@coffre/repository';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
+import { placeBeside } from '../../platform/unfinished.ts';
 import type { LoadTarget, SourceContext } from '../source.ts';
 import { aofNames, aofStreams, bytesOfAll, loadedDifferences, rdbStream, writeAof, writeRdb } from './redis-files.ts';
 import type { SavedRedis } from './redis-files.ts';
@@ -40,8 +41,7 @@ export async function loadIntoPath(
   requireRoom(home, bytesOfAll(saved.streams));
   const isNew = !isFile && parent !== target;
   if (!isNew) refuseServerIn(home);
-  const part = join(home, `.coffre-load-${process.pid}`);
-  rmSync(part, { recursive: true, force: true });
+  const part = placeBeside(join(home, 'redis'));
   mkdirSync(part, { mode: 0o700 });
   try {
     if (isFile) {
@@ -127,26 +127,28 @@ function refuseServerIn(folder: string): void {
   }
 }
 
-/** What is there goes aside and comes back when something fails on the way. */
+/**
+ * What is there goes aside and comes back when something fails on the way. A file is never gone in between: its old name
+ * is given away first, and then taken by one rename.
+ */
 function put(moves: readonly (readonly [string, string])[], overwrite: boolean, folder: string): void {
-  const there = moves.filter(([, target]) => lstatSync(target, { throwIfNoEntry: false }) !== undefined);
-  const [first] = there;
-  if (first !== undefined && !overwrite) {
-    throw refused(`${first[1]} is there already`, 'Name another folder, or add --overwrite.');
+  const there = moves.find(([, target]) => lstatSync(target, { throwIfNoEntry: false }) !== undefined);
+  if (there !== undefined && !overwrite) {
+    throw refused(`${there[1]} is there already`, 'Name another folder, or add --overwrite.');
   }
   const undo: (() => void)[] = [];
   try {
-    for (const [, target] of there) {
-      const aside = `${target}.before-load-${process.pid}`;
-      renameSync(target, aside);
-      undo.push(() => renameSync(aside, target));
-    }
     for (const [from, target] of moves) {
-      renameOwned(from, target, folder);
+      const aside = `${target}.before-load-${process.pid}`;
+      const old = lstatSync(target, { throwIfNoEntry: false });
+      if (old?.isDirectory() === true) renameSync(target, aside);
+      else if (old !== undefined) linkSync(target, aside);
       undo.push(() => rmSync(target, { recursive: true, force: true }));
+      if (old !== undefined) undo.push(() => renameSync(aside, target));
+      renameOwned(from, target, folder);
     }
   } catch (error) {
-    for (const back of undo.toReversed()) back();
+    for (const back of undo) back();
     throw error;
   }
 }

@@ -3,8 +3,8 @@
  * file that a server sends to a new replica. The password is never anywhere but in this process and on the wire.
  */
 import { readFileSync } from 'node:fs';
-import { connect as connectPlain, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { CoffreError, messageOf } from '@coffre/repository';
 
 export type RedisAddress = {
@@ -22,6 +22,7 @@ export type Words = readonly (string | Buffer)[];
 
 /** A server that says nothing for this long is gone; during a fork it sends a byte every second. */
 const silenceMsMax = 60_000;
+const openMsMax = 20_000;
 const lineBytesMax = 64 * 1024;
 const markBytes = 40;
 
@@ -33,6 +34,7 @@ export function describeAddress({ place }: RedisAddress): string {
 export async function connectRedis(address: RedisAddress, signal: AbortSignal): Promise<RedisConnection> {
   const connection = new RedisConnection(address, signal);
   try {
+    await connection.opened();
     if (address.password !== undefined) {
       const user = address.user === undefined ? [] : [address.user];
       await connection.ask(['AUTH', ...user, address.password]);
@@ -62,6 +64,22 @@ export class RedisConnection implements Disposable {
     this.#signal = signal;
     signal.addEventListener('abort', this.#stop);
     if (signal.aborted) this.#stop();
+  }
+
+  /** Connected, and with TLS sure of whom: nothing is sent before. */
+  async opened(): Promise<void> {
+    const timer = setTimeout(() => this.#socket.destroy(new Error('it takes no connection')), openMsMax);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#socket.once(this.#socket instanceof TLSSocket ? 'secureConnect' : 'connect', resolve);
+        this.#socket.once('error', reject);
+        this.#socket.once('close', () => reject(new Error('it closed the connection')));
+      });
+    } catch (error) {
+      throw this.#lost(error);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   [Symbol.dispose](): void {
@@ -266,7 +284,8 @@ function socketTo({ place, tls }: RedisAddress): Socket {
     ...where,
     rejectUnauthorized: tls.verifies,
     ...(tls.caFile === undefined ? {} : { ca: readFileSync(tls.caFile) }),
-    ...(place.kind === 'host' ? { servername: place.host } : {}),
+    // An address has no name to be asked for; the certificate is compared with it all the same.
+    ...(place.kind === 'host' && isIP(place.host) === 0 ? { servername: place.host } : {}),
   });
 }
 
