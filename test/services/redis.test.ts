@@ -87,21 +87,40 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     const torn = new Map([...saved.contents].map(([path, bytes]) => [path, bytes.subarray(0, -100)]));
     await assert.rejects(redis.load(savedWith(saved.truth, torn), { ...target, overwrite: true }, context()));
     assert.deepEqual(await contentOfRedis(reader), before);
-    const left = new AbortController();
-    const half: SavedSource<RedisTruth> = {
-      ...saved,
-      async *read(path) {
-        for await (const part of saved.read(path)) {
-          yield part;
-          left.abort();
-        }
-      },
-    };
-    await assert.rejects(redis.load(half, { ...target, overwrite: true }, context(left.signal)));
-    assert.deepEqual(await contentOfRedis(reader), before);
+    const parts = Math.ceil((saved.contents.get('/sources/cache/dump.rdb')?.length ?? 0) / 50_000);
+    assert.ok(parts > 3);
+    for (let stopAt = 0; stopAt < parts; stopAt += 1) {
+      const left = new AbortController();
+      const half: SavedSource<RedisTruth> = {
+        ...saved,
+        async *read(path) {
+          let at = 0;
+          for await (const part of saved.read(path)) {
+            yield part;
+            if (at === stopAt) left.abort();
+            at += 1;
+          }
+        },
+      };
+      await assert.rejects(redis.load(half, { ...target, overwrite: true }, context(left.signal)));
+      assert.deepEqual(await contentOfRedis(reader), before, `stopped at part ${stopAt}`);
+    }
+    // As a load leaves it that is killed: the next one takes what is marked, and nothing else that is in use.
+    await reader.askAll([
+      ['SELECT', '14'],
+      ['SET', 'coffre:load:unfinished', 'x'],
+      ['SET', 'half', 'x'],
+      ['SELECT', '13'],
+      ['SET', 'in use', 'x'],
+    ]);
     await redis.load(saved, { ...target, overwrite: true, only: ['15'] }, context());
     const some = await contentOfRedis(reader);
     assert.equal(some.has('7 older -1'), true);
+    assert.equal(some.has('13 in use -1'), true);
+    assert.equal(
+      [...some.keys()].some((name) => name.startsWith('14 ')),
+      false,
+    );
     assert.equal([...some.keys()].filter((name) => name.startsWith('15 ')).length, 21);
     await redis.load(saved, { ...target, overwrite: true }, context());
     assert.deepEqual(await contentOfRedis(reader), expected);
