@@ -12,7 +12,10 @@ export class ArchiveBlocks {
   #expected: Expected = 'kind';
   #holdsObjects = false;
   #skipBytes = 0;
-  #carry: number[] = [];
+  /** Of the int that is being read: bytes seen, sign, value. */
+  #seen = 0;
+  #isNegative = false;
+  #value = 0;
   #fault: string | undefined;
 
   constructor({ entries, intBytes }: ArchiveHead) {
@@ -30,10 +33,10 @@ export class ArchiveBlocks {
         at += step;
         continue;
       }
-      this.#carry.push(bytes[at]!);
+      const byte = bytes[at]!;
       at += 1;
-      if (this.#expected === 'kind') this.#takeKind(this.#carry.pop()!);
-      else if (this.#carry.length === 1 + this.#intBytes) this.#takeInt(this.#readInt());
+      if (this.#expected === 'kind') this.#takeKind(byte);
+      else this.#takeByte(byte);
     }
   }
 
@@ -71,10 +74,15 @@ export class ArchiveBlocks {
     }
   }
 
-  #readInt(): number {
-    const [sign = 0, ...bytes] = this.#carry;
-    this.#carry = [];
-    const value = bytes.reduce((sum, byte, index) => sum + byte * 2 ** (8 * index), 0);
-    return sign === 0 ? value : -value;
+  /** There is an int before every row, so nothing is made on the way. */
+  #takeByte(byte: number): void {
+    if (this.#seen === 0) this.#isNegative = byte !== 0;
+    else this.#value += byte * 2 ** (8 * (this.#seen - 1));
+    this.#seen += 1;
+    if (this.#seen <= this.#intBytes) return;
+    const value = this.#isNegative ? -this.#value : this.#value;
+    this.#seen = 0;
+    this.#value = 0;
+    this.#takeInt(value);
   }
 }

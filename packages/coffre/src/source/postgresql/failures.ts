@@ -41,6 +41,12 @@ function wordsFor(sqlState: string, text: string): Words | undefined {
     };
   }
   if (sqlState === '42501' || /permission denied|must be superuser|must be owner/.test(text)) return denied;
+  if (/certificate|Hostname\/IP/i.test(text)) {
+    return {
+      code: 'SOURCE_UNREACHABLE',
+      hint: 'The certificate of the server is not the one expected: name its root as ca_file, and the host as it is in it.',
+    };
+  }
   if (/does not support SSL/.test(text)) {
     return {
       code: 'SOURCE_UNREACHABLE',

@@ -1,6 +1,7 @@
 /** A connection that reads: every value comes as text, and nothing of the environment decides where it goes. */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { getCACertificates } from 'node:tls';
 import type { Client, ClientConfig } from 'pg';
 import { CoffreError } from '@coffre/repository';
 import { inWords } from './failures.ts';
@@ -89,7 +90,8 @@ async function connect(request: SessionRequest): Promise<Connected> {
     case 'verify':
       return await connectOnce(request, {
         rejectUnauthorized: true,
-        ...(address.caFile === undefined ? {} : { ca: readCertificates(address.caFile) }),
+        // Without a file, what the system trusts: the tools ask it too.
+        ca: address.caFile === undefined ? getCACertificates('system') : readCertificates(address.caFile),
       });
     case 'prefer':
       try {
