@@ -1,6 +1,6 @@
 /** Backups with a name: made, listed, pinned, deleted, and known again when the state is gone. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createScene } from './scene.ts';
@@ -64,6 +64,30 @@ test('only one source, when that is wanted; pinned ones are deleted after they w
   assert.deepEqual(list(scene), []);
   assert.match(scene.good('audit', 'tail'), /backup delete done/);
   scene.good('backup', 'create', '--name', 'shop_only', '--source', 'lyon/shop');
+});
+
+test('a kill between the new tags and the old ones leaves one backup, and the next command mends it', (t) => {
+  const scene = createScene(t);
+  scene.good('apply', '--init', '--confirm');
+  scene.good('backup', 'create', '--name', 'v1', '--source', 'lyon/shop');
+  const folder = join(scene.folder, 'local', 'snapshots');
+  const [old] = readdirSync(folder);
+  const bytes = readFileSync(join(folder, old!));
+  scene.good('backup', 'pin', 'v1', '--from', 'local');
+  writeFileSync(join(folder, old!), bytes);
+  assert.equal(readdirSync(folder).length, 2);
+  assert.deepEqual(
+    list(scene, '--from', 'local').map(({ name, pinned }) => [name, pinned]),
+    [['v1', true]],
+  );
+  assert.equal(scene.run('backup', 'create', '--name', 'v1').status, 1);
+  scene.good('restore', '--name', 'v1', '--target', join(scene.folder, 'out'));
+  scene.good('backup', 'unpin', 'v1', '--from', 'local');
+  assert.equal(readdirSync(folder).length, 1);
+  assert.deepEqual(
+    list(scene, '--from', 'local').map(({ pinned }) => pinned),
+    [false],
+  );
 });
 
 test('automatic and manual ones are kept apart, and both are found by name', (t) => {

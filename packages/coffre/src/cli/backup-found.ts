@@ -52,5 +52,7 @@ export async function changingBackup<T>(
       hint: '`coffre backup list` shows what is there now.',
     });
   }
+  // Each is there again as one of those that stay.
+  for (const { id } of same.leftovers) await session.repository.remove('snapshots', id);
   return await work(session, same);
 }

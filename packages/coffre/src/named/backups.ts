@@ -26,13 +26,16 @@ export type Backup = {
   readonly sizeBytes: number | undefined;
   /** Oldest first; one a source. */
   readonly snapshots: readonly StoredSnapshot[];
+  /** The same again under other tags: whoever changed them was killed before the old ones were removed. */
+  readonly leftovers: readonly StoredSnapshot[];
 };
 
 /** Newest first. */
 export function backupsOf(snapshots: readonly StoredSnapshot[], zone: ZoneName): Backup[] {
   const open = new Map<string, { readonly members: StoredSnapshot[]; readonly sources: Set<string> }>();
   const groups: StoredSnapshot[][] = [];
-  for (const stored of newestFirst(snapshots).toReversed()) {
+  const { kept, leftovers } = withoutTwins(snapshots);
+  for (const stored of newestFirst(kept).toReversed()) {
     const { plan, kind, name, run, source } = factsOf(stored.snapshot);
     const isOurs = kind !== undefined && source !== undefined && (run ?? name) !== undefined;
     if (!isOurs) {
@@ -51,10 +54,28 @@ export function backupsOf(snapshots: readonly StoredSnapshot[], zone: ZoneName):
     open.set(key, { members, sources: new Set([source]) });
     groups.push(members);
   }
-  return groups.map((members) => backupOf(members, zone)).toReversed();
+  return groups.map((members) => backupOf(members, leftovers, zone)).toReversed();
 }
 
-function backupOf(members: readonly StoredSnapshot[], zone: ZoneName): Backup {
+type Twins = {
+  readonly kept: readonly StoredSnapshot[];
+  readonly leftovers: ReadonlyMap<StoredSnapshot, readonly StoredSnapshot[]>;
+};
+
+/** Of those that differ in nothing but their pin, the pinned one counts. */
+function withoutTwins(snapshots: readonly StoredSnapshot[]): Twins {
+  const same = Map.groupBy(snapshots, ({ id, snapshot }) => {
+    const { isPinned: _, ...facts } = factsOf(snapshot);
+    return facts.source === undefined ? id : JSON.stringify([snapshot.tree, snapshot.time, facts]);
+  });
+  const chosen = [...same.values()].map((twins) => {
+    const kept = twins.find(({ snapshot }) => factsOf(snapshot).isPinned) ?? twins[0]!;
+    return [kept, twins.filter((one) => one !== kept)] as const;
+  });
+  return { kept: chosen.map(([one]) => one), leftovers: new Map(chosen) };
+}
+
+function backupOf(members: readonly StoredSnapshot[], leftovers: Twins['leftovers'], zone: ZoneName): Backup {
   const first = members[0]!;
   const { name, kind, plan, description } = factsOf(first.snapshot);
   const times = [...new Set(members.map(({ snapshot }) => automaticName(snapshot, zone)))];
@@ -71,6 +92,7 @@ function backupOf(members: readonly StoredSnapshot[], zone: ZoneName): Backup {
     createdMs: Number(timestampNs(parseTimestamp(first.snapshot.time)) / 1_000_000n),
     sizeBytes: sizes.some((size) => size === undefined) ? undefined : sizes.reduce((sum, size) => sum! + size!, 0),
     snapshots: members,
+    leftovers: members.flatMap((one) => leftovers.get(one) ?? []),
   };
 }
 

@@ -48,6 +48,21 @@ test('one run of a plan is one backup, whatever its sources; a number used again
   ]);
 });
 
+test('whoever was killed while pinning left two of one: they are one backup, and it is pinned', () => {
+  const again = saved('c9', '2026-08-20T12:00:00Z', { ...db, isPinned: true });
+  const found = backupsOf([...repository, again], zone).find(({ name }) => name === 'backup_2026-08-20_14-00-00');
+  assert.deepEqual(
+    found?.snapshots.map(({ id }) => id.slice(0, 2)),
+    ['c9', 'c2'],
+  );
+  assert.deepEqual(
+    found?.leftovers.map(({ id }) => id.slice(0, 2)),
+    ['c1'],
+  );
+  const byName: BackupWish = { which: { kind: 'name', name: 'backup_2026-08-20_14-00-00' }, source: 'lyon/db' };
+  assert.deepEqual(chosen(byName, [...repository, again]), ['c9']);
+});
+
 test('the newest of each source, never one of the future nor a copy made before a restore', () => {
   assert.deepEqual(chosen({ which: latest }), ['d1', 'c2']);
   assert.deepEqual(chosen({ which: latest, source: 'lyon/files' }), ['c2']);
