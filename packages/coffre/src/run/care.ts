@@ -58,7 +58,7 @@ export async function careFor(
     machine,
     sleep: async (delayMs, signal) => await clock.sleep(delayMs, signal),
     warn: (line) => scribe.say('warning', line),
-    waiting: (line) => scribe.say('info', line),
+    waiting: (line) => scribe.say('warning', line),
     signal: around.signal,
   });
   const signal = AbortSignal.any([around.signal, leases.signal]);

@@ -32,6 +32,9 @@ export type FigureName =
   | 'snapshotsRemoved'
   /** Proof steps that passed: hash, archive, open, parse, schema, row_counts. */
   | 'stepsPassed'
+  /** 1 where the proof of the day or the week was among them. */
+  | 'provedDaily'
+  | 'provedWeekly'
   /** Of all packs of a repository, when it is listed. */
   | 'repositoryBytes'
   | 'attempt'

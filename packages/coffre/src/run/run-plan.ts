@@ -95,7 +95,7 @@ async function work({ around, plan, request, runId, row, scribe, warnings }: Wor
       machine,
       sleep: async (delayMs, signal) => await around.source.clock.sleep(delayMs, signal),
       warn: (line) => scribe.say('warning', line),
-      waiting: (line) => scribe.say('info', line),
+      waiting: (line) => scribe.say('warning', line),
       signal: AbortSignal.any([around.signal, overtime.signal]),
     });
     const signal = AbortSignal.any([around.signal, overtime.signal, leases.signal]);

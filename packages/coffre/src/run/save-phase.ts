@@ -5,6 +5,7 @@ import type { SaveStage } from '../source-run/save-sources.ts';
 import { hooksOf, type RunContext } from './run-context.ts';
 import { endingOf } from './run-outcome.ts';
 import type { RunPart } from './run-scribe.ts';
+import { wantedProof } from './proof-wanted.ts';
 import { describeSaved, saveSource, type SavedSnapshot } from './save-source.ts';
 import { verifySaved } from './verify-saved.ts';
 import type { WorkingRepository } from './working-repository.ts';
@@ -153,11 +154,12 @@ async function prove(
   to: WorkingRepository,
   { source, saved, part }: Provable,
 ): Promise<SavedPart | undefined> {
-  const { plan, scribe, around } = context;
+  const { scribe, around } = context;
   const { stored, lacks, isUnchanged } = saved;
-  const steps = isUnchanged ? [] : plan.verify.each;
   const snapshots = stored === undefined ? [] : [stored.id];
   try {
+    const wanted = await wantedProof(context, source);
+    const steps = isUnchanged && !wanted.isOwed ? [] : wanted.steps;
     let stepsPassed: number | undefined;
     if (stored !== undefined && steps.length > 0) {
       scribe.phase('verify', { source: source.name });
@@ -167,7 +169,7 @@ async function prove(
       stepsPassed = proof.passed.length;
       scribe.say('info', `${source.name}: proved ${[...proof.passed, ...proof.proved].join(', ')}`);
     }
-    const figures = { ...saved.figures, ...(stepsPassed === undefined ? {} : { stepsPassed }) };
+    const figures = { ...saved.figures, ...(stepsPassed === undefined ? {} : { stepsPassed, ...wanted.figures }) };
     const reason = lacks.length > 0 ? lacks.join(', ') : isUnchanged ? 'nothing had changed' : undefined;
     const code = lacks.length > 0 ? ('SOURCE_INCOMPLETE' as const) : undefined;
     await part.end({ outcome: lacks.length > 0 ? 'warning' : 'success', reason, code, figures, snapshots });

@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import {
   CoffreError,
+  isFutureDated,
   shortId,
   toByteString,
   toText,
@@ -10,13 +11,13 @@ import {
   type SnapshotId,
   type StoredSnapshot,
 } from '@coffre/repository';
-import type { PlanConfig, SourceConfig } from '../config/config.ts';
+import { guardsOf, type PlanConfig, type SourceConfig } from '../config/config.ts';
 import { planPath } from '../manifest/manifest.ts';
 import { incompleteTag, tagsOf } from '../named/tags.ts';
 import { saveSources, type SaveStage } from '../source-run/save-sources.ts';
 import type { RunId } from '../store/tables.ts';
 import type { SourceContext } from '../source/source.ts';
-import { lastBackup } from './last-backup.ts';
+import { lastBackup, snapshotsOf } from './last-backup.ts';
 import { manifestFacts } from './manifest-facts.ts';
 import { encodePlanState } from './plan-state.ts';
 import type { RunFigures } from './run-figures.ts';
@@ -61,6 +62,7 @@ export async function saveSource(source: SourceConfig, parts: SaveParts): Promis
   const sources = await sourceSpecsOf(source, { plan, secrets, doors, files: context.files });
   const known = await to.repository.listSnapshots();
   const last = lastBackup(known, { plan: plan.name, source: source.name }, host.clock.nowNs());
+  const warned = futureWarnings(source, parts, known);
   const failures: string[] = [];
   // The snapshot reads them when all files are done.
   const tags = tagsFor(source, parts);
@@ -119,10 +121,33 @@ export async function saveSource(source: SourceConfig, parts: SaveParts): Promis
     id: snapshotId,
     stored,
     isUnchanged: isUnchanged && unchanged,
-    warnings,
+    warnings: [...warned, ...warnings],
     lacks: lacksOf(failures.length, rejected.length),
     figures: figuresOf(result, counters, rejected.length),
   };
+}
+
+/** Snapshots that say they were made later than now: a clock was wrong, or somebody wants good ones pushed out. */
+function futureWarnings(
+  source: SourceConfig,
+  { plan, to, say }: SaveParts,
+  known: readonly StoredSnapshot[],
+): string[] {
+  const action = guardsOf(plan, source).futureSnapshots;
+  if (action === 'ignore') return [];
+  const nowNs = to.repository.host.clock.nowNs();
+  const ahead = snapshotsOf(known, { plan: plan.name, source: source.name }).filter(({ snapshot }) =>
+    isFutureDated(snapshot, nowNs),
+  );
+  if (ahead.length === 0) return [];
+  const sentence = `${ahead.length} of its snapshots in ${to.name} are dated in the future`;
+  if (action === 'refuse') {
+    throw new CoffreError('SOURCE_REFUSED', `${source.name}: ${sentence}`, {
+      hint: 'Nothing was saved of it. Look at the clock, and at who made them: `coffre snapshots` shows them.',
+    });
+  }
+  say('warning', `${source.name}: ${sentence}`);
+  return [sentence];
 }
 
 function tagsFor(source: SourceConfig, { plan, purpose, runId }: SaveParts): string[] {

@@ -65,7 +65,7 @@ export async function openForWork(
       signal: wish.signal,
       stateFolder: cacheFolder,
       report: (event) => {
-        if (event.kind === 'waiting') wish.say('info', `${config.name} is locked, waiting for it`);
+        if (event.kind === 'waiting') wish.say('warning', `${config.name} is locked, waiting for it`);
         else wish.say('info', `${config.name}: removed a lock that was left over: ${event.lock}`);
       },
     }),

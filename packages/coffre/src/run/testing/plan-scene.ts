@@ -50,6 +50,8 @@ export type PlanScene = AsyncDisposable & {
 export type RunMore = {
   readonly purpose?: Partial<RunPurpose>;
   readonly signal?: AbortSignal;
+  /** What the clock of the run says; the real time when absent. */
+  readonly nowMs?: number;
   readonly onMessage?: (message: RunMessage) => void;
 };
 
@@ -92,7 +94,7 @@ export async function makePlanScene(): Promise<PlanScene> {
     cache: { cacheDir: join(folder, 'cache'), noCache: false },
     warn: () => undefined,
   });
-  const around: PlanScene['around'] = (yaml, { signal, onMessage } = {}) => ({
+  const around: PlanScene['around'] = (yaml, { signal, onMessage, nowMs } = {}) => ({
     config: configOf(yaml),
     configuration: plainOf(parsed(yaml).root),
     store,
@@ -106,7 +108,7 @@ export async function makePlanScene(): Promise<PlanScene> {
       // Waiting for others takes no time in tests.
       clock: {
         ...clock,
-        nowNs: () => clock.nowNs(),
+        nowNs: () => (nowMs === undefined ? clock.nowNs() : BigInt(nowMs) * 1_000_000n),
         monotonicMs: () => clock.monotonicMs(),
         sleep: async () => undefined,
       },

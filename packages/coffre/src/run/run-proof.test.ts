@@ -1,0 +1,63 @@
+/** Proofs that a plan wants beyond each run, and what stands in the way of saving and copying. */
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
+import { makePlanScene, usualYaml } from './testing/plan-scene.ts';
+
+const sources = `sites: {lyon: {sources: {notes: {type: command, run: [echo, remember]}}}}`;
+const dayMs = 86_400_000;
+
+test('the proof of the day comes once a day, also where nothing changed', async () => {
+  await using scene = await makePlanScene();
+  const yaml = usualYaml(
+    scene.folder,
+    `${sources}
+plans: {shop: {sources: [lyon/notes], to: local, skip_if_unchanged: true, verify: {daily: [hash], weekly: [archive]}}}`,
+  );
+  const startMs = Date.now();
+  const steps = async (afterMs: number): Promise<number | undefined> =>
+    (await scene.run(yaml, 'shop', { nowMs: startMs + afterMs })).parts[0]?.figures.stepsPassed;
+  assert.equal(await steps(0), 2);
+  assert.equal(await steps(1000), undefined);
+  assert.equal(await steps(dayMs), 1);
+  assert.equal(await steps(7 * dayMs), 2);
+});
+
+test('outside the hours of a repository nothing is copied there, and the row says why', async () => {
+  await using scene = await makePlanScene();
+  const plain = usualYaml(
+    scene.folder,
+    `${sources}
+plans: {shop: {sources: [lyon/notes], to: local, copy: {offsite: {after: each}}}}`,
+  );
+  const yaml = plain.replace('place: there}', 'place: there, limits: {window: "19:00-07:00"}}');
+  const noonMs = Date.UTC(2030, 0, 1, 12);
+  const day = await scene.run(yaml, 'shop', { nowMs: noonMs });
+  assert.equal(day.outcome, 'success');
+  assert.deepEqual(
+    day.parts.map(({ kind, outcome, reason }) => [kind, outcome, reason]),
+    [
+      ['source', 'success', undefined],
+      ['copy', 'skipped', 'outside the hours of offsite (19:00-07:00)'],
+    ],
+  );
+  const night = await scene.run(yaml, 'shop', { nowMs: noonMs + dayMs / 2 });
+  assert.equal(night.parts[1]?.outcome, 'success');
+});
+
+test('only a copy is made when that is asked for, also of a repository that is copied to by hand', async () => {
+  await using scene = await makePlanScene();
+  const yaml = usualYaml(
+    scene.folder,
+    `${sources}
+plans: {shop: {sources: [lyon/notes], to: local, copy: {offsite: {after: manual}}}}`,
+  );
+  assert.deepEqual(
+    (await scene.run(yaml)).parts.map(({ kind }) => kind),
+    ['source'],
+  );
+  const copied = await scene.run(yaml, 'shop', { purpose: { copyTo: 'offsite' } });
+  assert.deepEqual([copied.outcome, copied.parts.map(({ kind }) => kind)], ['success', ['copy']]);
+  const nowhere = await scene.run(yaml, 'shop', { purpose: { copyTo: 'moon' } });
+  assert.deepEqual([nowhere.code, nowhere.hint], ['PLAN_UNKNOWN', 'It copies to offsite.']);
+  assert.equal((await scene.rows()).filter(({ kind, source }) => kind === 'backup' && source === undefined).length, 1);
+});
