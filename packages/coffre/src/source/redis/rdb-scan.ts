@@ -108,13 +108,17 @@ export class RdbScan {
   }
 
   #sum(bytes: Uint8Array): void {
-    const all = this.#tail.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#tail, bytes]);
-    const summed = Math.max(0, all.length - checksumBytes);
-    if (summed > 0) {
-      this.#crc.update(all.subarray(0, summed));
-      this.#lastSummed = all[summed - 1]!;
+    const summed = this.#tail.length + bytes.length - checksumBytes;
+    if (summed <= 0) {
+      this.#tail = Buffer.concat([this.#tail, bytes]);
+      return;
     }
-    this.#tail = Buffer.from(all.subarray(summed));
+    const fromTail = Math.min(summed, this.#tail.length);
+    const fromBytes = summed - fromTail;
+    this.#crc.update(this.#tail.subarray(0, fromTail));
+    this.#crc.update(bytes.subarray(0, fromBytes));
+    this.#lastSummed = fromBytes > 0 ? bytes[fromBytes - 1]! : this.#tail[fromTail - 1]!;
+    this.#tail = Buffer.concat([this.#tail.subarray(fromTail), bytes.subarray(fromBytes)]);
   }
 
   *#scan(): Step<void> {
@@ -124,7 +128,8 @@ export class RdbScan {
     if (this.#version < oldestVersion) throw invalid('is of a server before Redis 2.6');
     let expiresAtMs: bigint | undefined;
     for (;;) {
-      const code = yield* this.#window.byte();
+      const now = this.#window.byteNow();
+      const code = now < 0 ? yield* this.#window.byte() : now;
       if (code === 255) break;
       if (code === 252) expiresAtMs = (yield* this.#window.bytes(8)).readBigInt64LE(0);
       else if (code === 253) expiresAtMs = BigInt((yield* this.#window.bytes(4)).readInt32LE(0)) * 1000n;
@@ -144,9 +149,12 @@ export class RdbScan {
 
   *#key(type: number, expiresAtMs: bigint | undefined): Step<boolean> {
     const collects = this.#collect !== undefined;
-    const key = collects ? yield* this.#window.string() : yield* this.#window.skipString();
+    let key: Buffer | undefined;
+    if (collects) key = yield* this.#window.string();
+    else if (!this.#window.skipStringNow()) yield* this.#window.skipString();
     if (collects) this.#window.mark();
-    if (!(yield* skipValue(this.#window, type))) return false;
+    const isSkipped = type === 0 && this.#window.skipStringNow();
+    if (!isSkipped && !(yield* skipValue(this.#window, type))) return false;
     let counts = this.#databases.get(this.#database);
     if (counts === undefined) this.#databases.set(this.#database, (counts = { keys: 0, expires: 0 }));
     counts.keys += 1;

@@ -29,7 +29,7 @@ export function* skipValue(window: RdbWindow, type: number): Step<boolean> {
     case 16:
     case 17:
     case 20:
-      yield* window.skipString();
+      if (!window.skipStringNow()) yield* window.skipString();
       return true;
     case 1:
     case 2:
@@ -79,7 +79,7 @@ function* skipEach(window: RdbWindow, skip: Skip): Step<void> {
 
 function skipStrings(count: number): Skip {
   return function* strings(window) {
-    for (let at = 0; at < count; at += 1) yield* window.skipString();
+    for (let at = 0; at < count; at += 1) if (!window.skipStringNow()) yield* window.skipString();
   };
 }
 
@@ -92,7 +92,7 @@ function skipNumberedStrings(count: number): Skip {
 }
 
 function* skipScore(window: RdbWindow): Step<void> {
-  yield* window.skipString();
+  if (!window.skipStringNow()) yield* window.skipString();
   yield* window.skip(8);
 }
 

@@ -91,6 +91,32 @@ export class RdbWindow {
     }
   }
 
+  /** The byte at hand, or -1 when a pause is needed first: a generator for each byte and string would cost half the time. */
+  byteNow(): number {
+    if (this.#at === this.#end) return -1;
+    this.#at += 1;
+    return this.#buffer[this.#at - 1]!;
+  }
+
+  /** The plain string at hand; false, and nothing read, when it is not here whole or not plain. */
+  skipStringNow(): boolean {
+    const left = this.#end - this.#at;
+    if (left < 5) return false;
+    const first = this.#buffer[this.#at]!;
+    let used = 1;
+    let length = first & 63;
+    if (first >> 6 === 1) {
+      length = (length << 8) | this.#buffer[this.#at + 1]!;
+      used = 2;
+    } else if (first === 0x80) {
+      length = this.#buffer.readUInt32BE(this.#at + 1);
+      used = 5;
+    } else if (first >> 6 !== 0) return false;
+    if (left < used + length) return false;
+    this.#at += used + length;
+    return true;
+  }
+
   /** A string, whatever it is encoded as. */
   *skipString(): Step<void> {
     const length = yield* this.length();
