@@ -137,7 +137,7 @@ export async function restoreNamed(
       // Only what replaces something destroys something.
       dryRun: where.kind !== 'in-place',
       shown,
-      work: async () => await restoreAll(items, works, { keeps, indexed, clock, signal }),
+      work: async () => await restoreAll(items, works, { keeps, indexed, clock, stateFolder: place.folder }),
       done: ({ places, kept }) => ({ places: [...places], kept: [...kept] }),
     },
   );
@@ -185,21 +185,22 @@ type Doing = {
   readonly keeps: boolean;
   readonly indexed: IndexedRepository;
   readonly clock: StepClock;
-  readonly signal: AbortSignal;
+  readonly stateFolder: string;
 };
 
 /** Everything that is there is saved before the first thing is replaced. */
 async function restoreAll(
   items: readonly Item[],
   works: readonly PartWork[],
-  { keeps, indexed, clock, signal }: Doing,
+  { keeps, indexed, clock, stateFolder }: Doing,
 ): Promise<{ places: string[]; kept: string[] }> {
   const kept: string[] = [];
   const run = randomBytes(6).toString('hex');
-  for (const { parts, stored, source } of keeps ? items : []) {
+  for (const [index, { parts, stored, source }] of keeps ? items.entries() : []) {
     const { plan } = factsOf(stored.snapshot);
-    const { snapshot, left } = await preserve({ indexed, parts, plan, source, run, signal });
-    for (const name of left) clock.say(`${name} is no file: what is there now is not kept`);
+    const { snapshot, left } = await preserve({ indexed, parts, plan, source, run, work: works[index]!, stateFolder });
+    for (const name of left) clock.say(`${name} is not configured here: what is there now is not kept`);
+    if (snapshot === undefined && left.length === 0) clock.say(`${source ?? 'nothing'}: nothing is there to keep`);
     if (snapshot === undefined) continue;
     kept.push(snapshot);
     clock.say(`${source ?? 'what is there now'} is kept as ${shortId(snapshot)}, for a week at least`);

@@ -6,6 +6,7 @@ import type { BlobId, IndexedRepository, Overwrite, RestoreCounters, RestoreSele
 import type { PlanName, SourceConfig } from '../config/config.ts';
 import { becomesFile, livePath, selectionOf } from '../named/restore-parts.ts';
 import type { FilesWish, RestorePart } from '../named/restore-parts.ts';
+import type { SourceSpec } from '../source/source-types.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
 import type { Cli } from './cli.ts';
 import type { Configured } from './meant-repositories.ts';
@@ -63,7 +64,7 @@ export async function bringBack(part: RestorePart, work: PartWork): Promise<stri
   const { type, saved } = openSavedSource(indexed, tree, part.entry, signal);
   if (part.to !== undefined && becomesFile(part.entry)) mkdirSync(dirname(part.to), { recursive: true });
   const context = sourceContext(cli, signal, (line) => cli.printer().error(`Warning: ${line}`), work.configured);
-  const target = { to: part.to, overwrite: work.isInPlace, only: [], settings: await settingsOf(part, work) };
+  const target = { to: part.to, overwrite: work.isInPlace, only: [], settings: (await specOf(part, work))?.settings };
   const place = await type.load(saved, target, context);
   return `${part.entry.name} is at ${quoteName(place)}`;
 }
@@ -112,11 +113,11 @@ function both(first: RestoreSelection, second: RestoreSelection): RestoreSelecti
   };
 }
 
-/** How the live source is reached, where this machine has it. */
-async function settingsOf(
+/** How the live source is reached, and saved, where this machine has it. */
+export async function specOf(
   { entry }: Extract<RestorePart, { kind: 'source' }>,
-  { source, plan, configured }: PartWork,
-): Promise<unknown> {
+  { source, plan, configured }: Pick<PartWork, 'source' | 'plan' | 'configured'>,
+): Promise<SourceSpec | undefined> {
   const config = configured?.config.plans.get((plan ?? '') as PlanName);
   if (source === undefined || config === undefined || configured === undefined) return undefined;
   const [{ sourceSpecsOf }, { systemSecretDoors }, { createFiles }] = await Promise.all([
@@ -130,5 +131,5 @@ async function settingsOf(
     doors: systemSecretDoors(configured.loaded.variables),
     files: createFiles(),
   });
-  return specs.find(({ kind, settings }) => kind === entry.kind && settings.name === entry.name)?.settings;
+  return specs.find(({ kind, settings }) => kind === entry.kind && settings.name === entry.name);
 }
