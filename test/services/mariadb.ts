@@ -100,7 +100,12 @@ export async function startMariadb(...words: readonly string[]): Promise<Mariadb
 
 function install(programs: string, data: string, asUser: { uid: number; gid: number } | undefined): void {
   const words = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'];
-  const done = spawnSync(join(programs, 'mariadb-install-db'), words, { encoding: 'utf8', cwd: '/', ...asUser });
+  const done = spawnSync(join(programs, 'mariadb-install-db'), words, {
+    encoding: 'utf8',
+    cwd: '/',
+    env: { ...process.env, TMPDIR: dirname(data) },
+    ...asUser,
+  });
   if (done.status !== 0)
     throw new Error(`mariadb-install-db failed: ${done.error?.message ?? done.stderr + done.stdout}`);
 }

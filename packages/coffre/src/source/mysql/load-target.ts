@@ -43,8 +43,9 @@ function placeOf(to: string | undefined, settings: MysqlSettings | undefined): P
     const { address, database, definer } = readUrl(to);
     // What it does not say comes from the configuration: the password need not stand among words.
     const known = settings?.address;
-    const login = { user: address.user ?? known?.user, password: address.password ?? known?.password };
-    return { address: { ...address, ...login }, database, definer };
+    const user = address.user ?? known?.user;
+    const password = address.password ?? (user === known?.user ? known?.password : undefined);
+    return { address: { ...address, user, password }, database, definer };
   }
   if (settings === undefined) {
     throw new CoffreError('USAGE', 'nothing says which server to load into', {

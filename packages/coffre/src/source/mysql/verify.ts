@@ -44,7 +44,11 @@ async function verifyArchive(saved: SavedSource<MysqlTruth>, { signal }: SourceC
   }
   if (differences.length > 0) return { passed: [], proved: [], differences };
   const count = saved.truth.databases.length;
-  return { passed: ['archive'], proved: [`${statements} statements in ${databases(count)}, each whole`], differences };
+  return {
+    passed: ['archive'],
+    proved: [`${statements} statements in ${several(count, 'database')}, each whole`],
+    differences,
+  };
 }
 
 async function verifyUsers(saved: SavedSource<MysqlTruth>): Promise<string[]> {
@@ -78,6 +82,7 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
     rows.push(...differences.rows);
     counted += found.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
   }
+  const count = saved.truth.databases.length;
   const tables = saved.truth.databases.reduce((sum, one) => sum + one.tables.length, 0);
   const passed: CheckStep[] = ['archive', 'open'];
   const proved = ['loads into a private server'];
@@ -87,7 +92,7 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
   }
   if (rows.length === 0) {
     passed.push('row_counts');
-    proved.push(`${counted} rows in ${tables} tables of ${databases(saved.truth.databases.length)} as counted`);
+    proved.push(`${counted} rows in ${several(tables, 'table')} of ${several(count, 'database')} as counted`);
   }
   return { passed, proved, differences: [...schema, ...rows] };
 }
@@ -110,6 +115,6 @@ export function sizeOf(saved: SavedSource<MysqlTruth>): number {
   return saved.streams.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
-function databases(count: number): string {
-  return count === 1 ? 'one database' : `${count} databases`;
+function several(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
