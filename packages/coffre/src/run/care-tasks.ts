@@ -17,6 +17,7 @@ import { recordAct, type Witness } from '../access/audited.ts';
 import { repositoryCache } from '../access/cache-folder.ts';
 import { openConfigured } from '../access/configured-repository.ts';
 import type { PruneConfig, RepositoryConfig } from '../config/config.ts';
+import { newestSnapshots, type NewestSnapshot } from '../store/newest-snapshots.ts';
 import type { Verification } from '../store/verifications.ts';
 import type { CareTask } from './care-due.ts';
 import type { RunScribe } from './run-scribe.ts';
@@ -50,7 +51,7 @@ export async function careWork(task: CareTask, parts: CareParts): Promise<readon
   await using repository = await openConfigured(config, around.repositories, { uncached: true });
   switch (task) {
     case 'look':
-      return await look(repository, parts.signal);
+      return await look(repository, parts);
     case 'check':
     case 'read':
       return await checkIt(repository, parts, task === 'read');
@@ -62,22 +63,34 @@ export async function careWork(task: CareTask, parts: CareParts): Promise<readon
 }
 
 /** Who cannot list a repository does not notice that it is gone; a pack read back is proof that the disk gives what it took. */
-async function look(repository: Repository, signal: AbortSignal): Promise<CareFinding[]> {
+async function look(repository: Repository, parts: CareParts): Promise<CareFinding[]> {
+  const { signal } = parts;
   const { backend, host } = repository;
   const packs: { readonly name: string; readonly sizeBytes: number }[] = [];
   for await (const { name, sizeBytes } of backend.list('data')) {
     signal.throwIfAborted();
     if (isId(name)) packs.push({ name, sizeBytes });
   }
+  // Asked first: what a run saves meanwhile is in the list and not in what is expected.
+  const expected = await newestSnapshots(parts.around.store, parts.repository.name);
   const snapshots = await repository.listSnapshots();
+  const there = new Set<string>(snapshots.map(({ id }) => id));
+  const gone = expected.filter(({ snapshots: known }) => !known.some((id) => there.has(id)));
   const listed: CareFinding = {
     kind: 'list',
-    outcome: 'good',
-    words: `${snapshots.length} snapshots and ${packs.length} packs listed`,
+    outcome: gone.length === 0 ? 'good' : 'damaged',
+    ...(gone[0] !== undefined && { subject: gone[0].snapshots[0] }),
+    words: gone.length > 0 ? goneWords(gone) : `${snapshots.length} snapshots and ${packs.length} packs listed`,
     repositoryBytes: packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
   const pack = packs[randomBelow(host.random.bytes(4), packs.length)];
   return pack === undefined ? [listed] : [listed, await readPack(repository, pack.name as PackId)];
+}
+
+function goneWords(gone: readonly NewestSnapshot[]): string {
+  const named = gone.slice(0, 3).map(({ plan, source, snapshots: [id] }) => `${id.slice(0, 8)} of ${plan}, ${source}`);
+  const more = gone.length > named.length ? ` and ${gone.length - named.length} more` : '';
+  return `the newest backup is not there any more: ${named.join('; ')}${more}`;
 }
 
 function randomBelow(bytes: Uint8Array, count: number): number {
