@@ -194,7 +194,8 @@ function trackFacts(repository: string, row: TrackRow | undefined, isProved: boo
             endedMs: lastGood.endedMs,
             outcome: lastGood.outcome,
             reason: lastGood.reason,
-            snapshot: lastGood.snapshots[0],
+            // Of several that a copy brought, the newest comes last.
+            snapshot: lastGood.snapshots.at(-1),
             isVerified: isProved && (lastGood.figures['stepsPassed'] ?? 0) > 0,
             figures: lastGood.figures,
           },

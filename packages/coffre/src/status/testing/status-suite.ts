@@ -9,6 +9,7 @@ import { slotProgress } from '../../store/plan-progress.ts';
 import { writeSetting } from '../../store/settings.ts';
 import type { StoreLocation } from '../../store/location.ts';
 import { endRun, startRun } from '../../store/runs.ts';
+import { newestSnapshots } from '../../store/newest-snapshots.ts';
 import { repositorySizes } from '../../store/status-items.ts';
 import type { Store } from '../../store/store.ts';
 import { growthPerDay } from '../capacity.ts';
@@ -223,6 +224,8 @@ export function statusSuite(engine: string, freshPlace: () => StoreLocation): vo
       subject: old,
       outcome: 'good',
     });
+    const expected = await newestSnapshots(store, 'local');
+    assert.deepEqual(expected, [{ plan: 'hourly', source: 'lyon/db', snapshots: [fresh] }]);
     const before = await statusNow(world);
     const offsite = before.repositories.find(({ name }) => name === 'offsite')!;
     assert.deepEqual(offsite.room?.sizeBytes, 19e9);
