@@ -95,7 +95,7 @@ const coffreLayers: readonly Layer[] = [
     ],
   },
   // The loop that runs plans when they are due, each in a process of its own.
-  { name: 'daemon', uses: ['schedule', 'config', 'config/read', 'store', 'platform', 'run'] },
+  { name: 'daemon', uses: ['schedule', 'config', 'config/read', 'store', 'platform', 'run', 'source'] },
   // What the library takes, gives and tells.
   { name: 'library', uses: [], usesTypesOf: ['named', 'run'] },
   { name: 'cli/exit-code.ts', uses: [] },

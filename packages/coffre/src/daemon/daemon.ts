@@ -15,6 +15,7 @@ import { loadProgress } from './progress.ts';
 import { heldPauseMs } from './patient-state.ts';
 import { readPauses } from './pauses.ts';
 import { ChangeWatches } from './watch/change-watches.ts';
+import { DatabaseWatches } from './watch/database-watches.ts';
 import { workOf } from './work.ts';
 import type { Work } from './work.ts';
 
@@ -38,9 +39,11 @@ export class Daemon {
   readonly #parts: DaemonParts;
   readonly #startedAtMs: number;
   readonly #watches: ChangeWatches;
+  readonly #databases: DatabaseWatches;
   readonly #leftovers: Leftovers;
   #pausedUntilMs: number | undefined;
   #configProblem: string | undefined;
+  #isHeldElsewhere = false;
   #timer: Disposable | undefined;
   #changing: Promise<unknown> = Promise.resolve();
 
@@ -48,6 +51,7 @@ export class Daemon {
     this.#parts = parts;
     this.#startedAtMs = parts.clock.now().wallMs;
     this.#watches = new ChangeWatches({ ...parts, onChange: (plan) => this.loop.changed(plan) });
+    this.#databases = new DatabaseWatches({ ...parts, onChange: (plan) => this.loop.changed(plan) });
     this.#leftovers = new Leftovers(parts.stateFolder, parts.clock);
     this.loop = new DueLoop({
       ...parts,
@@ -88,6 +92,7 @@ export class Daemon {
     const works = workOf(config, machine.host);
     for (const { work, progress } of await loadProgress(store, [...works.values()])) this.loop.put(work, progress);
     this.#watches.watch(works.values());
+    this.#databases.watch(works.values());
     this.#arm();
   }
 
@@ -127,6 +132,7 @@ export class Daemon {
   async stop(how: { readonly drain: boolean }): Promise<void> {
     this.#timer?.[Symbol.dispose]();
     this.#watches[Symbol.dispose]();
+    this.#databases[Symbol.dispose]();
     await this.loop.stop(how);
   }
 
@@ -139,6 +145,7 @@ export class Daemon {
     for (const plan of this.loop.works.keys()) if (!works.has(plan)) this.loop.remove(plan);
     for (const { work, progress } of loaded) this.loop.put(work, { handledMs: progress.handledMs });
     this.#watches.watch(works.values());
+    this.#databases.watch(works.values());
     this.loop.limit(limitsOf(config));
   }
 
@@ -149,13 +156,13 @@ export class Daemon {
     const ownPids = new Set([...this.loop.jobs.values()].flatMap(({ process }) => process?.pid ?? []));
     const heldElsewhere = (await leasesNow(store)).filter(({ holder }) => isElsewhere(holder, machine, ownPids));
     this.#pausedUntilMs = allUntilMs;
+    this.#isHeldElsewhere = heldElsewhere.length > 0;
     this.loop.pause(plansUntilMs);
     this.loop.surround({ heldElsewhere, ...(allUntilMs !== undefined && { pausedUntilMs: allUntilMs }) });
   }
 
   #arm(): void {
-    const isHeldUp = this.loop.waiting.some(({ waitsFor }) => waitsFor === 'repository');
-    this.#timer = this.#parts.clock.after(isHeldUp ? heldPauseMs : refreshMs, () => {
+    this.#timer = this.#parts.clock.after(this.#isHeldElsewhere ? heldPauseMs : refreshMs, () => {
       const failed = (error: unknown): void => this.#parts.log.error('state.unavailable', { error });
       void this.refresh()
         .catch(failed)

@@ -5,7 +5,8 @@ import { planLease } from '../run/lease-keeper.ts';
 import type { RunKind } from '../store/runs.ts';
 import { shareOf } from '../schedule/jitter.ts';
 import { scheduleOf } from '../schedule/schedule-spec.ts';
-import type { ClockTrigger } from '../schedule/schedule-spec.ts';
+import type { ClockTrigger, ScheduleSpec } from '../schedule/schedule-spec.ts';
+import type { WatchedDatabase } from '../source/sqlite/continuous.ts';
 import type { Lease, PlanEntry } from '../schedule/plan-entry.ts';
 
 export type WatchedSource = {
@@ -20,6 +21,8 @@ export type Work = {
   readonly words: readonly string[];
   /** Where a change starts it; patterns are allowed. Undefined when changes do not. */
   readonly watched?: readonly WatchedSource[];
+  /** SQLite databases whose writes start it, each at most once in its interval. */
+  readonly databases?: readonly WatchedDatabase[];
   /** What its runs are in the history. */
   readonly history: { readonly plan: string; readonly kind: RunKind };
 };
@@ -49,13 +52,15 @@ function planWork(plan: PlanConfig, host: string): Work {
   const { name, mode } = planLease(plan.name);
   const watched = watchedSources(plan);
   const isWatched = plan.schedule.triggers.some(({ kind }) => kind === 'on_change') && watched.length > 0;
+  const databases = continuousDatabases(plan);
   return {
     words: ['run', plan.name],
     history: { plan: plan.name, kind: 'backup' },
     ...(isWatched && { watched }),
+    ...(databases.length > 0 && { databases }),
     entry: {
       plan: plan.name,
-      spec: plan.schedule,
+      spec: databases.length > 0 ? startingOnChange(plan.schedule) : plan.schedule,
       host,
       leases: [...repositories, { repository: name, mode }],
       priority: plan.priority,
@@ -64,6 +69,19 @@ function planWork(plan: PlanConfig, host: string): Work {
       ...(objectivesMs.length === 0 ? {} : { objectiveMs: Math.min(...objectivesMs) }),
     },
   };
+}
+
+function continuousDatabases({ sources }: PlanConfig): WatchedDatabase[] {
+  return sources.flatMap((source) => {
+    if (source.type !== 'sqlite' || source.continuousMs === undefined) return [];
+    return source.paths.map((path) => ({ path, intervalMs: source.continuousMs }));
+  });
+}
+
+/** The watch itself waits as long as it should between two runs. */
+function startingOnChange(spec: ScheduleSpec): ScheduleSpec {
+  if (spec.triggers.some(({ kind }) => kind === 'on_change')) return spec;
+  return { ...spec, triggers: [...spec.triggers, { kind: 'on_change', settleMs: 0, atMostMs: 0 }] };
 }
 
 /** Only sources that lie in files of this machine can be watched. */
