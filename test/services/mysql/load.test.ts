@@ -1,5 +1,8 @@
 /** Loading into a MariaDB: other names, other servers, single tables; whole or not at all, and never what a dump must not do. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Session } from '../../../packages/coffre/src/source/mysql/session.ts';
 import { startMariadb, type MariadbServer } from '../mariadb.ts';
@@ -93,6 +96,30 @@ describe('loading', { skip: skipWithoutService('mariadbd') }, () => {
     assert.match(String(made?.['Create View']), /DEFINER=`app`@`localhost`/);
     const grants = await there.rows('SHOW GRANTS FOR app@localhost');
     assert.match(JSON.stringify(grants), /SELECT, INSERT, TRIGGER ON \*\.\*/);
+  });
+
+  test('user and password may stand in an option file, so that they are in no address', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'coffre-login-'));
+    try {
+      const path = join(folder, 'login.cnf');
+      writeFileSync(path, '[client]\nuser = loader\npassword = "l#\\\\d"\n', { mode: 0o600 });
+      await server.run("CREATE USER loader@localhost IDENTIFIED BY 'l#\\\\d'", 'GRANT ALL ON *.* TO loader@localhost');
+      const to = `mysql:///logged_in?socket=${encodeURIComponent(socketOf(server))}&login=${encodeURIComponent(path)}`;
+      assert.match(await load(saved, { to }), /^logged_in on loader@/);
+      assert.deepEqual(await sumsOf(session, 'logged_in'), await sumsOf(session, 'shop'));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test('a database that is gone or empty since the last backup is named before the next', async () => {
+    await server.run('CREATE DATABASE emptied', 'CREATE TABLE emptied.t (id int)', 'CREATE DATABASE dropped');
+    const settings = settingsFor(server, { excludeDatabases: ['logged_in'] });
+    const { truth } = await save(settings);
+    await server.run('DROP TABLE emptied.t', 'DROP DATABASE dropped');
+    const { warnings } = await mysql.preflight(settings, contextFor(), truth);
+    assert.ok(warnings.includes('all tables of emptied are gone since the last backup'));
+    assert.ok(warnings.includes('the database dropped of the last backup is not there any more'));
   });
 
   test('a load that fails anywhere leaves the target as it was', async () => {

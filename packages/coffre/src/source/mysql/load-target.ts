@@ -8,6 +8,7 @@ import { isUrl, readUrl, type Definer, type MysqlAddress, type MysqlSettings } f
 export type LoadPlan = {
   readonly address: MysqlAddress;
   readonly definer: Definer;
+  readonly loginFile: string | undefined;
   readonly databases: readonly PlannedDatabase[];
 };
 
@@ -20,7 +21,7 @@ export type PlannedDatabase = {
 
 /** @throws {CoffreError} USAGE, PATH_NOT_IN_SNAPSHOT */
 export function planLoad(truth: MysqlTruth, { to, only, settings, ...target }: LoadTarget<MysqlSettings>): LoadPlan {
-  const { address, database, definer } = placeOf(to, settings);
+  const { address, database, definer, loginFile } = placeOf(to, settings);
   const chosen = chosenOf(truth, only);
   const [first] = chosen;
   if (database !== undefined && (chosen.length !== 1 || first === undefined)) {
@@ -29,30 +30,32 @@ export function planLoad(truth: MysqlTruth, { to, only, settings, ...target }: L
     });
   }
   const databases = chosen.map(({ saved, tables }) => ({ saved, tables, to: database ?? saved.name }));
-  return { address, definer: definer ?? (target.withoutOwners === true ? 'current' : 'keep'), databases };
+  return { address, definer: definer ?? (target.withoutOwners === true ? 'current' : 'keep'), loginFile, databases };
 }
 
 type Place = {
   readonly address: MysqlAddress;
   readonly database: string | undefined;
   readonly definer: Definer | undefined;
+  readonly loginFile: string | undefined;
 };
 
 function placeOf(to: string | undefined, settings: MysqlSettings | undefined): Place {
   if (to !== undefined && isUrl(to)) {
-    const { address, database, definer } = readUrl(to);
+    const { address, database, definer, loginFile } = readUrl(to);
     // What it does not say comes from the configuration: the password need not stand among words.
     const known = settings?.address;
-    const user = address.user ?? known?.user;
-    const password = address.password ?? (user === known?.user ? known?.password : undefined);
-    return { address: { ...address, user, password }, database, definer };
+    const user = address.user ?? (loginFile === undefined ? known?.user : undefined);
+    const password =
+      address.password ?? (loginFile === undefined && user === known?.user ? known?.password : undefined);
+    return { address: { ...address, user, password }, database, definer, loginFile };
   }
   if (settings === undefined) {
     throw new CoffreError('USAGE', 'nothing says which server to load into', {
       hint: 'Add --target mysql://USER@HOST/DATABASE, or mysql:///DATABASE?socket=PATH.',
     });
   }
-  return { address: settings.address, database: to, definer: undefined };
+  return { address: settings.address, database: to, definer: undefined, loginFile: undefined };
 }
 
 type Chosen = Pick<PlannedDatabase, 'saved' | 'tables'>;

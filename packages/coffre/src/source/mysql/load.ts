@@ -5,17 +5,19 @@
  * tables and programs are put back as they were. What was replaced is dropped last.
  */
 import { randomBytes } from 'node:crypto';
-import { CoffreError } from '@coffre/repository';
+import { readFileSync } from 'node:fs';
+import { CoffreError, messageOf } from '@coffre/repository';
 import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
 import type { DumpStatement, Placing } from './dump-statements.ts';
 import { dropProgram, makePrograms, readPrograms, type LiveProgram } from './live-programs.ts';
 import { makeUsers, type MadeUsers } from './load-users.ts';
 import { feed, openLoader, provisional, send } from './load-statements.ts';
 import { planLoad, type LoadPlan, type PlannedDatabase } from './load-target.ts';
-import { compareDatabase, type MysqlTruth } from './mysql-truth.ts';
+import { compareDatabase, isSameSeriesAs, type MysqlTruth } from './mysql-truth.ts';
 import { identifier, literal, showName } from './names.ts';
 import { readContent } from './read-content.ts';
-import { charsetOf, text } from './server-facts.ts';
+import { charsetOf, readFacts, text } from './server-facts.ts';
+import { readOptionGroup } from './option-file.ts';
 import { openSession, type Session } from './session.ts';
 import { showAddress, type MysqlSettings } from './settings.ts';
 import { checkTarget, definersMissing, missingDefiners } from './target-checks.ts';
@@ -29,7 +31,7 @@ export async function loadSaved(
   target: LoadTarget<MysqlSettings>,
   context: SourceContext,
 ): Promise<string> {
-  const plan = planLoad(saved.truth, target);
+  const plan = withLoginFile(planLoad(saved.truth, target));
   await using session = await openSession(plan.address);
   // All of them before the first is touched.
   for (const database of plan.databases) await checkTarget(session, database, target.overwrite);
@@ -43,6 +45,22 @@ export async function loadSaved(
   users.keep();
   const names = plan.databases.map(({ to }) => showName(to)).join(', ');
   return `${names} on ${showAddress(plan.address)}`;
+}
+
+/** The group `client` of an option file of the clients: so that no password stands among words. */
+function withLoginFile(plan: LoadPlan): LoadPlan {
+  if (plan.loginFile === undefined) return plan;
+  const login = readOptionGroup(readText(plan.loginFile), 'client');
+  const { user = login?.user, password = login?.password } = plan.address;
+  return { ...plan, address: { ...plan.address, user, password } };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CoffreError('SOURCE_MISSING', `the option file cannot be read: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 async function definersFor(
@@ -86,7 +104,10 @@ async function prepare(
     const statements = await feed(work, loader, saved.read(truth.stream), provisional, tables);
     const found = await readContent(session, aside);
     const expected = { ...truth, objects: truth.objects.filter(({ kind }) => kind !== 'event') };
-    const { schema, rows } = compareDatabase(truth.name, expected, found, tables);
+    const { schema, rows } = compareDatabase(truth.name, expected, found, {
+      only: tables,
+      isSameSeries: isSameSeriesAs(saved.truth, (await readFacts(session)).version),
+    });
     const differences = [...rows, ...schema];
     if (differences.length > 0) {
       throw new CoffreError(

@@ -270,6 +270,7 @@ function truthOf(
         engine: table.engine,
         rows: rows(name, table.name),
         sha256: table.sha256,
+        columnsSha256: table.columnsSha256,
       })),
       objects,
       definers,

@@ -12,8 +12,10 @@ const table = z.strictObject({
   engine: z.string(),
   /** Exact, of the moment of the dump; null where nobody can count at one moment, or the rows were left out. */
   rows: z.int().nullable(),
-  /** Of SHOW CREATE without counters. */
+  /** Of SHOW CREATE without counters, which differs between the series of a server. */
   sha256,
+  /** Of names and types of its columns, which does not. */
+  columnsSha256: sha256,
 });
 
 /** Everything that is no table: `view`, `sequence`, `procedure`, `function`, `package`, `trigger`, `event`. */
@@ -47,33 +49,41 @@ export type MysqlTruth = z.infer<typeof mysqlTruth>;
 export type DatabaseTruth = z.infer<typeof database>;
 export type TableTruth = z.infer<typeof table>;
 
-/** `10.11`: within a series SHOW CREATE says the same. */
-export function seriesOf(version: string): string {
-  return /^\d+\.\d+/.exec(version)?.[0] ?? version;
+/** Of one family and series, as `10.11` of MariaDB: their servers write definitions in the same words. */
+export function isSameSeriesAs({ family, version }: Pick<MysqlTruth, 'family' | 'version'>, other: string): boolean {
+  const series = (text: string): string => /^\d+\.\d+/.exec(text)?.[0] ?? text;
+  return series(version) === series(other) && /mariadb/i.test(other) === (family === 'mariadb');
 }
 
 export type DatabaseContent = Pick<DatabaseTruth, 'charset' | 'collation' | 'tables' | 'objects'>;
 
 export type Differences = { readonly schema: readonly string[]; readonly rows: readonly string[] };
 
-/** @param only names of tables; all tables and objects when undefined */
+export type CompareOptions = {
+  /** Names of tables; all tables and objects when undefined. */
+  readonly only?: ReadonlySet<string> | undefined;
+  /** Servers of two series write the same definition differently: then columns are compared, and what is there. */
+  readonly isSameSeries: boolean;
+};
+
 export function compareDatabase(
   label: string,
   expected: DatabaseContent,
   found: DatabaseContent,
-  only?: ReadonlySet<string>,
+  { only, isSameSeries }: CompareOptions,
 ): Differences {
   const schema: string[] = [];
   const rows: string[] = [];
   const wanted = expected.tables.filter(({ name }) => only === undefined || only.has(name));
   const there = new Map(found.tables.map((one) => [one.name, one]));
-  for (const { name, rows: count, sha256: hash, engine } of wanted) {
+  for (const { name, rows: count, engine, ...made } of wanted) {
     const other = there.get(name);
     const what = `table ${showName(label, name)}`;
     if (other === undefined) schema.push(`${what} is missing`);
     else {
       if (other.engine !== engine) schema.push(`${what} is kept by ${other.engine} instead of ${engine}`);
-      else if (other.sha256 !== hash) schema.push(`${what} is made differently`);
+      else if (isSameSeries ? other.sha256 !== made.sha256 : other.columnsSha256 !== made.columnsSha256)
+        schema.push(`${what} is made differently`);
       if (count !== null && other.rows !== null && other.rows !== count) {
         rows.push(`${what} has ${other.rows} rows instead of ${count}`);
       }
@@ -84,14 +94,19 @@ export function compareDatabase(
   for (const { name } of found.tables) {
     if (!known.has(name)) schema.push(`table ${showName(label, name)} was not there`);
   }
-  schema.push(...compareObjects(label, expected, found));
+  schema.push(...compareObjects(label, expected, found, isSameSeries));
   if (expected.collation !== found.collation || expected.charset !== found.charset) {
     schema.push(`database ${showName(label)} has the collation ${found.collation} instead of ${expected.collation}`);
   }
   return { schema, rows };
 }
 
-function compareObjects(label: string, expected: DatabaseContent, found: DatabaseContent): string[] {
+function compareObjects(
+  label: string,
+  expected: DatabaseContent,
+  found: DatabaseContent,
+  isSameSeries: boolean,
+): string[] {
   const key = (one: { kind: string; name: string }): string => JSON.stringify([one.kind, one.name]);
   const say = (one: { kind: string; name: string }): string => `${one.kind} ${showName(label, one.name)}`;
   const before = new Map(expected.objects.map((one) => [key(one), one]));
@@ -100,7 +115,7 @@ function compareObjects(label: string, expected: DatabaseContent, found: Databas
   for (const [at, one] of before) {
     const other = after.get(at);
     if (other === undefined) differences.push(`${say(one)} is missing`);
-    else if (other.sha256 !== one.sha256) differences.push(`${say(one)} is made differently`);
+    else if (isSameSeries && other.sha256 !== one.sha256) differences.push(`${say(one)} is made differently`);
   }
   for (const [at, one] of after) if (!before.has(at)) differences.push(`${say(one)} was not there`);
   return differences;
@@ -108,12 +123,13 @@ function compareObjects(label: string, expected: DatabaseContent, found: Databas
 
 export function compareTruths(earlier: MysqlTruth, later: MysqlTruth): string[] {
   const differences: string[] = [];
+  const isSameSeries = isSameSeriesAs(earlier, later.version);
   const there = new Map(later.databases.map((one) => [one.name, one]));
   for (const one of earlier.databases) {
     const other = there.get(one.name);
     if (other === undefined) differences.push(`database ${showName(one.name)} is missing`);
     else {
-      const { schema, rows } = compareDatabase(one.name, one, other);
+      const { schema, rows } = compareDatabase(one.name, one, other, { isSameSeries });
       differences.push(...schema, ...rows);
     }
     there.delete(one.name);

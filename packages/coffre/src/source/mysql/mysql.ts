@@ -19,7 +19,7 @@ export const mysql: SourceType<MysqlSettings, MysqlTruth> = {
 
   listedPaths: ({ name }) => [`/sources/${name}`],
 
-  preflight: async (settings, context) => await preflight(settings, context),
+  preflight: async (settings, context, last) => await preflight(settings, context, last),
 
   dump: async (settings, context) => await openDump(settings, context),
 

@@ -2,13 +2,18 @@
 import { isCoffreError } from '@coffre/repository';
 import type { Preflight, SourceContext } from '../source.ts';
 import { findDumpProgram } from './dump-program.ts';
+import type { MysqlTruth } from './mysql-truth.ts';
 import { literal, showName } from './names.ts';
 import { chosenDatabases, readFacts, text } from './server-facts.ts';
 import { openSession, type Session } from './session.ts';
 import { readDumpArguments, type MysqlSettings } from './settings.ts';
 import { planUsers } from './users.ts';
 
-export async function preflight(settings: MysqlSettings, context: SourceContext): Promise<Preflight> {
+export async function preflight(
+  settings: MysqlSettings,
+  context: SourceContext,
+  last: MysqlTruth | undefined,
+): Promise<Preflight> {
   readDumpArguments(settings.dumpArguments);
   await using session = await openSession(settings.address);
   const facts = await readFacts(session);
@@ -16,6 +21,7 @@ export async function preflight(settings: MysqlSettings, context: SourceContext)
   const databases = await chosenDatabases(session, settings);
   const here = databases.map(literal).join(', ');
   const warnings = await looseTables(session, here);
+  warnings.push(...(await lostSince(session, last, databases, here)));
   if ((await planUsers(session, facts)) === undefined) {
     warnings.push('users and their rights are not saved: the user may not read them (GRANT SELECT ON mysql.*)');
   }
@@ -28,6 +34,26 @@ export async function preflight(settings: MysqlSettings, context: SourceContext)
     `SELECT SUM(DATA_LENGTH) AS bytes FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (${here})`,
   );
   return { warnings, sizeBytes: Number(size?.['bytes'] ?? 0) };
+}
+
+/** Databases and tables of the last backup that are gone: meant so, or a right that was taken, or a disaster. */
+async function lostSince(
+  session: Session,
+  last: MysqlTruth | undefined,
+  databases: readonly string[],
+  here: string,
+): Promise<string[]> {
+  if (last === undefined) return [];
+  const rows = await session.rows(
+    `SELECT DISTINCT TABLE_SCHEMA AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (${here})`,
+  );
+  const filled = new Set(rows.map((row) => text(row, 'name')));
+  return last.databases.flatMap(({ name, tables }) => {
+    if (!databases.includes(name)) return [`the database ${showName(name)} of the last backup is not there any more`];
+    return tables.length > 0 && !filled.has(name)
+      ? [`all tables of ${showName(name)} are gone since the last backup`]
+      : [];
+  });
 }
 
 /** Tables that no transaction holds still. */

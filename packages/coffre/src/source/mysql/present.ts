@@ -52,7 +52,8 @@ export async function presentTruth(settings: MysqlSettings, context: SourceConte
     for (const table of tables) {
       const isCounted = !leftOut.rows.has(`${name}.${table.name}`);
       const rows = isCounted ? await countRows(session, name, table) : null;
-      counted.push({ name: table.name, engine: table.engine, rows, sha256: table.sha256 });
+      const { name: called, engine, sha256, columnsSha256 } = table;
+      counted.push({ name: called, engine, rows, sha256, columnsSha256 });
     }
     databases.push({ name, stream: streamPathOf(settings.name, name), ...rest, tables: counted });
   }

@@ -11,6 +11,7 @@ export type TableFacts = {
   readonly name: string;
   readonly engine: string;
   readonly sha256: string;
+  readonly columnsSha256: string;
   /** Rows of one moment can be had while others write. */
   readonly transactional: boolean;
   readonly versioned: boolean;
@@ -33,6 +34,7 @@ export async function readDefinitions(session: Session, database: string, leftOu
     `SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine FROM information_schema.TABLES
      WHERE TABLE_SCHEMA = ${literal(database)} ORDER BY BINARY TABLE_NAME`,
   );
+  const columns = await columnsOf(session, database);
   const tables: TableFacts[] = [];
   const objects: DatabaseTruth['objects'] = [];
   const definers = new Set<string>();
@@ -50,6 +52,7 @@ export async function readDefinitions(session: Session, database: string, leftOu
         name,
         engine,
         sha256: sha256Of([withoutCounters(made.statement, database)]),
+        columnsSha256: sha256Of(columns.get(name) ?? []),
         transactional: transactional.has(engine.toLowerCase()),
         versioned: type === 'SYSTEM VERSIONED',
       });
@@ -71,6 +74,22 @@ export async function readDefinitions(session: Session, database: string, leftOu
 async function transactionalEngines(session: Session): Promise<ReadonlySet<string>> {
   const rows = await session.rows("SELECT ENGINE AS engine FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES'");
   return new Set(rows.map((row) => text(row, 'engine').toLowerCase()));
+}
+
+/** Names and types of the columns of each table. Widths of whole numbers say nothing, and newer servers leave them out. */
+async function columnsOf(session: Session, database: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const rows = await session.rows(
+    `SELECT TABLE_NAME AS name, COLUMN_NAME AS column_name, COLUMN_TYPE AS type FROM information_schema.COLUMNS
+     WHERE TABLE_SCHEMA = ${literal(database)} ORDER BY BINARY TABLE_NAME, ORDINAL_POSITION`,
+  );
+  const columns = new Map<string, string[]>();
+  for (const row of rows) {
+    const type = text(row, 'type').replace(/^((?:tiny|small|medium|big)?int)\(\d+\)/, '$1');
+    const of = columns.get(text(row, 'name')) ?? [];
+    of.push(text(row, 'column_name'), type);
+    columns.set(text(row, 'name'), of);
+  }
+  return columns;
 }
 
 type Creation = { readonly statement: string; readonly surroundings: readonly string[] };
@@ -160,8 +179,8 @@ export async function readContent(session: Session, database: string): Promise<D
   const { tables, ...rest } = await readDefinitions(session, database, nothingLeftOut);
   const counted = [];
   for (const table of tables) {
-    const { name, engine, sha256 } = table;
-    counted.push({ name, engine, sha256, rows: await countRows(session, database, table) });
+    const { name, engine, sha256, columnsSha256 } = table;
+    counted.push({ name, engine, sha256, columnsSha256, rows: await countRows(session, database, table) });
   }
   return { ...rest, tables: counted };
 }

@@ -72,6 +72,8 @@ export type ReadUrl = {
   readonly address: MysqlAddress;
   readonly database: string | undefined;
   readonly definer: Definer | undefined;
+  /** An option file with user and password. */
+  readonly loginFile: string | undefined;
 };
 
 /** `mysql://USER:PASSWORD@HOST:PORT/DATABASE?socket=PATH&tls=verify&definer=current`; also `mariadb://`. */
@@ -82,7 +84,8 @@ export function readUrl(text: string): ReadUrl {
   if (url === null) throw badUrl('the address of the server is no URL of MySQL');
   const query = (name: string): string | undefined => url.searchParams.get(name) ?? undefined;
   for (const name of url.searchParams.keys()) {
-    if (!['socket', 'tls', 'ca', 'definer'].includes(name)) throw badUrl(`${name} is no option of a MySQL address`);
+    if (!['socket', 'tls', 'ca', 'definer', 'login'].includes(name))
+      throw badUrl(`${name} is no option of a MySQL address`);
   }
   const decoded = (part: string): string | undefined => (part === '' ? undefined : decodeURIComponent(part));
   const address = addressOf({
@@ -95,7 +98,7 @@ export function readUrl(text: string): ReadUrl {
     caFile: query('ca'),
   });
   const definer = word('definer', query('definer'), ['keep', 'current']);
-  return { address, database: decoded(url.pathname.slice(1)), definer };
+  return { address, database: decoded(url.pathname.slice(1)), definer, loginFile: query('login') };
 }
 
 export function isUrl(text: string): boolean {

@@ -3,9 +3,10 @@ import { isCoffreError, messageOf } from '@coffre/repository';
 import type { CheckStep, SavedSource, SourceContext, Verification } from '../source.ts';
 import { readStatement } from './dump-statements.ts';
 import { feed, harmless, openLoader } from './load-statements.ts';
-import { compareDatabase, type DatabaseTruth, type MysqlTruth } from './mysql-truth.ts';
+import { compareDatabase, isSameSeriesAs, type DatabaseTruth, type MysqlTruth } from './mysql-truth.ts';
 import { identifier, showName } from './names.ts';
 import { readContent } from './read-content.ts';
+import { readFacts } from './server-facts.ts';
 import { startScratch } from './scratch-server.ts';
 import { openSession } from './session.ts';
 import type { MysqlAddress } from './settings.ts';
@@ -65,6 +66,8 @@ async function verifyUsers(saved: SavedSource<MysqlTruth>): Promise<string[]> {
 
 async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceContext): Promise<Verification> {
   await using server = await startScratch(context, sizeOf(saved));
+  const version = await versionOf(server.address);
+  const isSameSeries = isSameSeriesAs(saved.truth, version);
   const schema: string[] = [];
   const rows: string[] = [];
   let counted = 0;
@@ -77,7 +80,7 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
     }
     await using session = await openSession(server.address);
     const found = await readContent(session, database.name);
-    const differences = compareDatabase(database.name, database, found);
+    const differences = compareDatabase(database.name, database, found, { isSameSeries });
     schema.push(...differences.schema);
     rows.push(...differences.rows);
     counted += found.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
@@ -85,16 +88,21 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
   const count = saved.truth.databases.length;
   const tables = saved.truth.databases.reduce((sum, one) => sum + one.tables.length, 0);
   const passed: CheckStep[] = ['archive', 'open'];
-  const proved = ['loads into a private server'];
+  const proved = [`archive whole, loads into ${version}`];
   if (schema.length === 0) {
     passed.push('schema');
-    proved.push('schema as saved');
+    proved.push(isSameSeries ? 'schema as saved' : 'tables, columns and objects as saved');
   }
   if (rows.length === 0) {
     passed.push('row_counts');
     proved.push(`${counted} rows in ${several(tables, 'table')} of ${several(count, 'database')} as counted`);
   }
   return { passed, proved, differences: [...schema, ...rows] };
+}
+
+async function versionOf(address: MysqlAddress): Promise<string> {
+  await using session = await openSession(address);
+  return (await readFacts(session)).version;
 }
 
 /** Everything, events too, which a private server never runs. */
