@@ -1,11 +1,12 @@
 /**
  * Stands before FerretDB and lets it pass for a member of a replica set of mongod: the answers that tell them apart are
- * changed, and the one field of mongorestore's commands that FerretDB refuses is taken out.
+ * changed, the one field of mongorestore's commands that FerretDB refuses is taken out, and entries of an oplog, which it
+ * cannot apply, are applied here.
  *
  *   message = int32 length, int32 id, int32 id it answers, int32 2013, uint32 flags, 0x00, document, …
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { BSON } from 'mongodb';
+import { BSON, MongoClient, type Document, type ObjectId } from 'mongodb';
 
 export type Disguise = AsyncDisposable & {
   readonly url: string;
@@ -20,6 +21,7 @@ const bodyAt = 21;
 
 export async function startDisguise(target: number): Promise<Disguise> {
   const sockets = new Set<Socket>();
+  const applier = new MongoClient(`mongodb://127.0.0.1:${target}/`);
   const commands: string[] = [];
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
@@ -27,7 +29,7 @@ export async function startDisguise(target: number): Promise<Disguise> {
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       const end = (): void => void (client.destroy(), upstream.destroy());
-      socket.on('error', end).on('close', end);
+      socket.setNoDelay(true).on('error', end).on('close', end);
     }
     const toServer = framed((message) => {
       const body = bodyOf(message);
@@ -35,6 +37,7 @@ export async function startDisguise(target: number): Promise<Disguise> {
       if (body === undefined || name === undefined) return upstream.write(message);
       asked.set(message.readInt32LE(4), name);
       commands.push(name);
+      if (name === 'applyOps') return void answerApplied(applier, message, client);
       return upstream.write(name === 'createIndexes' ? withBody(message, withoutNamespaces(body)) : message);
     });
     const toClient = framed((message) => {
@@ -53,9 +56,35 @@ export async function startDisguise(target: number): Promise<Disguise> {
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
-      await closed;
+      await Promise.all([closed, applier.close()]);
     },
   };
+}
+
+async function answerApplied(applier: MongoClient, message: Buffer, client: Socket): Promise<void> {
+  const { applyOps: entries } = BSON.deserialize(message.subarray(bodyAt)) as { applyOps: Document[] };
+  let answer: Command = { ok: 1 };
+  try {
+    for (const entry of entries) await applyEntry(applier, entry);
+  } catch (error) {
+    answer = { ok: 0, code: 8, errmsg: String(error) };
+  }
+  const head = Buffer.from(message.subarray(0, bodyAt));
+  message.copy(head, 8, 4, 8);
+  head.writeUInt32LE(0, 16);
+  const whole = Buffer.concat([head, BSON.serialize(answer)]);
+  whole.writeInt32LE(whole.length, 0);
+  client.write(whole);
+}
+
+/** Inserts and removals, as often as they come. */
+async function applyEntry(applier: MongoClient, { op, ns, o }: Document): Promise<void> {
+  const [database = '', ...rest] = String(ns).split('.');
+  const collection = applier.db(database).collection(rest.join('.'));
+  const document = o as { _id: ObjectId };
+  if (op === 'i') await collection.replaceOne({ _id: document._id }, document, { upsert: true });
+  else if (op === 'd') await collection.deleteOne({ _id: document._id });
+  else if (op !== 'n') throw new Error(`entries of kind ${String(op)} are not known here`);
 }
 
 function framed(take: (message: Buffer) => unknown): (bytes: Buffer) => void {

@@ -75,8 +75,7 @@ export async function dumpServer(settings: MongodbSettings, context: SourceConte
   const oplog: Oplog = { entries: 0, changes: 0, first: null, last: null };
   const argumentsOf = (database: string | null): string[] => {
     if (database === null) return isMoment ? ['--oplog'] : [];
-    // FerretDB has no logins that could be dumped with a database.
-    return [`--db=${database}`, ...(facts.program === 'ferretdb' ? [] : ['--dumpDbUsersAndRoles'])];
+    return [`--db=${database}`, ...(facts.savesUsers && database !== 'admin' ? ['--dumpDbUsersAndRoles'] : [])];
   };
   const streams = databases.map((database): StreamSource & { readonly database: string | null } => {
     const path = `${folder}/${archiveNameOf(database)}`;

@@ -134,20 +134,24 @@ async function askFacts(client: MongoClient): Promise<ServerFacts> {
     buildInfo: await admin.command({ buildInfo: 1 }),
     replicaSetConfig: isReplicaSet ? await maybe({ replSetGetConfig: 1 }) : undefined,
     shardingState: isReplicaSet ? await maybe({ shardingState: 1 }) : undefined,
-    hasReadableOplog: isReplicaSet && (await readsOplog(client)),
+    hasReadableOplog: isReplicaSet && (await reads(client, 'local', 'oplog.rs')) === 'something',
+    hasReadableUsers: (await reads(client, 'admin', 'system.users')) !== 'denied',
   });
 }
 
-async function readsOplog(client: MongoClient): Promise<boolean> {
+async function reads(
+  client: MongoClient,
+  database: string,
+  collection: string,
+): Promise<'something' | 'nothing' | 'denied'> {
   try {
-    return (
-      (await client
-        .db('local')
-        .collection('oplog.rs')
-        .findOne({}, { projection: { ts: 1 } })) !== null
-    );
+    const found = await client
+      .db(database)
+      .collection(collection)
+      .findOne({}, { projection: { _id: 1 } });
+    return found === null ? 'nothing' : 'something';
   } catch (error) {
-    if (isDenied(error)) return false;
+    if (isDenied(error)) return 'denied';
     throw error;
   }
 }

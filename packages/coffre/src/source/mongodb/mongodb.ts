@@ -26,10 +26,13 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
     checkDumpArguments(settings.dumpArguments);
     findTool('mongodump', context);
     const { facts, choice, sizeBytes } = await survey(settings, context);
-    const isWorthSaying = facts.replicaSet !== null && choice.kind === 'whole' && !facts.oplog.usable;
-    const warnings = isWorthSaying
-      ? [`the oplog is not saved, so collections are not of one moment: ${facts.oplog.why}`]
-      : [];
+    const warnings: string[] = [];
+    if (facts.replicaSet !== null && choice.kind === 'whole' && !facts.oplog.usable) {
+      warnings.push(`the oplog is not saved, so collections are not of one moment: ${facts.oplog.why}`);
+    }
+    if (facts.program !== 'ferretdb' && choice.kind === 'databases' && !facts.savesUsers) {
+      warnings.push('users and roles are not saved: the user may not read them (role backup)');
+    }
     return { warnings, sizeBytes };
   },
 

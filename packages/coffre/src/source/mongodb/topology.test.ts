@@ -8,6 +8,7 @@ const member: Answers = {
   replicaSetConfig: { config: { _id: 'rs0' } },
   shardingState: { enabled: false },
   hasReadableOplog: true,
+  hasReadableUsers: true,
 };
 
 function whyNot(change: Partial<Answers>): string | undefined {
@@ -28,7 +29,8 @@ test('the oplog is taken of a replica set that stands alone, and of nothing else
 
 test('FerretDB is known by what it says of itself', () => {
   const facts = factsOf({ ...member, hello: {}, buildInfo: { version: '7.0.42', ferretdbVersion: 'v1.24.2' } });
-  assert.deepEqual([facts.program, facts.version], ['ferretdb', '7.0.42']);
+  assert.deepEqual([facts.program, facts.version, facts.savesUsers], ['ferretdb', '7.0.42', false]);
+  assert.deepEqual([factsOf(member).program, factsOf(member).savesUsers], ['mongod', true]);
 });
 
 test('nothing chosen is the whole server; else each database by itself, and one that is not there is told', () => {

@@ -7,12 +7,15 @@ export type Answers = {
   readonly replicaSetConfig: Readonly<Record<string, unknown>> | undefined;
   readonly shardingState: Readonly<Record<string, unknown>> | undefined;
   readonly hasReadableOplog: boolean;
+  readonly hasReadableUsers: boolean;
 };
 
 export type ServerFacts = {
   readonly program: 'mongod' | 'mongos' | 'ferretdb';
   readonly version: string;
   readonly replicaSet: string | null;
+  /** Of a database, with it. FerretDB has none that could be dumped. */
+  readonly savesUsers: boolean;
   readonly oplog: { readonly usable: true } | { readonly usable: false; readonly why: string };
 };
 
@@ -26,6 +29,7 @@ export function factsOf(answers: Answers): ServerFacts {
     program,
     version: typeof buildInfo['version'] === 'string' ? buildInfo['version'] : 'unknown',
     replicaSet,
+    savesUsers: program !== 'ferretdb' && answers.hasReadableUsers,
     oplog: why === undefined ? { usable: true } : { usable: false, why },
   };
 }
