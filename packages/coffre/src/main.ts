@@ -63,4 +63,7 @@ const code = await runCli(argv, {
     },
   },
 });
+// What is still on its way into a pipe would be lost with the process. A reader that is gone answers with an error.
+const sent = (stream: NodeJS.WriteStream): Promise<void> => new Promise((resolve) => stream.write('', () => resolve()));
+await Promise.all([sent(process.stdout), sent(process.stderr)]);
 process.exit(code);
