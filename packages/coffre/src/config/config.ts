@@ -168,6 +168,8 @@ export type DumpSettings = {
   readonly parallelOverBytes: number | undefined;
   readonly jobs: number | undefined;
   readonly dumpArguments: readonly string[];
+  /** What is in the rows is recorded too, not only how many there are. */
+  readonly sumsContent: boolean;
 };
 
 export type ServerAddress = {

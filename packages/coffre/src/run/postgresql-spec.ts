@@ -18,7 +18,7 @@ type Placed = { readonly address: PostgresAddress; readonly database: string | u
 
 /** @throws {CoffreError} SECRET_UNAVAILABLE, SOURCE_MISSING, USAGE */
 export async function postgresSettings(name: string, source: DumpSettings, parts: Parts): Promise<PostgresSettings> {
-  const { connect, parallelOverBytes, jobs, dumpArguments } = source;
+  const { connect, parallelOverBytes, jobs, dumpArguments, sumsContent } = source;
   const { address, database } = await placeOf(connect, parts);
   return {
     name,
@@ -28,7 +28,7 @@ export async function postgresSettings(name: string, source: DumpSettings, parts
     parallelOverBytes: parallelOverBytes ?? usualParallelOverBytes,
     jobs: jobs ?? usualJobs,
     dumpArguments,
-    sumsContent: false,
+    sumsContent,
   };
 }
 

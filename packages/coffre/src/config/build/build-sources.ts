@@ -76,6 +76,7 @@ function settingsOf(source: WrittenSource): SourceSettings {
         parallelOverBytes: source.parallel_over,
         jobs: source.jobs,
         dumpArguments: source.options ?? [],
+        sumsContent: source.type === 'postgresql' && source.content_sums,
       };
     case 'sqlite': {
       const { path, paths = [] } = source;

@@ -82,7 +82,12 @@ export const source = z.discriminatedUnion(
       validate: validation.optional().describe('A file that does not pass is never taken for good'),
       freeze: word(['btrfs', 'zfs', 'lvm']).optional().describe('Read from a snapshot of the file system'),
     }),
-    z.strictObject({ type: z.literal('postgresql').describe('PostgreSQL'), ...common, ...dump }),
+    z.strictObject({
+      type: z.literal('postgresql').describe('PostgreSQL'),
+      ...common,
+      ...dump,
+      content_sums: flag.prefault(false).describe('Record a sum over the rows of every table, not only their number'),
+    }),
     z.strictObject({ type: z.literal('mysql').describe('MySQL'), ...common, ...dump }),
     z.strictObject({ type: z.literal('mariadb').describe('MariaDB'), ...common, ...dump }),
     z.strictObject({ type: z.literal('mongodb').describe('MongoDB'), ...common, ...dump }),

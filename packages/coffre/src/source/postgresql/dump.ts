@@ -1,7 +1,14 @@
 /** Streams of a server: its roles and tablespaces, then every database at one moment of its own. */
 import { createReadStream, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CoffreError, databaseProfile, toByteString, type StreamSource } from '@coffre/repository';
+import {
+  CoffreError,
+  databaseProfile,
+  filesProfile,
+  toByteString,
+  type ChunkProfile,
+  type StreamSource,
+} from '@coffre/repository';
 import { createPrivateFolder, type PrivateFolder } from '../../platform/private-folder.ts';
 import type { ProgramCall } from '../../platform/programs.ts';
 import type { Dump, SourceContext } from '../source.ts';
@@ -70,12 +77,19 @@ export async function dumpServer(settings: PostgresSettings, context: SourceCont
   };
 }
 
-function asStream(work: Work, { name }: DatabaseEntry): StreamSource {
+/** Small pieces find more that repeats, and every one of them takes room in the index: too many of a large database. */
+const smallPiecesUpToBytes = 100e9;
+
+function profileFor(sizeBytes: number): ChunkProfile {
+  return sizeBytes > smallPiecesUpToBytes ? filesProfile : databaseProfile;
+}
+
+function asStream(work: Work, { name, sizeBytes }: DatabaseEntry): StreamSource {
   const path = `${work.folder}/databases/${fileNameOf(name)}.dump`;
   return {
     path: toByteString(path),
     bytes: (signal) => archiveOf(work, name, path, signal),
-    profile: databaseProfile,
+    profile: profileFor(sizeBytes),
   };
 }
 
@@ -171,7 +185,7 @@ async function intoFolder(
     .map((file) => ({
       path: toByteString(`${base}/${file}`),
       bytes: file === 'toc.dat' ? toc : () => fileBytes(join(target, file)),
-      profile: databaseProfile,
+      profile: profileFor(sizeBytes),
     }));
 }
 
