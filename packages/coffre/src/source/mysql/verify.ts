@@ -88,7 +88,7 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
   const count = saved.truth.databases.length;
   const tables = saved.truth.databases.reduce((sum, one) => sum + one.tables.length, 0);
   const passed: CheckStep[] = ['archive', 'open'];
-  const proved = [`archive whole, loads into ${version}`];
+  const proved = [`archive whole, loads into MariaDB ${version.split('-')[0]}`];
   if (schema.length === 0) {
     passed.push('schema');
     proved.push(isSameSeries ? 'schema as saved' : 'tables, columns and objects as saved');
