@@ -1,6 +1,7 @@
 import { CoffreError, shortId } from '@coffre/repository';
 import type { FoundSource } from '../source-run/saved-source.ts';
 import type { SourceSpec } from '../source/source-types.ts';
+import { withPassword } from '../source/postgresql/settings.ts';
 import { auditedAs } from './audited.ts';
 import { confirmStep } from './backup-named.ts';
 import type { Cli } from './cli.ts';
@@ -67,18 +68,6 @@ function targetOf(cli: Cli, { saved }: FoundSource, specs: readonly SourceSpec[]
     withoutOwners: !owner,
     createsOwners: createRoles === true,
   };
-}
-
-/** So that nobody has to write it among words that everybody can read. */
-function withPassword(target: string, password: string | undefined): string {
-  if (
-    password === undefined ||
-    !/^postgres(ql)?:\/\//.test(target) ||
-    /:\/\/[^/?@]*:[^/?@]*@|[?&]password=/.test(target)
-  ) {
-    return target;
-  }
-  return `${target}${target.includes('?') ? '&' : '?'}password=${encodeURIComponent(password)}`;
 }
 
 function shownTarget(target: string): string {

@@ -1,6 +1,7 @@
 import { CoffreError, shortId } from '@coffre/repository';
 import { loadManifest } from '../manifest/verify.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
+import { withPassword } from '../source/postgresql/settings.ts';
 import type { Cli } from './cli.ts';
 import { quoteName } from './output/display.ts';
 import { formatBytes } from './output/format.ts';
@@ -43,7 +44,8 @@ export async function loadSource(cli: Cli, name: string, source: string, options
   }
   const { type, saved } = openSavedSource(indexed, snapshot.tree, entry, signal);
   const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`));
-  const target = { to: options.target, overwrite: options.overwrite === true, only: [], settings: undefined };
+  const to = options.target === undefined ? undefined : withPassword(options.target, cli.environment['PGPASSWORD']);
+  const target = { to, overwrite: options.overwrite === true, only: [], settings: undefined };
   const place = await type.load(saved, target, context);
   if (printer.json) printer.message({ schema: 'coffre.source-load/1', snapshot: id, source, place });
   else printer.normal(`${quoteName(source)} of ${shortId(id)} is at ${quoteName(place)}`);

@@ -22,7 +22,8 @@ export async function postgresSettings(name: string, source: DumpSettings, parts
   const { address, database } = await placeOf(connect, parts);
   return {
     name,
-    address,
+    // Of the environment, as libpq takes it, so that our own connection and the tools agree.
+    address: { ...address, password: address.password ?? parts.doors.environment['PGPASSWORD'] },
     databases: connect.databases.length > 0 || database === undefined ? connect.databases : [database],
     excludeDatabases: connect.excludeDatabases,
     parallelOverBytes: parallelOverBytes ?? usualParallelOverBytes,

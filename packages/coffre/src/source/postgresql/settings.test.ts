@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { addressUrl } from './address-url.ts';
 import { databaseWord, fileNameOf, literal, showName } from './names.ts';
 import { readService } from './service-file.ts';
-import { addressOf, checkDumpArguments, readUrl, showAddress } from './settings.ts';
+import { addressOf, checkDumpArguments, readUrl, showAddress, withPassword } from './settings.ts';
 
 test('addresses are read as libpq reads them, and never shown with a password', () => {
   const { address, database } = readUrl('postgresql://ann:p%40ss@[::1]:6543/my%20shop?sslmode=verify-full');
@@ -27,6 +27,12 @@ test('addresses are read as libpq reads them, and never shown with a password', 
   for (const text of ['mysql://x/y', 'postgres://h:port/x', 'shop', 'postgres://h/x?sslmode=maybe']) {
     assert.throws(() => readUrl(text), { code: 'USAGE' }, text);
   }
+});
+
+test('a password of the environment is for addresses without one only', () => {
+  assert.equal(readUrl(withPassword('postgres://ann@h/x?sslmode=require', 'p&w')).address.password, 'p&w');
+  assert.equal(readUrl(withPassword('postgres://ann:own@h/x', 'other')).address.password, 'own');
+  assert.equal(withPassword('shop', 'secret'), 'shop');
 });
 
 test('an entry of pg_service.conf gives what it says', () => {

@@ -94,6 +94,15 @@ export function isUrl(text: string): boolean {
   return /^postgres(ql)?:\/\//.test(text);
 }
 
+/**
+ * The target with the password of PGPASSWORD, as libpq takes it, where it is an address without one: so nobody has to write
+ * it among words that everybody can read. Other targets as they are.
+ */
+export function withPassword(target: string, password: string | undefined): string {
+  if (password === undefined || !isUrl(target) || readUrl(target).address.password !== undefined) return target;
+  return `${target}${target.includes('?') ? '&' : '?'}password=${encodeURIComponent(password)}`;
+}
+
 function parseUrl(text: string): URL {
   // libpq allows a user without a host; URLs do not.
   const whole = text.replace(/^(postgres(?:ql)?:\/\/[^/?#]*@)(?=[/?#]|$)/, '$1localhost');
