@@ -67,6 +67,30 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     });
   }
 
+  for (const [what, words] of [
+    ['through the disk of the server', ['--repl-diskless-sync', 'no']],
+    ['without checksum and compression', ['--rdbchecksum', 'no', '--rdbcompression', 'no']],
+    ['with an AOF of commands and times', ['--aof-use-rdb-preamble', 'no', '--aof-timestamp-enabled', 'yes']],
+    ['with other names', ['--appenddirname', 'my aof', '--appendfilename', 'log']],
+  ] as const) {
+    test(`${what} it is the same`, async () => {
+      await using server = await startRedis('--appendonly', 'yes', ...words);
+      using connection = await server.connect();
+      await fillRedis(connection);
+      await connection.ask(['BGREWRITEAOF']);
+      for (let at = 0; at < 20; at += 1) await connection.ask(['SET', `after ${at}`, 'x']);
+      const expected = await contentOfRedis(connection);
+      const saved = await save(settingsFor(server, 'both'));
+      const { differences, passed } = await redis.verify(saved, context(), everyStep);
+      assert.deepEqual([differences, passed.length], [[], 4]);
+      await using other = await startRedis();
+      using reader = await other.connect();
+      const to = `unix://${(other.address.place as { path: string }).path}`;
+      await redis.load(saved, { to, overwrite: true, only: [], settings: undefined }, context());
+      assert.deepEqual(await contentOfRedis(reader), expected);
+    });
+  }
+
   test('a running server gets all of it or nothing, and is asked for first', async () => {
     await using server = await startRedis();
     using connection = await server.connect();

@@ -114,6 +114,8 @@ function settingsText(
     ['save', ''],
     ['databases', '16384'],
     ['daemonize', 'no'],
+    // Nobody else waits for the data.
+    ['repl-diskless-sync-delay', '0'],
     ['sanitize-dump-payload', 'yes'],
     ['appendonly', aof === undefined ? 'no' : 'yes'],
     ...(aof === undefined
