@@ -1,7 +1,7 @@
 /** `coffre run` killed at the beginning of each of its phases, the real program on a real disk; the next run goes on. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -81,21 +81,26 @@ function change({ folder }: Scene, round: number): void {
   database.close();
 }
 
-/** @returns the phase that it was killed in; undefined when it was done before */
-async function runKilled({ environment }: Scene, atPhase: number): Promise<string | undefined> {
+/** @returns the phase that it was ended in; undefined when it was done before */
+async function runKilled(
+  { environment }: Scene,
+  atPhase: number | string,
+  signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL',
+): Promise<{ readonly phase: string | undefined; readonly code: number | null }> {
   const child = spawn(coffre, ['run', 'shop'], { env: environment, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
   let seen = 0;
   let killedIn: string | undefined;
   child.on('message', (message: RunMessage) => {
     if (message.type !== 'phase') return;
-    if (seen === atPhase) {
+    if (killedIn === undefined && (seen === atPhase || message.phase === atPhase)) {
       killedIn = message.phase;
-      child.kill('SIGKILL');
+      child.kill(signal);
     }
     seen += 1;
   });
   await new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  return child.signalCode === 'SIGKILL' ? killedIn : undefined;
+  const isDone = signal === 'SIGKILL' && child.signalCode !== 'SIGKILL';
+  return { phase: isDone ? undefined : killedIn, code: child.exitCode };
 }
 
 function ask({ folder }: Scene, query: string): unknown[] {
@@ -118,7 +123,7 @@ test('a run that is killed in any phase is written down as lost, and the next on
   const killedIn: string[] = [];
   for (let phase = 0; phase < phasesMax; phase += 1) {
     change(scene, phase);
-    const killed = await runKilled(scene, phase);
+    const { phase: killed } = await runKilled(scene, phase);
     if (killed === undefined) break;
     killedIn.push(killed);
     run('run', 'shop', '--quiet');
@@ -139,5 +144,20 @@ test('a run that is killed in any phase is written down as lost, and the next on
     const snapshots = JSON.parse(run('-r', join(folder, name), 'snapshots', '--json')) as { id: string }[];
     assert.equal(snapshots.length, 4);
     for (const { id } of snapshots) run('-r', join(folder, name), 'verify', id);
+  }
+});
+
+test('a run that is asked to end cleans up in any phase: its rows are closed, and nothing is held', async () => {
+  using scene = await makeScene();
+  for (const [round, phase] of ['hooks', 'read', 'copy'].entries()) {
+    change(scene, round);
+    const ended = await runKilled(scene, phase, 'SIGTERM');
+    assert.deepEqual(ended, { phase, code: 130 });
+    const [outcome] = ask(scene, 'select outcome from runs where parent_id is null order by id desc limit 1');
+    assert.equal(outcome, 'cancelled');
+    assert.deepEqual(ask(scene, 'select id from runs where outcome is null'), []);
+    assert.deepEqual(ask(scene, 'select repository from leases'), []);
+    for (const name of ['local', 'offsite']) assert.deepEqual(readdirSync(join(scene.folder, name, 'locks')), []);
+    assert.equal(readFileSync(join(scene.folder, 'maintenance'), 'utf8'), 'off\n');
   }
 });

@@ -7,17 +7,7 @@ import type { RunOutcome } from '../store/runs.ts';
 import type { RunId } from '../store/tables.ts';
 
 /** In their order; which of them happen depends on the plan. `hooks` comes wherever hooks stand. */
-export type RunPhase =
-  | 'lease'
-  | 'open'
-  | 'hooks'
-  | 'preflight'
-  | 'read'
-  | 'publish'
-  | 'verify'
-  | 'copy'
-  | 'retention'
-  | 'report';
+export type RunPhase = 'lease' | 'open' | 'hooks' | 'preflight' | 'read' | 'publish' | 'verify' | 'copy' | 'retention';
 
 export type LineLevel = 'debug' | 'info' | 'warning' | 'error';
 

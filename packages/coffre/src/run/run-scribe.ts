@@ -92,7 +92,8 @@ export class RunScribe {
         return await work();
       } catch (error) {
         if (!isCoffreError(error) || !error.code.startsWith('STORE_')) throw error;
-        if (tries < triesMax) {
+        // What was waited for in vain is not waited for again.
+        if (tries < triesMax && !this.historyLacks) {
           await this.#parts.clock.sleep(waitMs);
           continue;
         }

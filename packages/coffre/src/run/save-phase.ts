@@ -6,6 +6,7 @@ import { hooksOf, type RunContext } from './run-context.ts';
 import { endingOf } from './run-outcome.ts';
 import type { RunPart } from './run-scribe.ts';
 import { wantedProof } from './proof-wanted.ts';
+import { shortName } from './source-spec.ts';
 import { describeSaved, saveSource, type SavedSnapshot } from './save-source.ts';
 import { verifySaved } from './verify-saved.ts';
 import type { WorkingRepository } from './working-repository.ts';
@@ -74,7 +75,7 @@ async function saveOne(
       if (before.failure !== undefined) throw before.failure;
       saved = await readSource(context, to, source, part, readingEnded);
     } catch (error) {
-      const { outcome, reason } = endingOf(error);
+      const { outcome, reason } = endingAt(source, error);
       await hooksOf(context, source.hooks, 'finally', { ...facts, outcome, reason }, part);
       throw error;
     }
@@ -92,8 +93,15 @@ async function saveOne(
   }
 }
 
-async function endFailed(context: RunContext, source: SourceConfig, part: RunPart, error: unknown): Promise<void> {
+/** Kinds of sources begin their sentences with the name, which stands before them here anyway. */
+function endingAt(source: SourceConfig, error: unknown): ReturnType<typeof endingOf> {
   const ending = endingOf(error);
+  const lead = `${shortName(source)}: `;
+  return ending.reason.startsWith(lead) ? { ...ending, reason: ending.reason.slice(lead.length) } : ending;
+}
+
+async function endFailed(context: RunContext, source: SourceConfig, part: RunPart, error: unknown): Promise<void> {
+  const ending = endingAt(source, error);
   const { outcome, reason } = ending;
   context.scribe.say('error', `${source.name}: ${reason}`);
   if (outcome === 'failed') {
@@ -170,12 +178,12 @@ async function prove(
       scribe.say('info', `${source.name}: proved ${[...proof.passed, ...proof.proved].join(', ')}`);
     }
     const figures = { ...saved.figures, ...(stepsPassed === undefined ? {} : { stepsPassed, ...wanted.figures }) };
-    const reason = lacks.length > 0 ? lacks.join(', ') : isUnchanged ? 'nothing had changed' : undefined;
+    const reason = lacks.length > 0 ? lacks.join(', ') : isUnchanged ? 'nothing had changed' : saved.warnings[0];
     const code = lacks.length > 0 ? ('SOURCE_INCOMPLETE' as const) : undefined;
     await part.end({ outcome: lacks.length > 0 ? 'warning' : 'success', reason, code, figures, snapshots });
     return stored === undefined ? undefined : { source, stored };
   } catch (error) {
-    const ending = endingOf(error);
+    const ending = endingAt(source, error);
     const { outcome, reason } = ending;
     scribe.say('error', `${source.name}: ${reason}`);
     if (outcome === 'failed') {

@@ -142,7 +142,7 @@ function futureWarnings(
   if (ahead.length === 0) return [];
   const sentence = `${ahead.length} of its snapshots in ${to.name} are dated in the future`;
   if (action === 'refuse') {
-    throw new CoffreError('SOURCE_REFUSED', `${source.name}: ${sentence}`, {
+    throw new CoffreError('SOURCE_REFUSED', sentence, {
       hint: 'Nothing was saved of it. Look at the clock, and at who made them: `coffre snapshots` shows them.',
     });
   }

@@ -112,7 +112,6 @@ const phaseWords = {
   verify: 'proving',
   copy: 'copying',
   retention: 'retention at',
-  report: 'reporting',
 };
 
 function rowOf(part: PartResult): string[] {
