@@ -67,7 +67,7 @@ const coffreLayers: readonly Layer[] = [
   // Opening what the configuration names, for whoever runs beside the command line.
   {
     name: 'access',
-    uses: ['config', 'config/read', 'store', 'audit', 'platform'],
+    uses: ['extension', 'config', 'config/read', 'store', 'audit', 'platform'],
     usesTypesOf: ['schedule', 'source'],
   },
   // Named backups, what stays and what is restored: decided from tags.

@@ -1,41 +1,29 @@
 /**
- * A storage of your own: five kinds of files and one config behind the interface `Backend`. This one keeps everything in
- * memory and counts what is asked of it; a real one speaks to its storage in the same nine calls.
+ * A storage: repositories in a folder that somebody syncs, with a note of every file that was written. In coffre.yaml:
+ *
+ *   extensions: [./backend.ts]
+ *   repositories: {synced: {url: "extension:noted:/mnt/synced/coffre", password: "${secret:key}"}}
+ *
+ * A real one speaks to its own storage in the same few calls: five kinds of files and one config, nothing more.
  */
-import {
-  createFiles,
-  createMemoryBackend,
-  initRepository,
-  openRepository,
-  systemClock,
-  systemIdentity,
-  systemRandom,
-} from '@coffre/repository';
-import type { Backend, Host } from '@coffre/repository';
+import { appendFile } from 'node:fs/promises';
+import { createLocalBackend } from '@coffre/repository';
+import type { Backend } from '@coffre/repository';
+import type { Extension, ExtensionStorage } from 'coffre';
 
-const asked = new Map<string, number>();
-
-function counted(storage: Backend): Backend {
+const noted: ExtensionStorage = async (address) => {
+  const storage = createLocalBackend({ path: address });
+  const save: Backend['save'] = async (file, parts, signal) => {
+    await storage.save(file, parts, signal);
+    await appendFile(`${address}.log`, `${file.kind} ${'name' in file ? file.name : ''}\n`);
+  };
   return new Proxy(storage, {
     get(target, name) {
+      if (name === 'save') return save;
       const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== 'function') return value;
-      return (...args: unknown[]): unknown => {
-        asked.set(String(name), (asked.get(String(name)) ?? 0) + 1);
-        return Reflect.apply(value, target, args) as unknown;
-      };
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
-}
-
-const host: Host = {
-  clock: systemClock(),
-  random: systemRandom(),
-  identity: systemIdentity(),
-  files: createFiles(),
-  warn: ({ about }) => console.error(about),
 };
-const backend = counted(createMemoryBackend());
-await using made = await initRepository({ backend, host, password: 'of the example' });
-await using repository = await openRepository({ backend, host, password: 'of the example' });
-console.log(repository.config.id === made.config.id, (await repository.listSnapshots()).length, asked.get('save'));
+
+export const extension = { storages: { noted } } satisfies Extension;

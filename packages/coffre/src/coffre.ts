@@ -23,7 +23,13 @@ import type {
 export { CoffreError, isCoffreError, type ErrorCode } from '@coffre/repository';
 export type { BackupKind } from './named/tags.ts';
 export type { PartResult, RunResult } from './run/run-request.ts';
-export type { Extension, ExtensionRetention, ExtensionSource, ExtensionValidation } from './extension/contract.ts';
+export type {
+  Extension,
+  ExtensionRetention,
+  ExtensionSource,
+  ExtensionStorage,
+  ExtensionValidation,
+} from './extension/contract.ts';
 export type * from './source/source.ts';
 export type { CoffreEvents } from './library/events.ts';
 export type * from './library/types.ts';

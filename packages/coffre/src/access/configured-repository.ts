@@ -4,6 +4,8 @@ import type { Backend, Host, LimitOptions, Repository, StorageOptions } from '@c
 import type { Config, RepositoryConfig } from '../config/config.ts';
 import { resolveText } from '../config/read/secrets.ts';
 import type { SecretDoors } from '../config/read/secrets.ts';
+import { extensionFor } from '../extension/load.ts';
+import type { ExtensionPlaces } from '../extension/load.ts';
 import type { CacheWish } from './cache-folder.ts';
 import { openAt, reachRoute, requireConfig } from './open-at.ts';
 import type { Route } from './open-at.ts';
@@ -17,6 +19,8 @@ export type RepositorySurroundings = {
   readonly doors: SecretDoors;
   readonly environment: Environment;
   readonly cache: CacheWish;
+  /** Modules that may bring storages; absent where there is none. */
+  readonly extensions?: ExtensionPlaces;
   readonly warn: (sentence: string) => void;
 };
 
@@ -86,11 +90,24 @@ export async function routeTo(
     acceptShrunkenLists: false,
     environment: { ...around.environment, ...(await credentialsOf(config, location, around)) },
     warn: (sentence) => around.warn(`${config.name}: ${sentence}`),
+    ...broughtBy(config, location, around),
     retrying: ({ about, delayMs, error }) =>
       around.warn(
         `${config.name}: ${about} returned error, retrying after ${(delayMs / 1000).toFixed(1)} s: ${error.message}`,
       ),
   };
+}
+
+/** `extension:NAME:ADDRESS` is opened by what the configuration names. */
+function broughtBy(
+  { name }: RepositoryConfig,
+  location: string,
+  { extensions, environment, warn }: RepositorySurroundings,
+): Pick<Route, 'brought'> {
+  const [, use, address] = /^extension:([^:]+):(.*)$/s.exec(location) ?? [];
+  if (use === undefined || address === undefined) return {};
+  const doors = { environment, warn: (sentence: string) => warn(`${name}: ${sentence}`) };
+  return { brought: async () => await (await extensionFor(extensions, 'storages', use))(address, doors) };
 }
 
 function storageOf({ options, access, limits }: RepositoryConfig): StorageOptions {
@@ -122,6 +139,8 @@ async function credentialsOf(
       text === undefined ? undefined : await resolveText(text, secrets, doors),
     ),
   );
+  // It looks its keys up itself.
+  if (location.startsWith('extension:')) return {};
   const { kind } = parseLocation(location);
   switch (kind) {
     case 's3':

@@ -27,12 +27,18 @@ export type Route = {
   /** Credentials, proxies and the cache folder are looked up here. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly warn: (sentence: string) => void;
+  /** Opens a storage that an extension brings, instead of one of ours. */
+  readonly brought?: () => Promise<Backend>;
   readonly retrying: (event: RetryEvent) => void;
 };
 
 /** The storage behind an address; nothing is read yet. @throws {CoffreError} BACKEND_URL, NOT_BUILT_YET */
 export async function reachRoute(route: Route, host: Host): Promise<Backend> {
   const { environment, cache, limits, warn, retrying } = route;
+  if (route.brought !== undefined) {
+    const { withRetry } = await import('@coffre/repository');
+    return withRetry(await route.brought(), { clock: host.clock, random: host.random, report: retrying });
+  }
   const place = parseLocation(route.location);
   const mountPath = place.kind === 'local' ? mountNotePath(cache, environment, place.path) : undefined;
   return await reachStorage(place, {
@@ -57,10 +63,14 @@ async function withLocalMemory(route: Route, backend: Backend, repositoryId: str
     folder,
     random: host.random,
     clock: host.clock,
-    cached: !route.uncached && (isWished || parseLocation(route.location).kind !== 'local'),
+    cached: !route.uncached && (isWished || route.brought !== undefined || !isFolder(route.location)),
     acceptShrunkenLists: route.acceptShrunkenLists,
     warn: (error) => route.warn(messageOf(error)),
   });
+}
+
+function isFolder(location: string): boolean {
+  return parseLocation(location).kind === 'local';
 }
 
 export type Unlocking = {

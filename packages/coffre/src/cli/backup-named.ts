@@ -1,10 +1,11 @@
-/** `coffre backup create|list|verify|pin|unpin|delete`: backups that have a name. */
+/** `coffre backup create|list|restore|verify|pin|unpin|delete`: backups that have a name. */
 import { CoffreError } from '@coffre/repository/opening';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
+import { defineRestore } from './restore.ts';
 import { collect, parseWholeNumber } from './values.ts';
 
-export const namedVerbs: readonly string[] = ['create', 'list', 'verify', 'pin', 'unpin', 'delete'];
+export const namedVerbs: readonly string[] = ['create', 'list', 'restore', 'verify', 'pin', 'unpin', 'delete'];
 
 /**
  * Whether the words mean one of them, and not a folder of that name: the word stands right behind `backup`, before any
@@ -37,6 +38,7 @@ export function defineNamed(command: Command, cli: Cli): void {
       const countMax = recent === undefined ? undefined : parseWholeNumber(recent, '--recent');
       await (await import('./backup-list.ts')).listNamed(cli, { ...options, countMax });
     });
+  defineRestore(command.command('restore').description('The same as `coffre restore`'), cli);
   withFrom(withPlace(command.command('verify').argument('<name>', 'its name, as `coffre backup list` shows it')))
     .description('Read a backup back, compare every hash with what was signed, and open its databases')
     .action(async (name, options) => (await import('./backup-verify.ts')).verifyNamed(cli, name, options));

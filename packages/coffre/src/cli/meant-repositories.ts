@@ -158,6 +158,7 @@ export async function repositorySurroundings(
     doors: systemSecretDoors(loaded.variables),
     environment: cli.environment,
     cache: { cacheDir, noCache },
+    extensions: extensionPlaces({ loaded, config }),
     warn: (sentence) => printer.error(`Warning: ${sentence}`),
   };
 }

@@ -56,6 +56,7 @@ export async function withRunSurroundings<T>(
       doors,
       environment: cli.environment,
       cache: { cacheDir, noCache },
+      extensions: extensionPlaces({ loaded, config }),
       warn,
     },
     source: { programs, searchPath, files, clock, temporaryFolder, extensions: extensionPlaces({ loaded, config }) },

@@ -2,7 +2,7 @@
  * What a module that the configuration names under `extensions` may bring: `export const extension = {…} satisfies
  * Extension`. It runs inside the program with all its rights, so it is loaded only when something names what it brings.
  */
-import type { StoredSnapshot } from '@coffre/repository';
+import type { Backend, StoredSnapshot } from '@coffre/repository';
 import type { SourceType } from '../source/source.ts';
 
 /** A kind of source: `type: extension, use: NAME`. Its settings come as they are written, so it checks them itself. */
@@ -27,7 +27,20 @@ export type ExtensionRetention = (question: {
   readonly nowMs: number;
 }) => readonly string[] | Promise<readonly string[]>;
 
+/**
+ * Opens a storage for repositories: `url: extension:NAME:ADDRESS`. Calls that fail are tried again above it where their
+ * error says `retryable`.
+ */
+export type ExtensionStorage = (
+  address: string,
+  doors: {
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    readonly warn: (sentence: string) => void;
+  },
+) => Promise<Backend>;
+
 export type Extension = {
+  readonly storages?: { readonly [name: string]: ExtensionStorage };
   readonly sources?: { readonly [name: string]: AnyExtensionSource };
   readonly validations?: { readonly [name: string]: ExtensionValidation };
   readonly retention?: { readonly [name: string]: ExtensionRetention };

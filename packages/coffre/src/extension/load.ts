@@ -2,8 +2,14 @@
 import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { CoffreError, messageOf } from '@coffre/repository';
-import type { Extension, ExtensionRetention, ExtensionSource, ExtensionValidation } from './contract.ts';
+import { CoffreError, messageOf } from '@coffre/repository/opening';
+import type {
+  Extension,
+  ExtensionRetention,
+  ExtensionSource,
+  ExtensionStorage,
+  ExtensionValidation,
+} from './contract.ts';
 
 export type ExtensionPlaces = {
   /** As the configuration names them: files with a dot or slash in front, else packages. */
@@ -16,6 +22,7 @@ type Kinds = {
   sources: ExtensionSource<unknown, unknown>;
   validations: ExtensionValidation;
   retention: ExtensionRetention;
+  storages: ExtensionStorage;
 };
 
 /** @throws {CoffreError} EXTENSION_UNUSABLE */
@@ -48,7 +55,12 @@ export async function extensionFor<Kind extends keyof Kinds>(
   });
 }
 
-const words = { sources: 'the source', validations: 'the validation', retention: 'the retention strategy' } as const;
+const words = {
+  sources: 'the source',
+  validations: 'the validation',
+  retention: 'the retention strategy',
+  storages: 'the storage',
+} as const;
 
 async function loadModule(name: string, folder: string): Promise<Extension> {
   const base = resolve(folder);
