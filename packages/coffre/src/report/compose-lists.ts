@@ -18,8 +18,10 @@ export function historySections(composer: Composer): ReportSection[] {
 }
 
 function failuresSection({ report, words, localTime }: Composer): ReportSection {
-  const rows = report.failures.map(({ startedMs, plan, source, repository, kind, outcome, reason }) => [
-    localTime(startedMs),
+  const rows = report.failures.map(({ firstMs, lastMs, count, plan, source, repository, kind, outcome, reason }) => [
+    localTime(firstMs),
+    count === 1 ? words.none : localTime(lastMs),
+    String(count),
     plan,
     source ?? words.none,
     repository ?? words.none,
@@ -27,7 +29,8 @@ function failuresSection({ report, words, localTime }: Composer): ReportSection 
     words.outcome[outcome],
     reason ?? words.none,
   ]);
-  const table = tableOf(words, ['time', 'plan', 'source', 'repository', 'what', 'outcome', 'reason'], rows);
+  const columns = ['time', 'newest', '>count', 'plan', 'source', 'repository', 'what', 'outcome', 'reason'] as const;
+  const table = tableOf(words, columns, rows);
   return listed(words, { id: 'failures', heading: words.heading.failures }, table, words.nothing.failures);
 }
 

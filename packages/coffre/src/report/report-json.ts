@@ -2,7 +2,7 @@
 import { problemJson } from '../status/status-json.ts';
 import { listedMax, successShare } from './report.ts';
 import type { Report, Tally } from './report.ts';
-import type { TroubleRow } from '../store/report-rows.ts';
+import type { FailureRow, TroubleRow } from '../store/report-rows.ts';
 
 export function reportJson(report: Report): Record<string, unknown> {
   const { period, status, slots } = report;
@@ -31,7 +31,7 @@ export function reportJson(report: Report): Record<string, unknown> {
       duration_change: plan.trend ?? null,
       stored_bytes: plan.bytesStored,
     })),
-    failures: cut(report.failures).map(troubleJson),
+    failures: cut(report.failures).map(failureJson),
     missed: cut(report.missed).map(({ plan, dueMs, outcome, reason }) => ({
       plan,
       due: timeOf(dueMs),
@@ -95,10 +95,20 @@ function tallyJson(tally: Tally): Record<string, unknown> {
   return { good, failed: bad, other, warnings, success_share: successShare(tally) ?? null };
 }
 
-function troubleJson(row: TroubleRow): Record<string, unknown> {
+function failureJson({ count, firstMs, lastMs, ...row }: FailureRow): Record<string, unknown> {
+  return { at: timeOf(firstMs), last: timeOf(lastMs), count, ...aboutJson(row) };
+}
+
+function troubleJson({ startedMs, tookMs, ...row }: TroubleRow): Record<string, unknown> {
   return {
-    at: timeOf(row.startedMs),
-    duration_s: secondsOf(row.tookMs),
+    at: timeOf(startedMs),
+    duration_s: secondsOf(tookMs),
+    ...aboutJson(row),
+  };
+}
+
+function aboutJson(row: Omit<TroubleRow, 'startedMs' | 'tookMs'>): Record<string, unknown> {
+  return {
     kind: row.kind,
     plan: row.plan,
     item: row.source ?? null,

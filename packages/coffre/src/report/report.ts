@@ -1,6 +1,7 @@
 /** What happened over a period, as numbers: computed here once, for every format. */
 import type { RunKind, RunOutcome } from '../store/runs.ts';
 import type {
+  FailureRow,
   KindSum,
   MissedSlot,
   NamedRow,
@@ -27,7 +28,7 @@ export type ReportFacts = {
   readonly before: readonly RunSum[];
   readonly days: readonly (readonly KindSum[])[];
   readonly slots: readonly SlotSum[];
-  readonly failures: readonly TroubleRow[];
+  readonly failures: readonly FailureRow[];
   readonly missed: readonly MissedSlot[];
   readonly restores: readonly TroubleRow[];
   readonly verifications: readonly VerificationSum[];
@@ -93,7 +94,7 @@ export type Report = {
   readonly slots: PlanReport['slots'];
   readonly copies: Tally;
   readonly plans: readonly PlanReport[];
-  readonly failures: readonly TroubleRow[];
+  readonly failures: readonly FailureRow[];
   readonly missed: readonly MissedSlot[];
   readonly objectives: readonly ObjectiveFacts[];
   readonly copyTracks: readonly CopyReport[];

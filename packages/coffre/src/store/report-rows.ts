@@ -110,15 +110,36 @@ type TroubleColumns = {
   ended_at: number;
 };
 
+/** What failed in the same way is one. */
+export type FailureRow = Omit<TroubleRow, 'startedMs' | 'tookMs'> & {
+  readonly count: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+};
+
+type FailureColumns = Omit<TroubleColumns, 'started_at' | 'ended_at'> & { n: number; first: number; last: number };
+
 /** Runs and parts that ended badly; a whole run only where none of its parts says why. Oldest first. */
-export async function failedRuns(rows: Rows, between: Between, countMax: number): Promise<TroubleRow[]> {
-  return await troubleRows(
-    rows,
-    between,
-    sql`outcome in ('failed', 'lost', 'warning') and not exists (select 1 from runs part where part.parent_id = runs.id
-      and part.outcome in ('failed', 'lost', 'warning'))`,
-    countMax,
-  );
+export async function failedRuns({ db }: Rows, { fromMs, toMs }: Between, countMax: number): Promise<FailureRow[]> {
+  const found = await sql<FailureColumns>`
+    select plan, source, repository, kind, outcome, closed_reason, count(*) as n,
+      min(started_at) as first, max(started_at) as last
+    from runs where started_at >= ${fromMs} and started_at < ${toMs} and outcome in ('failed', 'lost', 'warning')
+      and not exists (select 1 from runs part where part.parent_id = runs.id
+        and part.outcome in ('failed', 'lost', 'warning'))
+    group by plan, source, repository, kind, outcome, closed_reason
+    order by min(started_at), plan, source, repository, kind limit ${countMax}`.execute(db);
+  return found.rows.map((row) => ({
+    plan: row.plan,
+    source: row.source ?? undefined,
+    repository: row.repository ?? undefined,
+    kind: row.kind,
+    outcome: row.outcome,
+    reason: row.closed_reason ?? undefined,
+    count: row.n,
+    firstMs: row.first,
+    lastMs: row.last,
+  }));
 }
 
 /** Restores and drills, whatever came of them. */

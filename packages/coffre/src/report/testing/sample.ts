@@ -13,6 +13,7 @@ const sum = { tookMs: 60_000, bytesStored: 1_000_000, bytesRead: 5_000_000, snap
 export function sampleFacts(name: string): ReportFacts {
   const period = periodOf('weekly', '2026-08-17', nowMs, parseZone('Europe/Paris'));
   const backup = { plan: name, source: undefined, repository: name, kind: 'backup' } as const;
+  const failure = { plan: name, source: name, repository: name, reason: name };
   const trouble = {
     plan: name,
     source: name,
@@ -51,7 +52,16 @@ export function sampleFacts(name: string): ReportFacts {
       { plan: name, outcome: 'skipped', count: 5 },
       { plan: name, outcome: undefined, count: 1 },
     ],
-    failures: [{ ...trouble, kind: 'source', outcome: 'failed' }],
+    failures: [
+      {
+        ...failure,
+        kind: 'source',
+        outcome: 'failed',
+        count: 3,
+        firstMs: period.fromMs,
+        lastMs: period.fromMs + hourMs,
+      },
+    ],
     missed: [{ plan: name, dueMs: period.fromMs, outcome: 'missed', reason: name }],
     restores: [{ ...trouble, kind: 'restore', outcome: 'success' }],
     verifications: [{ repository: name, kind: 'pack', outcome: 'good', count: 7, newestMs: period.toMs - hourMs }],
