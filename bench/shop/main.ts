@@ -1,5 +1,5 @@
 /**
- * `npm run bench:shop -- postgresql|mysql [--scale 1] [--record] [--note TEXT]`: the shop's database saved by Coffre and by
+ * `npm run bench:shop -- postgresql|mysql|mongodb [--scale 1] [--record] [--note TEXT]`: the shop's database saved by Coffre and by
  * what people use today. One command; run it on a quiet machine.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { describeMachine } from '../machine.ts';
 import { plainTable } from '../report.ts';
 import { recordRun } from '../results.ts';
 import { holdContest } from './contest.ts';
+import { mongodbArena } from './mongodb.ts';
 import { mysqlArena } from './mysql.ts';
 import { postgresArena } from './postgresql.ts';
 
@@ -28,7 +29,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const arenas = { mysql: mysqlArena, postgresql: postgresArena };
+const arenas = { mongodb: mongodbArena, mysql: mysqlArena, postgresql: postgresArena };
 const [engine = 'postgresql'] = positionals;
 const makeArena = Object.hasOwn(arenas, engine) ? arenas[engine as keyof typeof arenas] : undefined;
 if (makeArena === undefined) throw new Error(`there is no ${engine}; there is ${Object.keys(arenas).join(', ')}`);
