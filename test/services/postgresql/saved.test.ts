@@ -130,6 +130,24 @@ for (const major of postgresMajors) {
       }
     });
 
+    test('one table is loaded although much more lies behind it in the archive', async () => {
+      const context = contextFor(programs);
+      server.run('createdb', ['wide']);
+      const rows = 'SELECT md5(g::text) || repeat(md5((g + 1)::text), 30) FROM generate_series(1, 4000) g';
+      await runSql(
+        server,
+        'wide',
+        `CREATE TABLE a AS ${rows} LIMIT 10; CREATE TABLE b AS ${rows}; CREATE TABLE c AS ${rows}`,
+      );
+      const one = settingsFor(server, { databases: ['wide'] });
+      const saved = await save(one, context);
+      await runSql(server, 'wide', 'DELETE FROM a; DELETE FROM c');
+      const target = { to: undefined, overwrite: true, only: ['a'], settings: one };
+      await postgresql.load(saved, target, context);
+      assert.deepEqual([value('SELECT count(*) FROM a', 'wide'), value('SELECT count(*) FROM c', 'wide')], ['10', '0']);
+      await runSql(server, 'postgres', 'DROP DATABASE wide');
+    });
+
     test('a whole server goes to another one, whose missing roles are named, made, or done without', async () => {
       const context = contextFor(programs);
       const saved = await save(settingsFor(server, { databases: ['shop'] }), context);

@@ -47,6 +47,8 @@ test('what a program reads is fed to it, and one that reads only half fails when
   }
   assert.equal((await textOf(programs, call(['wc', '-c'], { input: bytes() }))).trim(), '1000000');
   await assert.rejects(textOf(programs, call(['sh', '-c', 'head -c 5 >/dev/null'], { input: bytes() })), isFailure);
+  const left = call(['sh', '-c', 'head -c 5'], { input: bytes(), mayLeaveInput: true });
+  assert.equal(await textOf(programs, left), 'xxxxx');
 });
 
 test('who stops asking ends the program and all that it started', async (t) => {

@@ -14,6 +14,8 @@ export type ProgramCall = {
   readonly environment?: Readonly<Record<string, string>>;
   readonly workingFolder?: string;
   readonly input?: AsyncIterable<Uint8Array>;
+  /** Ending well before it has read all of the input is no failure. */
+  readonly mayLeaveInput?: boolean;
   /** From the start to the end of the program. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -73,7 +75,8 @@ async function* outputOf(call: ProgramCall, environment: Record<string, string>)
     if (call.signal?.aborted === true) throw interrupted(call.signal);
     if (stop.aborted) throw failed(program, `did not end within ${call.timeoutMs / 1000} s`, complaints());
     if (why !== undefined) throw failed(program, why, complaints());
-    if (inputFailure !== undefined) throw failed(program, `did not take its input: ${inputFailure}`, complaints());
+    if (inputFailure !== undefined && call.mayLeaveInput !== true)
+      throw failed(program, `did not take its input: ${inputFailure}`, complaints());
   } catch (error) {
     // A killed program's torn pipe is not the reason, only its consequence.
     if (call.signal?.aborted === true) throw interrupted(call.signal);

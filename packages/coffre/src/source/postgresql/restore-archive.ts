@@ -93,6 +93,8 @@ async function runRestore(
     signal: context.signal,
     environment: into === undefined ? { LC_ALL: 'C' } : toolEnvironment(into.address),
     workingFolder: '/',
+    // Behind the last table that was asked for it reads no more.
+    mayLeaveInput: words.some((word) => word.startsWith('--use-list=')),
     ...(input === undefined ? {} : { input }),
     ...(asUser === undefined ? {} : { asUser }),
   };
