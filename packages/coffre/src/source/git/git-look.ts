@@ -1,5 +1,15 @@
 /** Looks at a live repository, and changes nothing. */
-import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CoffreError } from '@coffre/repository';
 import type { SourceContext } from '../source.ts';
@@ -87,24 +97,46 @@ function linesIn(path: string): number {
 }
 
 const settingBytesMax = 1024 * 1024;
+/** A line for each commit where it was cut. */
+const shallowBytesMax = 64 * 1024 * 1024;
 const hooksMax = 100;
 
-/** Settings and hooks, small as they are; names are those of files in the repository's folder. */
+/** Settings, hooks and where the history was cut, small as they are; names are those of files in the repository's folder. */
 export function smallFiles({ gitFolder }: GitFound): { readonly name: string; readonly bytes: Buffer }[] {
-  const hooks = existsSync(join(gitFolder, 'hooks')) ? readdirSync(join(gitFolder, 'hooks')) : [];
+  const hooks = isFolder(join(gitFolder, 'hooks')) ? readdirSync(join(gitFolder, 'hooks')) : [];
   const names = [
     'config',
     'description',
-    'info/exclude',
-    'info/attributes',
+    'shallow',
+    ...(isFolder(join(gitFolder, 'info')) ? ['info/exclude', 'info/attributes'] : []),
     ...hooks
       .filter((name) => !name.endsWith('.sample'))
       .slice(0, hooksMax)
       .map((name) => `hooks/${name}`),
   ];
   return names.flatMap((name) => {
-    const path = join(gitFolder, name);
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    return stat?.isFile() === true && stat.size <= settingBytesMax ? [{ name, bytes: readFileSync(path) }] : [];
+    const bytes = readSmall(join(gitFolder, name));
+    return bytes === undefined ? [] : [{ name, bytes }];
   });
+}
+
+/** Of links nothing is read: they may lead to what only we may read. */
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function readSmall(path: string): Buffer | undefined {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  try {
+    const stat = fstatSync(file);
+    const bytesMax = path.endsWith('/shallow') ? shallowBytesMax : settingBytesMax;
+    return stat.isFile() && stat.size <= bytesMax ? readFileSync(file) : undefined;
+  } finally {
+    closeSync(file);
+  }
 }

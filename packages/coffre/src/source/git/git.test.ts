@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -207,6 +208,18 @@ describe('git', { skip: hasGit ? false : 'git is not installed' }, () => {
     assert.equal(existsSync(join(loaded, '.git', 'hooks')), false);
     run(live, 'status');
     assert.equal(existsSync(proof), true, 'the attack is one');
+  });
+
+  test('links in the folder of a repository lead to nothing that is saved', async () => {
+    const live = repository('links');
+    commit(live, 'one');
+    rmSync(join(live, '.git', 'hooks'), { recursive: true, force: true });
+    symlinkSync('/etc', join(live, '.git', 'hooks'));
+    rmSync(join(live, '.git', 'description'));
+    symlinkSync('/etc/hostname', join(live, '.git', 'description'));
+    const saved = await saveInMemory(git, { name: 'code', path: live }, context);
+    const names = [...saved.contents.keys()].map((path) => path.slice('/sources/code/'.length)).toSorted();
+    assert.deepEqual(names, ['all.bundle', 'config', 'info/exclude']);
   });
 
   test('missing objects fail the backup; cut off or bent, a bundle is never taken for whole', async () => {

@@ -2,7 +2,6 @@
  * A git repository: every reference with all that it reaches, as one bundle that git itself can read. What is not committed
  * is not in it; folders with work in progress are saved as files.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CoffreError, databaseProfile, messageOf, toByteString } from '@coffre/repository';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
@@ -47,17 +46,12 @@ export const git: SourceType<GitSettings, GitTruth> = {
       content = scan.end();
     }
     const hasCommits = present.references.count > 0 || /^[0-9a-f]+$/.test(present.head ?? '');
-    const shallow = join(found.gitFolder, 'shallow');
-    const extras = [
-      ...smallFiles(found),
-      ...(existsSync(shallow) ? [{ name: 'shallow', bytes: readFileSync(shallow) }] : []),
-    ];
     return {
       streams: [
         ...(hasCommits
           ? [{ path: toByteString(`${folder}/all.bundle`), bytes: bundle, profile: databaseProfile }]
           : []),
-        ...extras.map(({ name: file, bytes }) => ({ path: toByteString(`${folder}/${file}`), bytes })),
+        ...smallFiles(found).map(({ name: file, bytes }) => ({ path: toByteString(`${folder}/${file}`), bytes })),
       ],
       truth: async () => {
         if (!hasCommits) return { ...present, objects: 0 };
