@@ -149,7 +149,7 @@ test('a run that is killed in any phase is written down as lost, and the next on
 
 test('a run that is asked to end cleans up in any phase: its rows are closed, and nothing is held', async () => {
   using scene = await makeScene();
-  for (const [round, phase] of ['hooks', 'read', 'copy'].entries()) {
+  for (const [round, phase] of ['hooks', 'read', 'verify', 'copy', 'retention'].entries()) {
     change(scene, round);
     const ended = await runKilled(scene, phase, 'SIGTERM');
     assert.deepEqual(ended, { phase, code: 130 });

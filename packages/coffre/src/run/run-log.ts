@@ -8,7 +8,7 @@
  *
  * Progress is left out. The file is complete when its last line is `ended`.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolders, messageOf } from '@coffre/repository';
 import type { RunMessage } from './run-message.ts';
@@ -43,6 +43,21 @@ export class RunLog implements Disposable {
   [Symbol.dispose](): void {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
+  }
+}
+
+const keptMs = 400 * 86_400_000;
+
+/** Logs stay as long as the history does, by whole months. */
+export function removeOldLogs(stateFolder: string, nowMs: number): void {
+  const oldest = new Date(nowMs - keptMs).toISOString().slice(0, 7);
+  const folder = join(stateFolder, 'runs');
+  try {
+    for (const month of readdirSync(folder)) {
+      if (/^\d{4}-\d\d$/.test(month) && month < oldest) rmSync(join(folder, month), { recursive: true, force: true });
+    }
+  } catch {
+    // The next run tries again.
   }
 }
 

@@ -14,7 +14,7 @@ import { LeaseKeeper, planLease } from './lease-keeper.ts';
 import { isFailing, retainAt } from './retention-phase.ts';
 import { copiesOfRun, enterRepository, hooksOf, repositoryOf, type RunContext } from './run-context.ts';
 import type { FigureName, RunFigures } from './run-figures.ts';
-import { logPathOf, RunLog } from './run-log.ts';
+import { logPathOf, removeOldLogs, RunLog } from './run-log.ts';
 import { outcomeOfError, verdictOf } from './run-outcome.ts';
 import { triggerOf, type PartResult, type RunRequest, type RunResult } from './run-request.ts';
 import { RunScribe } from './run-scribe.ts';
@@ -63,6 +63,7 @@ export async function runPlan(around: RunSurroundings, request: RunRequest): Pro
   );
   await scribe.end(runId, { ...verdict, figures, snapshots });
   scribe.tell({ type: 'ended', outcome, reason, code });
+  removeOldLogs(around.stateFolder, nowMs);
   const durationMs = Math.round(clock.monotonicMs() - startedMs);
   return { runId, plan: plan.name, outcome, reason, code, hint, parts: scribe.parts, logPath: log.path, durationMs };
 }

@@ -31,6 +31,8 @@ export async function saveSourcesOf(
       const ended = index === here.length - 1 ? readingEnded : () => undefined;
       const { proof } = await saveOne(context, to, source, ended);
       proofs.push(proof);
+      // It is looked at when all sources are read; until then it is not a stray rejection.
+      proof.catch(() => undefined);
     }
   } finally {
     await Promise.allSettled(proofs);

@@ -1,5 +1,6 @@
 /** One source into one snapshot: looked at, dumped or walked, signed, published; then proved as the plan wants it. */
-import type { KeyObject } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
 import {
   CoffreError,
   isFutureDated,
@@ -102,6 +103,7 @@ export async function saveSource(source: SourceConfig, parts: SaveParts): Promis
       compression: to.config.compression,
       skipIfUnchanged: plan.skipIfUnchanged && !purpose.full && purpose.name === undefined,
       programVersion: around.programVersion,
+      ...journalOf(source, parts),
       change: { ignoreCtime: false, ignoreInode: false, readAll: purpose.full },
       counters,
       report,
@@ -172,6 +174,15 @@ function lacksOf(failed: number, rejected: number): string[] {
     ...count(failed, 'file or folder could not be read', 'files or folders could not be read'),
     ...count(rejected, 'file was not sound', 'files were not sound'),
   ];
+}
+
+/** Of an interrupted run, what it had stored already; a stream comes anew anyway. */
+function journalOf(source: SourceConfig, { to, plan }: SaveParts): { readonly journalPath?: string } {
+  if (to.cacheFolder === undefined || source.type !== 'files') return {};
+  const name = createHash('sha256')
+    .update(JSON.stringify([plan.name, source.name]))
+    .digest('hex');
+  return { journalPath: join(to.cacheFolder, `resume-${name.slice(0, 16)}`) };
 }
 
 type Saved = Awaited<ReturnType<typeof saveSources>>['result'];
