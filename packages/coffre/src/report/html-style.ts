@@ -14,7 +14,7 @@ h2{margin:2rem 0 .5rem;font-size:1.15rem}
 .warning{border-left-color:var(--warning)}.warning strong{color:var(--warning)}
 .critical{border-left-color:var(--critical)}.critical strong{color:var(--critical)}
 .unknown{border-left-color:var(--unknown)}.unknown strong{color:var(--unknown)}
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:.75rem;margin:1rem 0}
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.75rem;margin:1rem 0}
 .figures div{padding:.6rem .8rem;border:1px solid var(--line)}
 dt{font-size:.85rem}
 dd{margin:0;font-weight:600;overflow-wrap:anywhere}
@@ -29,8 +29,8 @@ svg text{fill:var(--soft);font-size:10px}
 .table:focus{outline:2px solid var(--bar)}
 table{width:100%;border-collapse:collapse;font-size:.9rem}
 th,td{padding:.35rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-td{overflow-wrap:anywhere;min-width:4rem}
+td{overflow-wrap:break-word;max-width:28rem}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 footer{margin-top:2rem;font-size:.85rem}
-@media print{body{padding:0;max-width:none;font-size:11px}h2{break-after:avoid}tr,figure,.figures div{break-inside:avoid}.table{overflow:visible}}
+@media print{html{font-size:10px}body{padding:0;max-width:none;font-size:1rem}h2{break-after:avoid}tr,figure,.figures div{break-inside:avoid}.table{overflow:visible}}
 `;

@@ -51,12 +51,22 @@ function rowHeight(document: Doc, cells: readonly string[], widths: readonly num
   );
 }
 
-/** What the longest cell needs, up to a bound; then as much for each as there is room. */
+/** Each column has room for its longest word; what is left goes to those whose cells want more. */
 function columnWidths(document: Doc, rows: readonly (readonly string[])[], width: number): number[] {
   document.font('Helvetica-Bold').fontSize(size);
-  const wanted = rows[0]!.map((_, at) =>
-    Math.max(...rows.map((row) => document.widthOfString((row[at] ?? '').slice(0, cellCharsMax)) + gap + 1)),
-  );
-  const sum = wanted.reduce((total, want) => total + want, 0);
-  return wanted.map((want) => (want * width) / sum);
+  const widthOf = (text: string): number => document.widthOfString(text.slice(0, cellCharsMax)) + gap + 1;
+  const columns = rows[0]!.map((_, at) => rows.map((row) => row[at] ?? ''));
+  const least = columns.map((cells) => Math.max(...cells.flatMap((cell) => cell.split(' ').map(widthOf))));
+  const wanted = columns.map((cells) => Math.max(...cells.map(widthOf)));
+  const [sumLeast, sumWanted] = [sum(least), sum(wanted)];
+  if (sumWanted <= width || sumLeast >= width) {
+    const [given, total] = sumWanted <= width ? [wanted, sumWanted] : [least, sumLeast];
+    return given.map((part) => (part * width) / total);
+  }
+  const share = (width - sumLeast) / (sumWanted - sumLeast);
+  return least.map((part, at) => part + (wanted[at]! - part) * share);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

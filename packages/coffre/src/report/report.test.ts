@@ -107,6 +107,26 @@ test('a PDF holds the verdict and the tables, over several pages, and is the sam
   }
 });
 
+test('a PDF is made of any name, and of a cause that is longer than a page', async () => {
+  const names = [
+    '',
+    '日本',
+    '\u001b[31m',
+    ')\\(',
+    'x'.repeat(3000),
+    Array.from({ length: 900 }, () => 'word').join(' '),
+    '\ud800',
+  ];
+  for (const name of names) {
+    const bytes = await pdfReport(composed(name), 0);
+    assert.equal(Buffer.from(bytes.subarray(0, 5)).toString(), '%PDF-');
+    const pages = Buffer.from(bytes)
+      .toString('latin1')
+      .match(/\/Type \/Page\b/g)!.length;
+    assert.ok(pages < 30, `${pages} pages`);
+  }
+});
+
 const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }),
   fc.constantFrom(
