@@ -12,7 +12,7 @@ import { sourceContext } from './source-context.ts';
 export async function quickCheck(cli: Cli, name: string, options: DbOptions): Promise<void> {
   const chosen = await chosenSource(cli, name, options);
   const printer = cli.printer();
-  const context = sourceContext(cli, cli.signal, (line) => printer.error(`Warning: ${line}`));
+  const context = sourceContext(cli, cli.signal, (line) => printer.error(`Warning: ${line}`), chosen.configured);
   const beganMs = performance.now();
   const proved: string[] = [];
   const differences: string[] = [];
@@ -49,7 +49,7 @@ export async function validate(cli: Cli, name: string, options: DbOptions): Prom
   const { session, stored, signed, repository } = await openBackup(cli, chosen, options);
   await using _session = session;
   const { printer, signal } = session;
-  const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`));
+  const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`), chosen.configured);
   const indexed = await session.repository.loadIndex();
   const { passed, proved } = await verifySaved(indexed, stored, everyStep, context);
   const source = chosen.source.name;
@@ -83,7 +83,7 @@ export async function compare(cli: Cli, name: string, options: DbCompareOptions)
   const differences: string[] = [];
   let other = 'now';
   if (options.with === undefined) {
-    const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`));
+    const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`), chosen.configured);
     for (const { kind, settings } of await liveSpecs(chosen)) {
       differences.push(...differing(earlier, settings.name, await typeOf(kind).present(settings, context)));
     }

@@ -19,7 +19,7 @@ type Stream = { readonly path: string; readonly bytes: () => AsyncIterable<Uint8
 
 async function dumpLive(cli: Cli, chosen: ChosenSource, options: DbDumpOptions): Promise<void> {
   const printer = cli.printer();
-  const context = sourceContext(cli, cli.signal, (line) => printer.error(`Warning: ${line}`));
+  const context = sourceContext(cli, cli.signal, (line) => printer.error(`Warning: ${line}`), chosen.configured);
   await using opened = new AsyncDisposableStack();
   const streams: Stream[] = [];
   for (const { kind, settings } of await liveSpecs(chosen)) {

@@ -24,7 +24,7 @@ export async function restoreDatabase(cli: Cli, name: string, options: DbRestore
   if (!printer.json) printer.normal(`${chosen.source.name}: ${from}, to ${to}`);
   if (overwrite) await confirmStep(cli, 'Replace what is there?', options.confirm === true);
   const specs = await liveSpecs(chosen);
-  const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`));
+  const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`), chosen.configured);
   const places = await auditedAs(
     { cli, printer, state: await placeOfState(cli, chosen.configured) },
     { repository: session.repository.config.id },

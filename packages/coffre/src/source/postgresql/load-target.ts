@@ -36,6 +36,11 @@ function placeOf(
   settings: PostgresSettings | undefined,
 ): { readonly address: PostgresAddress; readonly database: string | undefined } {
   if (to !== undefined && isUrl(to)) return readUrl(to);
+  if (to !== undefined && /^\.{0,2}\//.test(to)) {
+    throw new CoffreError('USAGE', `${to} is a path, and a database is loaded into a server`, {
+      hint: 'Name a database, or an address such as postgres://USER@HOST/DATABASE.',
+    });
+  }
   if (settings !== undefined) return { address: settings.address, database: to };
   if (to !== undefined) return { address: addressOf({}), database: to };
   throw new CoffreError('USAGE', 'it is not known where this came from', {

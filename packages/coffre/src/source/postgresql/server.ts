@@ -123,7 +123,7 @@ export async function lookAtDatabase(session: Session, request: FactsRequest): P
   return { facts, properties: properties ?? {}, settings, major };
 }
 
-const providers: Readonly<Record<string, string>> = { c: 'libc', i: 'icu', b: 'builtin' };
+const providers: Readonly<Record<string, DatabaseTruth['localeProvider']>> = { c: 'libc', i: 'icu', b: 'builtin' };
 
 /** @param path of the archive; null when nothing was saved */
 export function truthOfDatabase(

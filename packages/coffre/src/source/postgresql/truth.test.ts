@@ -19,7 +19,7 @@ function truth(...databases: (Partial<DatabaseTruth> & { name: string })[]): Pos
     encoding: 'UTF8',
     collate: 'C',
     ctype: 'C',
-    localeProvider: 'libc',
+    localeProvider: 'libc' as const,
     locale: null,
     settings: [],
     extensions: {},
@@ -108,5 +108,6 @@ test('tables and databases are chosen by the words that people use', () => {
   assert.throws(() => chosen(['log']), { code: 'USAGE', message: /several tables/ });
   assert.throws(() => chosen(['nothing']), { code: 'PATH_NOT_IN_SNAPSHOT' });
   assert.throws(() => chosen([], 'postgres://h/one'), { code: 'USAGE', message: /2 databases cannot all become/ });
+  assert.throws(() => chosen(['blog'], '/srv/blog'), { code: 'USAGE', message: /is a path/ });
   assert.throws(() => destinationOf(saved, { to: undefined, only: [], settings: undefined }), { code: 'USAGE' });
 });

@@ -26,7 +26,7 @@ const database = z.strictObject({
   encoding: z.string(),
   collate: z.string(),
   ctype: z.string(),
-  localeProvider: z.string(),
+  localeProvider: z.enum(['libc', 'icu', 'builtin']),
   locale: z.string().nullable(),
   /** Of the database itself, as ALTER DATABASE … SET made them. */
   settings: z.array(z.strictObject({ name: z.string(), value: z.string() })),
