@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Session } from '../../../packages/coffre/src/source/mysql/session.ts';
 import { startMariadb, type MariadbServer } from '../mariadb.ts';
+import { startTcpProxy } from '../tcp-proxy.ts';
 import { skipWithoutService } from '../programs.ts';
 import { load, mysql, contextFor, save, settingsFor, sumsOf, withContent, type Saved } from './scene.ts';
 
@@ -40,8 +41,10 @@ describe('loading', { skip: skipWithoutService('mariadbd') }, () => {
   });
 
   const settings = (): ReturnType<typeof settingsFor> => settingsFor(server);
-  const leftovers = async (): Promise<unknown[]> =>
-    await session.rows("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'coffre%'");
+  const leftovers = async (): Promise<string[]> =>
+    (
+      await session.rows("SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'coffre%'")
+    ).map(({ name }) => String(name));
   const programs = async (database: string): Promise<unknown> =>
     (await mysql.present(settingsFor(server, { databases: [database] }), contextFor())).databases[0]?.objects;
 
@@ -158,6 +161,41 @@ describe('loading', { skip: skipWithoutService('mariadbd') }, () => {
     );
     assert.equal(never?.['n'], 0);
     assert.deepEqual(await leftovers(), []);
+  });
+
+  test('a network that breaks anywhere in a load leaves the old or the new, whole', async () => {
+    await server.run("CREATE USER net@'127.0.0.1' IDENTIFIED BY 'n'", "GRANT ALL ON *.* TO net@'127.0.0.1'");
+    const state = async (): Promise<string> =>
+      JSON.stringify([await sumsOf(session, 'target'), await programs('target')]);
+    const renew = async (): Promise<string> => {
+      await load(saved, { settings: settings(), to: 'target', overwrite: true });
+      await session.run('UPDATE target.alone SET x = 1');
+      await session.run('DROP TRIGGER target.mark');
+      await session.run('CREATE TRIGGER target.own AFTER INSERT ON target.alone FOR EACH ROW SET @x = 1');
+      return await state();
+    };
+    const old = await renew();
+    const ends = { old: 0, loaded: 0 };
+    for (let bytes = 500; ends.loaded === 0; bytes += 230) {
+      await using proxy = await startTcpProxy(server.port);
+      proxy.cutAfter(bytes);
+      const to = `mysql://net:n@127.0.0.1:${proxy.port}/target?tls=off`;
+      const failure = await load(saved, { to, overwrite: true }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure === undefined) {
+        ends.loaded += 1;
+        assert.notEqual(await state(), old);
+      } else {
+        ends.old += 1;
+        assert.equal(await state(), old, `cut after ${bytes} bytes: ${String(failure)}`);
+      }
+      // Every connection is cut after so many bytes, also the one that cleans up.
+      if (bytes > 4000) assert.deepEqual(await leftovers(), [], `cut after ${bytes} bytes`);
+      for (const name of await leftovers()) await session.run(`DROP DATABASE ${name}`);
+    }
+    assert.ok(ends.old > 40, JSON.stringify(ends));
   });
 
   test('a target in use is not replaced, and nobody waits for long', async () => {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { readFacts } from '../../../packages/coffre/src/source/mysql/server-facts.ts';
 import { underLock } from '../../../packages/coffre/src/source/mysql/lock.ts';
 import { addressOf, readUrl } from '../../../packages/coffre/src/source/mysql/settings.ts';
@@ -195,6 +196,47 @@ describe('one moment', { skip: skipWithoutService('mariadbd') }, () => {
       });
     await save(to('prefer'));
     await assert.rejects(save(to('require')), { code: 'SOURCE_UNREACHABLE' });
+  });
+
+  test('who is logged in to the machine needs no password where the server takes its word', async () => {
+    const own = userInfo().username;
+    await using other = await startMariadb();
+    const user = `\`${own}\`@localhost`;
+    await other.run(
+      'CREATE DATABASE d',
+      `CREATE OR REPLACE USER ${user} IDENTIFIED VIA unix_socket`,
+      `GRANT ALL ON *.* TO ${user}`,
+    );
+    const saved = await save(settingsFor(other, { address: addressOf({ socket: other.folder }) }));
+    assert.deepEqual(
+      saved.truth.databases.map(({ name }) => name),
+      ['d'],
+    );
+  });
+
+  test('a slow reader is waited for, longer than the server waits for others', async () => {
+    await using impatient = await startMariadb(
+      '--net-write-timeout=1',
+      '--wait-timeout=1',
+      '--idle-transaction-timeout=1',
+    );
+    for (const name of ['one', 'two']) {
+      await impatient.run(
+        `CREATE DATABASE ${name}`,
+        `USE ${name}`,
+        'CREATE TABLE t (id int PRIMARY KEY, x varchar(1000))',
+        "INSERT INTO t SELECT seq, REPEAT('slow ', 150) FROM seq_1_to_10000",
+      );
+    }
+    let slept = 0;
+    const saved = await save(settingsFor(impatient), contextFor(), async () => {
+      slept += 1;
+      if (slept === 3) await pause(3500);
+    });
+    assert.deepEqual(
+      saved.truth.databases.map(({ tables }) => tables[0]?.rows),
+      [10_000, 10_000],
+    );
   });
 
   test('a quick check says that it answers, and what is missing is an error', async () => {

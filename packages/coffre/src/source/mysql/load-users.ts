@@ -3,7 +3,8 @@ import { CoffreError } from '@coffre/repository';
 import type { SavedSource } from '../source.ts';
 import type { MysqlTruth } from './mysql-truth.ts';
 import { identifier, literal } from './names.ts';
-import type { Session } from './session.ts';
+import { usableSession, type Session } from './session.ts';
+import type { MysqlAddress } from './settings.ts';
 import { statementsOf } from './statements.ts';
 
 export type MadeUsers = AsyncDisposable & {
@@ -14,14 +15,16 @@ export type MadeUsers = AsyncDisposable & {
 /** @param accounts `user@host` each @throws {CoffreError} SOURCE_TARGET_REFUSED when one of them was not saved */
 export async function makeUsers(
   session: Session,
+  address: MysqlAddress,
   saved: SavedSource<MysqlTruth>,
   accounts: readonly string[],
 ): Promise<MadeUsers> {
   const made: string[] = [];
   let isKept = false;
   const drop = async (): Promise<void> => {
-    if (isKept) return;
-    for (const account of made) await session.run(`DROP USER IF EXISTS ${quoted(account)}`);
+    if (isKept || made.length === 0) return;
+    await using held = await usableSession(session, address);
+    for (const account of made) await held.session.run(`DROP USER IF EXISTS ${quoted(account)}`);
   };
   const result: MadeUsers = { keep: () => (isKept = true), [Symbol.asyncDispose]: drop };
   try {

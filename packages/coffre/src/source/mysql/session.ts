@@ -24,6 +24,8 @@ export type SessionOptions = {
 };
 
 const connectTimeoutMs = 15_000;
+/** Of a tenth of a second each. */
+const endingTries = 100;
 
 /** @throws {CoffreError} SOURCE_UNREACHABLE, SOURCE_DENIED */
 export async function openSession(address: MysqlAddress, options: SessionOptions = {}): Promise<Session> {
@@ -44,6 +46,28 @@ export async function openSession(address: MysqlAddress, options: SessionOptions
   const session = sessionOf(connection);
   await session.run(`SET SESSION sql_mode = '', time_zone = '+00:00', wait_timeout = 604800, net_write_timeout = 3600`);
   return session;
+}
+
+export type HeldSession = AsyncDisposable & { readonly session: Session };
+
+/**
+ * For cleaning up: the session itself where it still answers, else a new one, once the server has ended what the old one
+ * was doing.
+ */
+export async function usableSession(session: Session, address: MysqlAddress): Promise<HeldSession> {
+  try {
+    await session.rows('SELECT 1');
+    return { session, [Symbol.asyncDispose]: async () => undefined };
+  } catch {
+    const fresh = await openSession(address);
+    await fresh.run(`KILL CONNECTION ${session.id}`).catch(() => undefined);
+    for (let tries = 0; tries < endingTries; tries += 1) {
+      const left = await fresh.rows(`SELECT ID FROM information_schema.PROCESSLIST WHERE ID = ${session.id}`);
+      if (left.length === 0) break;
+      await fresh.run('DO SLEEP(0.1)');
+    }
+    return { session: fresh, [Symbol.asyncDispose]: async () => fresh.destroy() };
+  }
 }
 
 function sessionOf(connection: Connection): Session {
