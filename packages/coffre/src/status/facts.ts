@@ -58,6 +58,8 @@ export type PlanRunFacts = {
   readonly failures: number;
   /** The 95th percentile of the recent ones; undefined with too few. */
   readonly usualMs: number | undefined;
+  /** From how many that was found, twenty at most. */
+  readonly samples: number;
   readonly openSlots: number;
   readonly newestSlot: SlotFacts | undefined;
   /** Repositories in which old backups of the plan are removed. */

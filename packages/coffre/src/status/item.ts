@@ -65,6 +65,7 @@ export type ItemState = {
   readonly threeTwoOne: ThreeTwoOne;
   readonly nextDueMs: number | undefined;
   readonly deadlineMs: number | undefined;
+  readonly samples: number;
   readonly openSlots: number;
   readonly failures: number;
   readonly runningSinceMs: number | undefined;
@@ -125,6 +126,7 @@ export function itemState(facts: ItemFacts, ground: Ground): ItemState {
     threeTwoOne: { ...rule, problems: ruleProblems },
     nextDueMs: facts.isEnabled ? facts.expectation.nextDueMs : undefined,
     deadlineMs: facts.isEnabled ? facts.expectation.deadlineMs : undefined,
+    samples: facts.run.samples,
     openSlots: facts.run.openSlots,
     failures: facts.run.failures,
     runningSinceMs: isRunning(facts) ? facts.run.open?.startedMs : undefined,

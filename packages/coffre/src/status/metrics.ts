@@ -107,13 +107,14 @@ function endOf({ backup }: ItemState): number | undefined {
 
 const phases = ['read', 'publish', 'verify', 'hooks', 'preflight', 'open', 'lease'] as const;
 
-function runMetrics({ backup, runningSinceMs }: ItemState, labels: Labels, gauge: SetGauge): void {
+function runMetrics({ backup, runningSinceMs, samples }: ItemState, labels: Labels, gauge: SetGauge): void {
   const { figures, tookMs } = backup;
   gauge('run_in_progress', 'A run is going on', labels, runningSinceMs === undefined ? 0 : 1);
   const took = (phase: string, durationMs: number | undefined): void =>
     gauge('run_last_duration_seconds', 'How long the newest good run took', { ...labels, phase }, seconds(durationMs));
   took('total', tookMs);
   for (const phase of phases) took(phase, figures[`${phase}Ms`]);
+  gauge('run_last_samples', 'Good runs that the history compares with, twenty at most', labels, samples);
   gauge('run_last_source_bytes', 'Size of the source', labels, figures['bytesTotal']);
   gauge('run_last_added_bytes', 'Data that no earlier backup had', labels, figures['bytesNew']);
   gauge('run_last_stored_bytes', 'What that took in the repository', labels, figures['bytesStored']);
@@ -166,6 +167,8 @@ function repositoryMetrics(state: RepositoryState, gauge: SetGauge): void {
   checked('data', state.readWholeMs);
   const isDamaged = state.problems.some(({ cause }) => cause === 'damaged');
   gauge('repository_check_errors', 'Damage that was found and still stands', labels, isDamaged ? 1 : 0);
+  const missing = 'Newest backups that were not there when it was last listed';
+  gauge('repository_missing_known_snapshots', missing, labels, state.isInventoryShort ? 1 : 0);
   gauge('repository_append_only', 'Hosts cannot delete there', labels, state.isAppendOnly ? 1 : 0);
 }
 

@@ -154,6 +154,7 @@ function planRunFacts(plan: PlanConfig, past: Past, doors: StatusDoors): PlanRun
     open: open === undefined ? undefined : openFacts(open, doors),
     failures: row?.failures ?? 0,
     usualMs: percentile95(row?.durationsMs ?? []),
+    samples: row?.durationsMs.length ?? 0,
     openSlots: row?.openSlots ?? 0,
     newestSlot:
       slot === undefined

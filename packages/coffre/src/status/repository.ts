@@ -19,6 +19,8 @@ export type RepositoryState = RepositoryPlace & {
   readonly readWholeMs: number | undefined;
   readonly drilledMs: number | undefined;
   readonly room: Room | undefined;
+  /** A newest backup was not there when it was last listed. */
+  readonly isInventoryShort: boolean;
   readonly isAppendOnly: boolean;
   readonly objectLockMs: number | undefined;
   readonly maintainedBy: string | undefined;
@@ -65,6 +67,7 @@ export function repositoryState(facts: RepositoryFacts, nowMs: number): Reposito
     readWholeMs: facts.readsWhole ? facts.verifications['check-read']?.good?.atMs : undefined,
     drilledMs: goodMs(facts, 'drill', 'restore'),
     room,
+    isInventoryShort: facts.verifications.list?.newest.outcome === 'damaged',
     isAppendOnly: facts.isAppendOnly,
     objectLockMs: facts.objectLockMs,
     maintainedBy: facts.maintainedBy,

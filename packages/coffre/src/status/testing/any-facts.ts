@@ -142,6 +142,7 @@ const anyItem: fc.Arbitrary<ItemFacts> = fc
       openSlots,
       newestSlot,
       usualMs: undefined,
+      samples: 0,
       retainsIn: ['local'],
       retention: retention === undefined ? [] : [{ repository: 'local', run: retention }],
     },

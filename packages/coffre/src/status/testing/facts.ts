@@ -21,6 +21,7 @@ export const fineRun: PlanRunFacts = {
   open: undefined,
   failures: 0,
   usualMs: minuteMs,
+  samples: 20,
   openSlots: 0,
   newestSlot: { dueMs: nowMs - hourMs, missingMs: undefined, outcome: 'success' },
   retainsIn: ['local'],
