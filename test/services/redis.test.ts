@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { systemClock } from '@coffre/repository';
+import { Crc64 } from '../../packages/coffre/src/source/redis/rdb-crc64.ts';
 import { RdbScan } from '../../packages/coffre/src/source/redis/rdb-scan.ts';
 import { connectRedis } from '../../packages/coffre/src/source/redis/redis-connection.ts';
 import { redis, type RedisSettings } from '../../packages/coffre/src/source/redis/redis.ts';
@@ -287,6 +288,20 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     await assert.rejects(save({ ...settings(false), address }), /does not answer|does not speak/);
     const plain = { ...address, place: { ...address.place, port: server.port }, tls: { verifies: false, caFile: ca } };
     await assert.rejects(save({ ...settings(false), address: plain }), /does not answer/);
+  });
+
+  test('a file of a newer server is sound, and that nothing here opens it is said as such', async () => {
+    await using server = await startRedis();
+    using connection = await server.connect();
+    await fillRedis(connection);
+    const saved = await save(settingsFor(server, 'rdb'));
+    const [[path, bytes] = ['', Buffer.alloc(0)]] = saved.contents;
+    const newer = Buffer.concat([Buffer.from('REDIS0999'), bytes.subarray(9, -8)]);
+    const crc = new Crc64();
+    crc.update(newer);
+    const later = savedWith(saved.truth, new Map([[path, Buffer.concat([newer, crc.digest()])]]));
+    assert.deepEqual((await redis.verify(later, context(), new Set(['archive']))).passed, ['archive']);
+    await assert.rejects(redis.verify(later, context(), everyStep), /is older than the one saved/);
   });
 
   test('keys that expire between backup, proof and load are no difference', async () => {

@@ -8,7 +8,7 @@ import type { SavedSource, SourceContext } from '../source.ts';
 import { wholeAof } from './redis-aof.ts';
 import { RdbScan, scanned, type RdbContent } from './rdb-scan.ts';
 import { compareLoaded, type RedisTruth } from './redis-truth.ts';
-import { startScratch } from './redis-scratch.ts';
+import { isTooNew, startScratch } from './redis-scratch.ts';
 
 export type SavedRedis = SavedSource<RedisTruth>;
 type SavedStream = SavedRedis['streams'][number];
@@ -84,6 +84,7 @@ export async function askChecker(checker: string, path: string, context: SourceC
     return checker;
   } catch (error) {
     if (context.signal.aborted) throw error;
+    if (isTooNew(said)) return undefined;
     const [last = messageOf(error)] = said.trim().split('\n').slice(-1);
     throw new CoffreError('SOURCE_INVALID', `${checker} refuses it: ${last}`, { cause: error });
   }

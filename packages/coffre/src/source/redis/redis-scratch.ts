@@ -149,8 +149,23 @@ async function consume(output: AsyncIterable<Uint8Array>, words: string[]): Prom
   }
 }
 
+/** Says nothing of what was saved. */
+export function isTooNew(output: string): boolean {
+  return /Can't handle RDB format version|no matching module type|can't load.*module/i.test(output);
+}
+
 function notLoaded(words: readonly string[], why: string): CoffreError {
-  const lines = words.join('').split('\n');
+  const output = words.join('');
+  if (isTooNew(output)) {
+    return new CoffreError(
+      'SOURCE_TOOL_MISSING',
+      'the redis-server here is older than the one saved, or lacks its modules',
+      {
+        hint: 'Install the version that was saved, or a newer one, with the same modules. What is saved may well be sound.',
+      },
+    );
+  }
+  const lines = output.split('\n');
   const said = lines
     .filter((line) => / # |FATAL|error|Error/.test(line))
     .map((line) => line.replace(/^\d+:\w \d+ \w+ \d+ [\d:.]+ [#*.-] /, '').trim())
@@ -159,7 +174,7 @@ function notLoaded(words: readonly string[], why: string): CoffreError {
     'SOURCE_VERIFY_FAILED',
     `a server does not load it: ${said.length > 0 ? said.join('; ') : why}`,
     {
-      hint: 'A server must be as new as the one that was saved, and have its modules.',
+      hint: 'Try an earlier snapshot; `coffre verify --hashes-only` says whether every byte is as it was saved.',
     },
   );
 }

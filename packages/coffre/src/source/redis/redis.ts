@@ -159,7 +159,7 @@ function isAboutTheFiles({ code }: CoffreError): boolean {
   return code === 'SOURCE_INVALID' || code === 'SOURCE_VERIFY_FAILED';
 }
 
-/** The first step needs no server and no room; the others load it into a private one. */
+/** The first step follows every byte and asks the server's own checkers; the others load it into a private server. */
 async function verified(
   saved: SavedRedis,
   context: SourceContext,
