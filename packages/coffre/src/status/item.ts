@@ -96,7 +96,8 @@ export function itemState(facts: ItemFacts, ground: Ground): ItemState {
     const { when, objectiveMs, nextDueMs } = copy;
     return { ...track, lastGoodMs, ageMs, when, objectiveMs, lagMs, nextDueMs };
   });
-  const rule = threeTwoOne(facts, holding([backup, ...copies], ground), nowMs);
+  const kept = [backup, ...copies.filter((copy) => !isStale(copy))];
+  const rule = threeTwoOne(facts, holding(kept, ground), nowMs);
   // Without a backup anywhere that is what is to be said.
   const isKept = facts.foreignHost === undefined && backup.lastGoodMs !== undefined;
   const ruleProblems = isKept ? rule.problems : [];
@@ -169,6 +170,13 @@ function proofOf({ lastGood, repository }: TrackFacts, ground: Ground): Proof | 
   if (lastGood.isVerified) return { level: 3, atMs: endedMs };
   if (listedMs !== undefined) return { level: 2, atMs: listedMs };
   return { level: 1, atMs: endedMs };
+}
+
+const staleMs = 35 * 86_400_000;
+
+/** So far behind that it brings back nothing that anybody would know again; also where nobody promised when it is made. */
+function isStale({ lagMs = 0, objectiveMs = 0 }: CopyState): boolean {
+  return lagMs > Math.max(objectiveMs, staleMs);
 }
 
 function holding(tracks: readonly TrackState[], ground: Ground): RepositoryPlace[] {

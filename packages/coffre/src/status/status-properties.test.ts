@@ -73,7 +73,7 @@ const badForItem: Readonly<Record<string, Rule>> = {
       waivers.some(({ rule, until }) => rule === 'offsite' && [undefined, '2026-08-23', '2030-01-01'].includes(until))
     )
       return false;
-    const places = [backup, ...copies]
+    const places = [backup, ...copies.filter(({ waitingSinceMs }) => nowMs - (waitingSinceMs ?? nowMs) <= 35 * dayMs)]
       .filter(({ lastGood, repository: name }) => lastGood !== undefined && !isDamaged(all, name))
       .map(({ repository: name }) => placeOf(all, name));
     if (place !== undefined) return !places.some((kept) => kept !== undefined && kept !== place);

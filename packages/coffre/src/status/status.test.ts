@@ -234,6 +234,14 @@ test('where the originals are is not said, and two places that differ are enough
   assert.equal(verdict({ ...withItem({ place: undefined }), repositories }), 'critical ok no_offsite');
 });
 
+test('a copy by hand that nobody made for weeks is no other place', () => {
+  const copy = { ...fineCopy, when: 'manual', objectiveMs: undefined } as const;
+  const behind = (days: number): string =>
+    verdict(withItem({ copies: [{ ...copy, waitingSinceMs: nowMs - days * dayMs }] }));
+  assert.equal(behind(34), 'ok ok -');
+  assert.equal(behind(36), 'critical ok no_offsite');
+});
+
 test('a damaged copy is no copy', () => {
   const [local, offsite] = fineFacts.repositories;
   const verifications = { check: { newest: damaged, good: undefined, newestDamaged: damaged } };
