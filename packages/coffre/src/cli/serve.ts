@@ -56,6 +56,7 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
     store,
     log,
     settleMs,
+    heldPauseMs: 5000,
     clock: systemDaemonClock(),
     machine: {
       host: hostname(),

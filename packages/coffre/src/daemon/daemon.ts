@@ -12,7 +12,6 @@ import { DueLoop } from './loop.ts';
 import type { LoopParts } from './loop.ts';
 import { isElsewhere } from './held-elsewhere.ts';
 import { loadProgress } from './progress.ts';
-import { heldPauseMs } from './patient-state.ts';
 import { readPauses } from './pauses.ts';
 import { ChangeWatches } from './watch/change-watches.ts';
 import { DatabaseWatches } from './watch/database-watches.ts';
@@ -162,7 +161,7 @@ export class Daemon {
   }
 
   #arm(): void {
-    this.#timer = this.#parts.clock.after(this.#isHeldElsewhere ? heldPauseMs : refreshMs, () => {
+    this.#timer = this.#parts.clock.after(this.#isHeldElsewhere ? this.#parts.heldPauseMs : refreshMs, () => {
       const failed = (error: unknown): void => this.#parts.log.error('state.unavailable', { error });
       void this.refresh()
         .catch(failed)

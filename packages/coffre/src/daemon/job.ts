@@ -22,7 +22,7 @@ export class Job {
   readonly full: boolean;
   readonly startedAtMs: number;
   /** Those that it stands for; a retry stands for those of the tries before it. */
-  readonly slots: Slots | undefined;
+  slots: Slots | undefined;
   process: RunProcess | undefined;
   runId: RunId | undefined;
   phase: RunPhase | undefined;

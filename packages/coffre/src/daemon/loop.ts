@@ -5,6 +5,7 @@
 import { Agenda } from '../schedule/agenda.ts';
 import type {
   Caps,
+  Cause,
   Decision,
   Limits,
   PlanEntry,
@@ -19,7 +20,7 @@ import { Job } from './job.ts';
 import type { CancelReason } from './job.ts';
 import type { Leftovers } from './leftovers.ts';
 import { PatientState } from './patient-state.ts';
-import type { AbandonedSlot, StateParts } from './patient-state.ts';
+import type { OpenedSlot, StateParts } from './patient-state.ts';
 import { endingOf, outcomeFor } from './run-end.ts';
 import type { ProcessEnd, StartRunProcess } from './run-process.ts';
 import { runEnvironment } from './run-environment.ts';
@@ -35,6 +36,7 @@ export type LoopParts = StateParts & {
 
 /** Timers stand still while the machine sleeps, so nobody waits for one longer than this. */
 const heartbeatMs = 60_000;
+const dueCauses: ReadonlySet<Cause> = new Set<Cause>(['slot', 'catch_up', 'retry']);
 
 export class DueLoop {
   readonly #parts: LoopParts;
@@ -44,8 +46,8 @@ export class DueLoop {
   readonly #jobs = new Map<string, Job>();
   /** Slots of plans whose run failed and is tried again, or was lost with an earlier daemon. */
   readonly #owed = new Map<string, Slots>();
-  /** When slots were opened by a daemon that is gone. */
-  readonly #abandoned = new Map<string, AbandonedSlot>();
+  /** The last slot of each plan that was opened: by us for a try before, or by a daemon that is gone. */
+  readonly #opened = new Map<string, OpenedSlot>();
   readonly #settling = new Set<Promise<void>>();
   #surroundings: Surroundings = {};
   #timer: Disposable | undefined;
@@ -79,7 +81,7 @@ export class DueLoop {
   put(work: Work, progress: StoredProgress): void {
     const { plan } = work.entry;
     this.#works.set(plan, work);
-    if (progress.abandoned !== undefined) this.#abandoned.set(plan, progress.abandoned);
+    if (progress.abandoned !== undefined) this.#opened.set(plan, progress.abandoned);
     this.#agenda.put(this.#paused(work.entry), progress, this.#parts.clock.now());
     this.wake();
   }
@@ -211,9 +213,14 @@ export class DueLoop {
     this.#jobs.set(plan, job);
     for (const listener of this.#onJob) listener(job);
     try {
-      if (start.slots !== undefined && !(await this.#win(start.slots, work))) {
-        this.#agenda.ended(plan, 'cancelled', this.#parts.clock.now());
-        return;
+      if (slots !== undefined && !(await this.#win(slots, work))) {
+        this.#owed.delete(plan);
+        job.slots = undefined;
+        // Somebody does what was due; what was asked for is done all the same.
+        if (dueCauses.has(start.cause)) {
+          this.#agenda.ended(plan, 'cancelled', this.#parts.clock.now());
+          return;
+        }
       }
       const end = await this.#process(job, work);
       await this.#settle(job, end);
@@ -224,11 +231,12 @@ export class DueLoop {
     }
   }
 
+  /** For a retry too: while it waited, another manager may have taken its slot for a lost one and done it. */
   async #win(slots: Slots, { entry }: Work): Promise<boolean> {
-    const abandoned = this.#abandoned.get(entry.plan);
-    const isWon = await this.#state.win(entry, slots, abandoned);
-    this.#abandoned.delete(entry.plan);
-    return isWon;
+    const opened = await this.#state.win(entry, slots, this.#opened.get(entry.plan));
+    if (opened === undefined) this.#opened.delete(entry.plan);
+    else this.#opened.set(entry.plan, opened);
+    return opened !== undefined;
   }
 
   async #passOver(skip: Skip): Promise<void> {
@@ -289,7 +297,7 @@ function listening<Listener>(listeners: Set<Listener>, listener: Listener): Disp
 }
 
 export type StoredProgress = Progress & {
-  readonly abandoned?: AbandonedSlot;
+  readonly abandoned?: OpenedSlot;
 };
 
 function joined(owed: Slots | undefined, now: Slots | undefined): Slots | undefined {

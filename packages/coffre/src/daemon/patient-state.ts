@@ -25,13 +25,13 @@ export type StateParts = {
   readonly zones: Zones;
   readonly log: DaemonLog;
   readonly machine: Machine;
+  /** How often is looked whether another process has given a plan or a repository back: nothing tells. */
+  readonly heldPauseMs: number;
 };
 
-/** A slot that a daemon opened which is gone. */
-export type AbandonedSlot = { readonly dueMs: number; readonly openedAtMs: number };
+/** A slot that was opened and has not come to its end. */
+export type OpenedSlot = { readonly dueMs: number; readonly openedAtMs: number };
 
-/** Nothing tells when another process gives a plan or a repository back. */
-export const heldPauseMs = 5000;
 const pauseMaxMs = 30_000;
 /** Who is asked to stop does not wait longer than this for a state that is away. */
 const stoppingPauseMaxMs = 4000;
@@ -50,19 +50,24 @@ export class PatientState {
     this.#parts = parts;
   }
 
-  /** @returns false when another manager has them, and when we stop before anybody can have them */
+  /**
+   * @param opened the slot that was opened before, for an earlier try or by a daemon that is gone
+   * @returns undefined when another manager has them, and when we stop before anybody can have them
+   */
   async win(
     { plan, spec }: PlanEntry,
     { firstDueMs, lastDueMs }: Slots,
-    abandoned: AbandonedSlot | undefined,
-  ): Promise<boolean> {
+    opened: OpenedSlot | undefined,
+  ): Promise<OpenedSlot | undefined> {
     const { store, zones, log } = this.#parts;
     const coveredMs = newestBefore(spec, firstDueMs, lastDueMs, zones);
-    const isReopened = abandoned?.dueMs === lastDueMs;
-    const claim = { plan, lastDueMs, coveredMs, ...(isReopened && { abandonedAtMs: abandoned.openedAtMs }) };
-    const isWon = await this.#patiently(() => claimSlots(store, claim));
-    if (isWon === false) log.info('slot.taken', { plan, due: new Date(lastDueMs).toISOString() });
-    return isWon ?? false;
+    const isReopened = opened?.dueMs === lastDueMs;
+    const claim = { plan, lastDueMs, coveredMs, ...(isReopened && { openedAtMs: opened.openedAtMs }) };
+    const answer = await this.#patiently(async () => ({ openedAtMs: await claimSlots(store, claim) }));
+    const openedAtMs = answer?.openedAtMs;
+    if (openedAtMs !== undefined) return { dueMs: lastDueMs, openedAtMs };
+    log.info('slot.taken', { plan, due: new Date(lastDueMs).toISOString() });
+    return undefined;
   }
 
   async passOver({ plan, spec }: PlanEntry, { firstDueMs, lastDueMs, reason }: Skip): Promise<void> {
@@ -91,7 +96,7 @@ export class PatientState {
 
   /** Somebody may run it by hand, or another manager: its turn has come, and it waits. */
   async untilFree(job: Job, entry: PlanEntry): Promise<void> {
-    const { store, clock, machine, log } = this.#parts;
+    const { store, clock, machine, log, heldPauseMs } = this.#parts;
     const alone = new Set(entry.leases.filter(({ mode }) => mode === 'exclusive').map(({ repository }) => repository));
     for (let isSaid = false; job.cancelReason === undefined; isSaid = true) {
       const held = (await this.#patiently(() => leasesNow(store))) ?? [];

@@ -13,13 +13,16 @@ export type SlotClaim = {
   readonly lastDueMs: number;
   /** Earlier ones that nobody did in their time, newest `coveredRowsMax` of them. */
   readonly coveredMs: readonly number[];
-  /** When the slot was opened by a manager that is gone: then it may be opened again. */
-  readonly abandonedAtMs?: number;
+  /**
+   * When it was opened, by us for the try before or by a manager that is gone: then it may be opened again, unless somebody
+   * has done that since.
+   */
+  readonly openedAtMs?: number;
 };
 
-/** @returns false when somebody else has this slot, or a later one of the plan */
-export async function claimSlots(store: Store, claim: SlotClaim): Promise<boolean> {
-  const { plan, lastDueMs, coveredMs, abandonedAtMs } = claim;
+/** @returns when it was opened now; undefined when somebody else has this slot, or a later one of the plan */
+export async function claimSlots(store: Store, claim: SlotClaim): Promise<number | undefined> {
+  const { plan, lastDueMs, coveredMs, openedAtMs: knownMs } = claim;
   return await store.transaction(async (rows) => {
     const { db } = rows;
     await decideAlone(rows, `slots ${plan}`);
@@ -32,8 +35,8 @@ export async function claimSlots(store: Store, claim: SlotClaim): Promise<boolea
       .limit(1)
       .executeTakeFirst();
     if (newest !== undefined && newest.due_at >= lastDueMs) {
-      const isLeft = newest.due_at === lastDueMs && newest.closed_at === null && newest.opened_at === abandonedAtMs;
-      if (!isLeft || (await isRunning(rows, plan))) return false;
+      const isLeft = newest.due_at === lastDueMs && newest.closed_at === null && newest.opened_at === knownMs;
+      if (!isLeft || (await isRunning(rows, plan))) return undefined;
       // Later than before even within one millisecond, so that a second one who saw the old time comes too late.
       const openedAtMs = Math.max(nowMs, newest.opened_at + 1);
       await db
@@ -42,12 +45,12 @@ export async function claimSlots(store: Store, claim: SlotClaim): Promise<boolea
         .where('plan', '=', plan)
         .where('due_at', '=', lastDueMs)
         .execute();
-      return true;
+      return openedAtMs;
     }
     await db.insertInto('slots').values({ plan, due_at: lastDueMs, opened_at: nowMs }).execute();
     const reason = `the run of ${new Date(lastDueMs).toISOString()} did its work`;
     await insertClosed(rows, plan, coveredMs, { outcome: 'missed', reason });
-    return true;
+    return nowMs;
   });
 }
 

@@ -69,6 +69,7 @@ export async function daemonScene(): Promise<DaemonScene> {
       graceMs: 1000,
     }),
     configWords: [],
+    heldPauseMs: 100,
     settleMs: 0,
   });
   const daemons: Daemon[] = [];
