@@ -302,6 +302,9 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     const later = savedWith(saved.truth, new Map([[path, Buffer.concat([newer, crc.digest()])]]));
     assert.deepEqual((await redis.verify(later, context(), new Set(['archive']))).passed, ['archive']);
     await assert.rejects(redis.verify(later, context(), everyStep), /is older than the one saved/);
+    const bare = { ...context(), searchPath: '/nowhere' };
+    assert.deepEqual((await redis.verify(saved, bare, new Set(['archive']))).proved, ['RDB whole, checksum right']);
+    await assert.rejects(redis.verify(saved, bare, everyStep), /there is no redis-server/);
   });
 
   test('keys that expire between backup, proof and load are no difference', async () => {

@@ -82,7 +82,7 @@ export async function startScratch(
 
 export function noServer(): CoffreError {
   return new CoffreError('SOURCE_TOOL_MISSING', 'there is no redis-server, which opens what was saved', {
-    hint: 'Install the package redis-server (or valkey) on this machine; it need not run.',
+    hint: 'Install the package redis-server (or valkey); it need not run. Without it, `archive` and `hash` can be proved.',
   });
 }
 
