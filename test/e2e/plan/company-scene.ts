@@ -30,6 +30,8 @@ export type Company = Disposable & {
   coffre(...words: readonly string[]): Promise<Ended>;
   /** A run whose end is told as JSON. */
   run(plan: string, code?: number): Promise<RunJson>;
+  /** The program in another environment. */
+  type(words: readonly string[], environment: Readonly<Record<string, string>>): Ended;
   program(name: string, words: readonly string[], more?: Readonly<Record<string, string>>): Ended;
 };
 
@@ -94,6 +96,10 @@ export function makeCompany(offsite: string, s3: { readonly id: string; readonly
         .split('\n')
         .map((line) => JSON.parse(line) as RunJson);
       return messages.find(({ schema }) => schema === 'coffre.run/1')!;
+    },
+    type: (words, variables) => {
+      const { status, stdout, stderr } = spawnSync(coffre, words, { env: variables, cwd: place, encoding: 'utf8' });
+      return { code: status, stdout, stderr };
     },
     program: (name, words, more = {}) => {
       const { status, stdout, stderr } = spawnSync(name, words, { env: { ...environment, ...more }, encoding: 'utf8' });

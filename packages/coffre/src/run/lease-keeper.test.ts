@@ -54,7 +54,7 @@ test('who finds a lease taken says so once, and goes on when it is given back', 
   };
   await using keeper = scene.keeper({ sleep });
   await keeper.take(alone);
-  assert.deepEqual(said, ['waiting for local: it is in use by app2 pid 7 boot-9 1']);
+  assert.deepEqual(said, ['waiting for local: it is in use by app2 pid 7']);
   assert.equal((await everyLease(store)).length, 1);
 });
 

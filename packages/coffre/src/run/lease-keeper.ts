@@ -60,7 +60,7 @@ export class LeaseKeeper implements AsyncDisposable {
       }
       const living = await this.#endDead(answer.by);
       if (living.length === 0) continue;
-      const who = living.map((lease) => lease.holder).join(', ');
+      const who = living.map((lease) => holderName(lease.holder)).join(', ');
       if (ifTaken === 'refuse') throw isRunning(name, who);
       if (!isSaid) waiting(`waiting for ${name}: it is in use by ${who}`);
       await sleep(askAgainMs, signal);
@@ -120,6 +120,11 @@ export class LeaseKeeper implements AsyncDisposable {
 /** `HOST pid PID BOOT` */
 export function holderText({ host, pid, bootId }: Machine): string {
   return `${host} pid ${pid} ${bootId}`;
+}
+
+/** Without the boot, which is for machines. */
+function holderName(holder: string): string {
+  return /^\S+ pid \d+/.exec(holder)?.[0] ?? holder;
 }
 
 /** True for a process of this machine that is no more. */

@@ -38,6 +38,8 @@ export function endingOf(
 }
 
 export function verdictOf({ parts, failure, warnings }: RunFacts): RunVerdict {
+  // Another process does what was asked for; that it was asked for twice is no failure of the plan.
+  if (isCoffreError(failure, 'PLAN_RUNNING')) return { ...endingOf(failure), outcome: 'skipped' };
   if (failure !== undefined) return endingOf(failure);
   const sources = parts.filter(({ kind }) => kind === 'source');
   const failed = sources.filter(({ outcome }) => outcome === 'failed');

@@ -229,7 +229,7 @@ test('a plan runs once at a time; the lease of a process that is gone is in nobo
   const lease = { repository: 'plan/shop', mode: 'exclusive', durationMs: 3_600_000 } as const;
   await takeLease(scene.store, { ...lease, holder: `${host} pid 4711 ${bootId}` });
   const refused = await scene.run(yaml);
-  assert.deepEqual([refused.outcome, refused.code], ['failed', 'PLAN_RUNNING']);
+  assert.deepEqual([refused.outcome, refused.code], ['skipped', 'PLAN_RUNNING']);
   const { machine } = scene;
   const around = { ...scene.around(yaml), machine: { ...machine, isAlive: () => false } };
   const { runPlan } = await import('./run-plan.ts');
