@@ -201,3 +201,21 @@ test('what changed since is told in the words of a person', { skip }, async () =
   const { passed } = await mongodb.quickCheck(settings, scene.context);
   assert.deepEqual(passed, ['open']);
 });
+
+test('what is gone or empty since the last backup is told before the next one', { skip }, async () => {
+  using scene = await createMongodbScene();
+  const fleeting = server.client.db('fleeting');
+  for (const name of ['stays', 'goes', 'empties']) await fleeting.collection(name).insertOne({ name });
+  await server.client.db('brief').collection('a').insertOne({});
+  const settings = { ...everything, url: server.url };
+  const { truth } = await scene.save({ ...settings, databases: ['fleeting', 'brief'] });
+  await fleeting.collection('goes').drop();
+  await fleeting.collection('empties').deleteMany({});
+  await server.client.db('brief').dropDatabase();
+  const { warnings } = await mongodb.preflight({ ...settings, excludeDatabases: ['x'] }, scene.context, truth);
+  assert.deepEqual(warnings.toSorted(), [
+    'fleeting.empties is empty, and had 1 documents',
+    'fleeting.goes of the last backup is not there any more',
+    'the database brief of the last backup is not there any more',
+  ]);
+});

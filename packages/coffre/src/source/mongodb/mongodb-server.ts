@@ -20,6 +20,8 @@ export type MongodbServer = AsyncDisposable & {
   /** Names and kinds; nothing is counted. */
   collections(database: string): Promise<CollectionTruth[]>;
   count(database: string, collection: string): Promise<number>;
+  /** About how many documents each collection has; quick, and not to be relied on. */
+  sizes(database: string): Promise<ReadonlyMap<string, number>>;
 };
 
 /** @throws {CoffreError} SOURCE_UNREACHABLE, SOURCE_DENIED */
@@ -69,8 +71,17 @@ export async function openServer({ uri, shown }: Connection, signal: AbortSignal
       await asked(async () => await listCollections(client.db(database), (value) => EJSON.stringify(value))),
     count: async (database, collection) =>
       await asked(async () => await client.db(database).collection(collection).countDocuments({})),
+    sizes: async (database) => await asked(async () => await sizesOf(client.db(database))),
     [Symbol.asyncDispose]: close,
   };
+}
+
+async function sizesOf(database: Db): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const { name, type } of await database.listCollections({}, { nameOnly: true }).toArray()) {
+    if (type !== 'view') sizes.set(name, await database.collection(name).estimatedDocumentCount());
+  }
+  return sizes;
 }
 
 /** Of every database named: schema and exact counts. */

@@ -104,6 +104,27 @@ function plain(value: JsonValue): JsonValue {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
 }
 
+/** What the last backup had and the server has no more: meant so, or a right that was taken, or a disaster. */
+export function lostSince(
+  last: Pick<MongodbTruth, 'collections'>,
+  present: ReadonlyMap<string, ReadonlyMap<string, number>>,
+): string[] {
+  const databases = new Map<string, CollectionTruth[]>();
+  for (const one of last.collections) {
+    if (isOfServer(one) || one.type === 'view') continue;
+    databases.set(one.database, [...(databases.get(one.database) ?? []), one]);
+  }
+  return [...databases].flatMap(([database, collections]) => {
+    const sizes = present.get(database);
+    if (sizes === undefined) return [`the database ${database} of the last backup is not there any more`];
+    return collections.flatMap((one) => {
+      const count = sizes.get(one.collection);
+      if (count === undefined) return [`${nameOf(one)} of the last backup is not there any more`];
+      return count === 0 && one.documents > 0 ? [`${nameOf(one)} is empty, and had ${one.documents} documents`] : [];
+    });
+  });
+}
+
 /** What of two lists of collections differs: schema, counts, or both. */
 export function compareCollections(
   earlier: readonly CollectionTruth[],

@@ -10,8 +10,9 @@ import { loadCollections } from './mongodb-load.ts';
 import { howToGetScratch } from './mongodb-scratch.ts';
 import { openServer, truthOfDatabases } from './mongodb-server.ts';
 import { checkDumpArguments, findTool } from './mongodb-tools.ts';
-import { compareCollections, isOfServer, mongodbTruth, type MongodbTruth } from './mongodb-truth.ts';
+import { compareCollections, isOfServer, lostSince, mongodbTruth, type MongodbTruth } from './mongodb-truth.ts';
 import { planReplay, replayOplog } from './oplog-replay.ts';
+import type { Choice } from './topology.ts';
 import { loadInto, scratchServer, tokenOf, verifyArchives } from './mongodb-verify.ts';
 
 export type { MongodbSettings, MongodbTruth };
@@ -21,12 +22,12 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
 
   listedPaths: ({ name }) => [streamFolder(name)],
 
-  async preflight(settings, context) {
+  async preflight(settings, context, last) {
     streamFolder(settings.name);
     checkDumpArguments(settings.dumpArguments);
     findTool('mongodump', context);
     const { facts, choice, sizeBytes } = await survey(settings, context);
-    const warnings: string[] = [];
+    const warnings = last === undefined ? [] : await lost(settings, context, last, choice);
     if (facts.replicaSet !== null && choice.kind === 'whole' && !facts.oplog.usable) {
       warnings.push(`the oplog is not saved, so collections are not of one moment: ${facts.oplog.why}`);
     }
@@ -95,6 +96,24 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
       { schema: true, counts: true },
     ),
 };
+
+const lostWarningsMax = 10;
+
+async function lost(
+  settings: MongodbSettings,
+  context: SourceContext,
+  last: MongodbTruth,
+  choice: Choice,
+): Promise<string[]> {
+  await using server = await openServer(connectionOf(settings), context.signal);
+  const databases = choice.kind === 'databases' ? choice.names : (await server.databases()).map(({ name }) => name);
+  const present = new Map<string, ReadonlyMap<string, number>>();
+  const before = new Set(last.collections.filter((one) => !isOfServer(one)).map(({ database }) => database));
+  for (const name of databases) if (before.has(name)) present.set(name, await server.sizes(name));
+  const found = lostSince(last, present);
+  const more = found.length - lostWarningsMax;
+  return more > 0 ? [...found.slice(0, lostWarningsMax), `${more} more are gone or empty`] : found;
+}
 
 async function bringToOneMoment(
   saved: SavedSource<MongodbTruth>,
