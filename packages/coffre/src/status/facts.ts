@@ -4,7 +4,7 @@
  */
 import type { Criticality, RepositoryPlace, Waiver } from '../config/config.ts';
 import type { RunKind, RunOutcome } from '../store/runs.ts';
-import type { ProvedSnapshot } from '../store/status-items.ts';
+import type { ProvedSnapshot } from '../store/status-repositories.ts';
 import type { VerificationKind } from '../store/verifications.ts';
 import type { Expectation } from './expectation.ts';
 

@@ -4,7 +4,7 @@ import { isFailure, isGood } from './outcome.ts';
 import type { CopyFacts, ItemFacts, PauseFacts, TrackFacts, VerificationFact } from './facts.ts';
 import { byWorst, worstOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
-import type { ProvedSnapshot } from '../store/status-items.ts';
+import type { ProvedSnapshot } from '../store/status-repositories.ts';
 import { backupProblems } from './backup-problems.ts';
 import { copyProblems } from './copy-problems.ts';
 import { objectiveAllowanceMs } from './objective.ts';

@@ -10,7 +10,7 @@ import { writeSetting } from '../../store/settings.ts';
 import type { StoreLocation } from '../../store/location.ts';
 import { endRun, startRun } from '../../store/runs.ts';
 import { newestSnapshots } from '../../store/newest-snapshots.ts';
-import { repositorySizes } from '../../store/status-items.ts';
+import { repositorySizes } from '../../store/status-repositories.ts';
 import type { Store } from '../../store/store.ts';
 import { growthPerDay } from '../capacity.ts';
 import { readStatusFacts } from '../read-facts.ts';
