@@ -148,6 +148,41 @@ for (const major of postgresMajors) {
       await runSql(server, 'postgres', 'DROP DATABASE wide');
     });
 
+    test('other encodings and locales come back as they were', async (t) => {
+      const context = contextFor(programs);
+      const kinds = new Map([
+        ['latin', "ENCODING 'LATIN1' LOCALE 'C'"],
+        ['icu', "LOCALE_PROVIDER icu ICU_LOCALE 'de-AT'"],
+        ...(major >= 17 ? [['builtin', "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"] as const] : []),
+      ]);
+      const made: string[] = [];
+      for (const [name, words] of kinds) {
+        try {
+          await runSql(server, 'postgres', `CREATE DATABASE ${name} TEMPLATE template0 ${words}`);
+        } catch (error) {
+          if (!/ICU is not supported/.test(String(error))) throw error;
+          t.diagnostic(`${name} is not in this build`);
+          continue;
+        }
+        await runSql(server, name, `CREATE TABLE t (a text); INSERT INTO t VALUES ('\u00e4\u00f6'), ('z')`);
+        made.push(name);
+      }
+      const settings = settingsFor(server, { databases: made });
+      const saved = await save(settings, context);
+      assert.deepEqual((await postgresql.verify(saved, context, allSteps)).differences, []);
+      for (const name of made) {
+        await postgresql.load(saved, { to: `${name}2`, overwrite: false, only: [name], settings }, context);
+        const catalogue = `encoding, datcollate, datlocprovider, ${major >= 17 ? 'datlocale' : 'daticulocale'}`;
+        const of = (one: string): string =>
+          value(`SELECT ${catalogue} FROM pg_database WHERE datname = '${one}'`, 'postgres');
+        assert.equal(of(`${name}2`), of(name));
+        assert.equal(
+          value('SELECT string_agg(a, a ORDER BY a) FROM t', `${name}2`),
+          value('SELECT string_agg(a, a ORDER BY a) FROM t', name),
+        );
+      }
+    });
+
     test('a whole server goes to another one, whose missing roles are named, made, or done without', async () => {
       const context = contextFor(programs);
       const saved = await save(settingsFor(server, { databases: ['shop'] }), context);

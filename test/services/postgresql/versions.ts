@@ -19,7 +19,14 @@ export function findPostgres(major: number): PostgresVersion | undefined {
   return places.find((one) => one.major === major && existsSync(`${one.programs}/initdb`));
 }
 
+/** Packaged, so that there is no excuse. */
+const debianMajor = 15;
+
 /** For `describe(name, { skip: … })`. */
 export function skipWithoutPostgres(major: number): string | false {
-  return findPostgres(major) === undefined ? `PostgreSQL ${major} is not here` : false;
+  if (findPostgres(major) !== undefined) return false;
+  if (major === debianMajor && process.env['CI'] === 'true') {
+    throw new Error(`PostgreSQL ${major} is not installed, and in CI this test must run`);
+  }
+  return `PostgreSQL ${major} is not here`;
 }

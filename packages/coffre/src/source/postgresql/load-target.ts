@@ -52,20 +52,23 @@ function select(truth: PostgresTruth, only: readonly string[]): { database: Data
   if (only.length === 0) return truth.databases.map((database) => ({ database, tables: [] }));
   const found = new Map<DatabaseTruth, Relation[]>();
   for (const word of only) {
-    const whole = truth.databases.length > 1 ? truth.databases.find(({ name }) => name === word) : undefined;
-    if (whole !== undefined) {
-      found.set(whole, []);
-      continue;
-    }
+    const database = truth.databases.find(({ name }) => name === word);
     const matches = tablesNamed(truth, word);
     const [first, second] = matches;
+    // Where there is one database, a table of its name is what is meant.
+    if (database !== undefined && (truth.databases.length > 1 || first === undefined)) {
+      found.set(database, []);
+      continue;
+    }
     if (first === undefined) throw notThere(truth, word);
     if (second !== undefined) {
       throw new CoffreError('USAGE', `several tables are called ${JSON.stringify(word)}`, {
         hint: `Write one of ${matches.map(({ shown }) => shown).join(', ')}.`,
       });
     }
-    found.set(first.database, [...(found.get(first.database) ?? []), first.table]);
+    const before = found.get(first.database);
+    // All of it was named already.
+    if (before?.length !== 0) found.set(first.database, [...(before ?? []), first.table]);
   }
   return [...found].map(([database, tables]) => ({ database, tables }));
 }

@@ -104,6 +104,7 @@ test('tables and databases are chosen by the words that people use', () => {
   ]);
   assert.deepEqual(chosen(['blog'], 'postgres://h/other'), [['blog', 'other', []]]);
   assert.deepEqual(chosen(['orders', 'old.log']), [['shop', 'shop', ['public.orders', 'old.log']]]);
+  assert.deepEqual(chosen(['shop', 'orders']), [['shop', 'shop', []]]);
   assert.deepEqual(chosen(['shop.public.log']), [['shop', 'shop', ['public.log']]]);
   assert.throws(() => chosen(['log']), { code: 'USAGE', message: /several tables/ });
   assert.throws(() => chosen(['nothing']), { code: 'PATH_NOT_IN_SNAPSHOT' });
