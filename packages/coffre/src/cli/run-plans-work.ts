@@ -3,10 +3,12 @@ import { runPlan } from '../run/run-plan.ts';
 import { parseRunPurpose, runPurposeVariable, type RunPurpose, type RunResult } from '../run/run-request.ts';
 import type { PlanConfig, PlanName } from '../config/config.ts';
 import type { Cli } from './cli.ts';
+import { placeOfState } from './configured-state.ts';
 import { requireConfigured } from './meant-repositories.ts';
 import type { Configured } from './meant-repositories.ts';
 import { RunReport } from './output/run-report.ts';
 import { withRunSurroundings } from './planned-runs.ts';
+import { runByDaemon } from './run-by-daemon.ts';
 import { runContinuously, watchedIn } from './run-continuously.ts';
 import { showRun } from './run-preview.ts';
 import { usage } from './values.ts';
@@ -16,6 +18,7 @@ export type RunVerbOptions = {
   readonly full?: true | undefined;
   readonly copy?: string | undefined;
   readonly continuous?: true | undefined;
+  readonly foreground?: true | undefined;
   readonly dryRun?: true | undefined;
 };
 
@@ -31,6 +34,10 @@ export async function runPlans(cli: Cli, names: readonly string[], options: RunV
   }
   const watched = options.continuous === true ? planToWatch(configured, plans) : undefined;
   using report = new RunReport(printer);
+  if (mayBeRunByDaemon(cli, options)) {
+    const { folder } = await placeOfState(cli, configured);
+    if (await runByDaemon(cli, folder, plans, report)) return;
+  }
   const results = await withRunSurroundings(
     cli,
     configured,
@@ -51,6 +58,12 @@ export async function runPlans(cli: Cli, names: readonly string[], options: RunV
     const error = errorOf(result, result.plan);
     if (error !== undefined) throw error;
   }
+}
+
+/** The daemon itself starts us with a purpose; it knows of nothing but whole runs. */
+function mayBeRunByDaemon({ environment }: Cli, { foreground, full, copy, continuous }: RunVerbOptions): boolean {
+  const isPlain = foreground === undefined && full === undefined && copy === undefined && continuous === undefined;
+  return isPlain && environment[runPurposeVariable] === undefined && process.send === undefined;
 }
 
 /** @throws {CoffreError} USAGE; unknown names are met by the run */

@@ -1,4 +1,4 @@
-/** `coffre run PLAN…`: runs plans of the configuration now, in this process, one after the other. */
+/** `coffre run PLAN…`: runs plans of the configuration now, by `coffre serve` where it works, else in this process. */
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
 
@@ -9,6 +9,7 @@ export function defineRun(command: Command, cli: Cli): void {
     .option('--full', 'read everything again instead of comparing with the last backup')
     .option('--copy <repository>', 'save nothing, only copy there what it lacks')
     .option('--continuous', 'stay, and run the plan whenever one of its SQLite databases was written')
+    .option('--foreground', 'in this process, also where `coffre serve` works')
     .option('-n, --dry-run', 'run nothing, show what would be done')
     .action(async (names, options) => {
       const { runPlans } = await import('./run-plans-work.ts');

@@ -67,7 +67,8 @@ export class Daemon {
       pid: process.pid,
       startedAt: new Date(this.#startedAtMs).toISOString(),
       config: this.#parts.configName,
-      plans: this.#planCount,
+      plans: this.#planNames.length,
+      planNames: this.#planNames,
       ...(this.#pausedUntilMs !== undefined && { pausedUntil: new Date(this.#pausedUntilMs).toISOString() }),
       ...(this.#configProblem !== undefined && { configProblem: this.#configProblem }),
       jobs: [...loop.jobs.values()].map(jobView),
@@ -76,8 +77,10 @@ export class Daemon {
   }
 
   /** Without their copies, and without the care of repositories. */
-  get #planCount(): number {
-    return [...this.loop.works.values()].filter(({ history }) => history.kind === 'backup').length;
+  get #planNames(): string[] {
+    return [...this.loop.works.values()]
+      .filter(({ history }) => history.kind === 'backup')
+      .map(({ history }) => history.plan);
   }
 
   /** @param config not kept: runs read it by themselves */
@@ -118,8 +121,8 @@ export class Daemon {
       }
       await this.#take(config);
       this.#configProblem = undefined;
-      log.info('config.loaded', { plans: this.#planCount });
-      return { plans: this.#planCount };
+      log.info('config.loaded', { plans: this.#planNames.length });
+      return { plans: this.#planNames.length };
     });
   }
 

@@ -9,8 +9,8 @@ import { socketPath } from './socket-path.ts';
 
 export type DaemonClient = {
   status(): Promise<DaemonStatus>;
-  /** Runs the plan as soon as it may, and tells what it does. Who stops asking does not stop the run. */
-  run(plan: string): AsyncGenerator<FollowMessage, void>;
+  /** Runs the plan as soon as it may, and tells what it does. Who stops listening does not stop the run. */
+  run(plan: string, signal?: AbortSignal): AsyncGenerator<FollowMessage, void>;
   /** Asks for a run and does not wait. */
   start(plan: string): Promise<void>;
   cancel(plan: string): Promise<{ readonly was: 'running' | 'waiting' }>;
@@ -50,8 +50,8 @@ function daemonClient(folder: string): DaemonClient {
   const post = async (path: string, body: object): Promise<unknown> => await whole(await ask(folder, path, body));
   return {
     status: async () => (await whole(await ask(folder, '/v1/status'))) as DaemonStatus,
-    run: async function* (plan) {
-      yield* lines(await ask(folder, '/v1/run', { plan }));
+    run: async function* (plan, signal) {
+      yield* lines(await ask(folder, '/v1/run', { plan }, signal));
     },
     start: async (plan) => void (await post('/v1/run', { plan, follow: false })),
     cancel: async (plan) => (await post('/v1/cancel', { plan })) as { was: 'running' | 'waiting' },
@@ -64,8 +64,8 @@ function daemonClient(folder: string): DaemonClient {
 }
 
 /** @throws {CoffreError} DAEMON_ABSENT, and what the daemon answers */
-async function ask(folder: string, path: string, body?: object): Promise<IncomingMessage> {
-  const response = await connect(folder, path, body).catch((cause: unknown) => {
+async function ask(folder: string, path: string, body?: object, signal?: AbortSignal): Promise<IncomingMessage> {
+  const response = await connect(folder, path, body, signal).catch((cause: unknown) => {
     throw new CoffreError('DAEMON_ABSENT', `the \`coffre serve\` in ${folder} cannot be reached`, {
       hint: 'Is it running, and are you its user?',
       cause,
@@ -82,11 +82,19 @@ async function ask(folder: string, path: string, body?: object): Promise<Incomin
   });
 }
 
-async function connect(folder: string, path: string, body: object | undefined): Promise<IncomingMessage> {
+async function connect(
+  folder: string,
+  path: string,
+  body: object | undefined,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
   using place = socketPath(folder);
   return await new Promise<IncomingMessage>((resolve, reject) => {
     const method = body === undefined ? 'GET' : 'POST';
-    const asked = request({ socketPath: place.path, path, method, agent: false }, resolve);
+    const asked = request(
+      { socketPath: place.path, path, method, agent: false, ...(signal !== undefined && { signal }) },
+      resolve,
+    );
     asked.once('error', reject);
     asked.end(body === undefined ? undefined : JSON.stringify(body));
   });

@@ -37,6 +37,7 @@ export type DaemonStatus = {
   readonly startedAt: string;
   readonly config: string;
   readonly plans: number;
+  readonly planNames: readonly string[];
   readonly pausedUntil?: string;
   /** Why the changed configuration is not in use. */
   readonly configProblem?: string;
