@@ -352,6 +352,8 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     assert.deepEqual(readdirSync(folder), ['dump.rdb']);
     await redis.load(saved, target, context());
     assert.deepEqual(readdirSync(folder), ['appendonlydir', 'dump.rdb', `dump.rdb.before-load-${process.pid}`]);
+    await redis.load(saved, target, context());
+    assert.equal(readdirSync(folder).filter((name) => name.includes('before-load')).length, 3);
     const file = join(scratch, 'one.rdb');
     await redis.load(saved, { ...target, to: file }, context());
     await using place = await redis.scratch(saved, context());

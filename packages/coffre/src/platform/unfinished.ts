@@ -1,5 +1,5 @@
-/** What a load builds beside its target, `<name>.coffre-<process>`, and what of that a killed process left behind. */
-import { readdirSync, rmSync } from 'node:fs';
+/** What a load builds beside its target, `.<name>.coffre-<process>`, what of that a killed process left, and where the old goes. */
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { systemProcesses } from '@coffre/repository';
 
@@ -14,4 +14,13 @@ export function placeBeside(target: string): string {
     rmSync(join(folder, name), { recursive: true, force: true });
   }
   return join(folder, `${start}${process.pid}`);
+}
+
+/** Where what is replaced stays. */
+export function asideOf(target: string): string {
+  const start = `${target}.before-load-${process.pid}`;
+  for (let number = 1; ; number += 1) {
+    const path = number === 1 ? start : `${start}-${number}`;
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return path;
+  }
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CoffreError, messageOf } from '@coffre/repository';
-import { placeBeside } from '../../platform/unfinished.ts';
+import { asideOf, placeBeside } from '../../platform/unfinished.ts';
 import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
 import { BundleScan, scannedBundle, type BundleContent } from './bundle-scan.ts';
 import { askGit, tryGit, type GitPlace } from './git-program.ts';
@@ -103,7 +103,7 @@ export async function loadGit(saved: SavedGit, target: LoadTarget<unknown>, cont
       await askGit({ folder: part }, ['--git-dir=.git', 'config', 'core.bare', 'false'], context);
       await tryGit({ folder: part }, ['reset', '--quiet', '--hard'], context);
     }
-    if (existsSync(path)) renameSync(path, `${path}.before-load-${process.pid}`);
+    if (existsSync(path)) renameSync(path, asideOf(path));
     renameSync(part, path);
     return path;
   } finally {

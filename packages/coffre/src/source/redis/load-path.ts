@@ -4,18 +4,8 @@
  * A folder gets what a server reads whatever its `appendonly` says. With `yes` it reads the AOF alone and would start empty
  * beside a `dump.rdb`; so an RDB file becomes the base of an AOF too, by a link, which takes no room.
  */
-import { chmodSync, chownSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
-import {
-  closeSync,
-  cpSync,
-  fsyncSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
+import { realpathSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CoffreError } from '@coffre/repository';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
@@ -24,6 +14,7 @@ import type { LoadTarget, SourceContext } from '../source.ts';
 import { aofNames, aofStreams, bytesOfAll, loadedDifferences, rdbStream, writeAof, writeRdb } from './redis-files.ts';
 import type { SavedRedis } from './redis-files.ts';
 import { findServer } from './redis-scratch.ts';
+import { moveOwned, replacePaths, type Move } from './replace-paths.ts';
 
 const usualAof = { folder: 'appendonlydir', filename: 'appendonly.aof' };
 
@@ -47,17 +38,17 @@ export async function loadIntoPath(
     if (isFile) {
       await writeRdb(saved, join(part, 'dump.rdb'));
       await prove(saved, part, context);
-      put([[join(part, 'dump.rdb'), target]], overwrite, home);
+      place([{ from: join(part, 'dump.rdb'), to: target }], overwrite, home);
       return target;
     }
     await fill(saved, part);
     await prove(saved, part, context);
     if (isNew) {
-      renameOwned(part, target, home);
+      moveOwned({ from: part, to: target }, home);
       return target;
     }
-    put(
-      readdirSync(part).map((name) => [join(part, name), join(home, name)] as const),
+    place(
+      readdirSync(part).map((name) => ({ from: join(part, name), to: join(home, name) })),
       overwrite,
       home,
     );
@@ -127,54 +118,12 @@ function refuseServerIn(folder: string): void {
   }
 }
 
-/**
- * What is there goes aside and comes back when something fails on the way. A file is never gone in between: its old name
- * is given away first, and then taken by one rename.
- */
-function put(moves: readonly (readonly [string, string])[], overwrite: boolean, folder: string): void {
-  const there = moves.find(([, target]) => lstatSync(target, { throwIfNoEntry: false }) !== undefined);
+function place(moves: readonly Move[], overwrite: boolean, folder: string): void {
+  const there = moves.find(({ to }) => lstatSync(to, { throwIfNoEntry: false }) !== undefined);
   if (there !== undefined && !overwrite) {
-    throw refused(`${there[1]} is there already`, 'Name another folder, or add --overwrite.');
+    throw refused(`${there.to} is there already`, 'Name another folder, or add --overwrite.');
   }
-  const undo: (() => void)[] = [];
-  try {
-    for (const [from, target] of moves) {
-      const aside = `${target}.before-load-${process.pid}`;
-      const old = lstatSync(target, { throwIfNoEntry: false });
-      if (old?.isDirectory() === true) renameSync(target, aside);
-      else if (old !== undefined) linkSync(target, aside);
-      undo.push(() => rmSync(target, { recursive: true, force: true }));
-      if (old !== undefined) undo.push(() => renameSync(aside, target));
-      renameOwned(from, target, folder);
-    }
-  } catch (error) {
-    for (const back of undo) back();
-    throw error;
-  }
-}
-
-function renameOwned(from: string, target: string, folder: string): void {
-  const { uid, gid } = lstatSync(folder);
-  own(from, uid, gid);
-  renameSync(from, target);
-  const handle = openSync(dirname(target), 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
-/** As the folder they are in: the server runs as its owner. */
-function own(path: string, uid: number, gid: number): void {
-  const isFolder = lstatSync(path).isDirectory();
-  chmodSync(path, isFolder ? 0o750 : 0o640);
-  try {
-    chownSync(path, uid, gid);
-  } catch {
-    // Only root gives files away.
-  }
-  if (isFolder) for (const name of readdirSync(path)) own(join(path, name), uid, gid);
+  replacePaths(moves, folder);
 }
 
 function refused(why: string, hint: string): CoffreError {
