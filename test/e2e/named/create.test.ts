@@ -22,9 +22,9 @@ type Listed = {
 const list = (scene: Scene, ...words: readonly string[]): Listed['backups'] =>
   (scene.json('backup', 'list', ...words) as Listed).backups;
 
-test('a named backup is one backup in both repositories, and its name is refused before anything is read again', (t) => {
+test('a named backup is one backup in both repositories, and its name is refused before anything is read again', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   const made = scene.good('backup', 'create', '--name', 'before_v2', '--pin', '--description', 'old prices, new rope');
   assert.match(
     made,
@@ -47,9 +47,9 @@ test('a named backup is one backup in both repositories, and its name is refused
   assert.equal(scene.run('backup', 'create', '--name', 'x', '--plan', 'weekly').status, 1);
 });
 
-test('only one source, when that is wanted; pinned ones are deleted after they were unpinned', (t) => {
+test('only one source, when that is wanted; pinned ones are deleted after they were unpinned', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   scene.good('backup', 'create', '--name', 'shop_only', '--source', 'lyon/shop');
   assert.deepEqual(
     list(scene, '--from', 'local')[0]?.snapshots.map(({ source }) => source),
@@ -66,9 +66,9 @@ test('only one source, when that is wanted; pinned ones are deleted after they w
   scene.good('backup', 'create', '--name', 'shop_only', '--source', 'lyon/shop');
 });
 
-test('a kill between the new tags and the old ones leaves one backup, and the next command mends it', (t) => {
+test('a kill between the new tags and the old ones leaves one backup, and the next command mends it', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   scene.good('backup', 'create', '--name', 'v1', '--source', 'lyon/shop');
   const folder = join(scene.folder, 'local', 'snapshots');
   const [old] = readdirSync(folder);
@@ -90,9 +90,9 @@ test('a kill between the new tags and the old ones leaves one backup, and the ne
   );
 });
 
-test('automatic and manual ones are kept apart, and both are found by name', (t) => {
+test('automatic and manual ones are kept apart, and both are found by name', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   scene.good('run', 'nightly');
   scene.good('backup', 'create', '--name', 'v1');
   assert.deepEqual(
@@ -108,9 +108,9 @@ test('automatic and manual ones are kept apart, and both are found by name', (t)
   assert.notEqual(list(scene, '--name', auto!.name, '--from', 'local')[0]?.verified, undefined);
 });
 
-test('without the state everything that snapshots tell is known again: names, pins, and when what was last saved where', (t) => {
+test('without the state everything that snapshots tell is known again: names, pins, and when what was last saved where', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   scene.good('run', 'nightly');
   scene.good('backup', 'create', '--name', 'v1', '--pin');
   const before = { list: list(scene), status: statusOf(scene) };
@@ -144,9 +144,9 @@ function statusOf(scene: Scene): unknown {
   }));
 }
 
-test('folders that are called like these words are saved as they always were', (t) => {
+test('folders that are called like these words are saved as they always were', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   writeFileSync(join(scene.folder, 'key'), 'named');
   const place = ['-r', join(scene.folder, 'local'), '--password-file', join(scene.folder, 'key')];
   for (const name of ['create', 'list', 'pin']) {

@@ -56,7 +56,7 @@ test('a source of an extension is saved, proved, listed and brought back like an
     'verify: {each: [open]}',
   );
   scene.good('config', 'check');
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   // In this process: the server above answers only while nothing blocks it.
   await using coffre = await Coffre.open(scene.file, { environment: scene.environment });
   const { outcome, reason } = await coffre.createBackup({ name: 'meter' });
@@ -68,13 +68,13 @@ test('a source of an extension is saved, proved, listed and brought back like an
   assert.deepEqual(JSON.parse(readFileSync(join(scene.folder, 'meter.json'), 'utf8')), { heat: 7, water: 3 });
 });
 
-test('a validation of an extension keeps the last good content', (t) => {
+test('a validation of an extension keeps the last good content', async (t) => {
   const scene = createScene(t);
   const source = `it: {type: files, paths: [${scene.uploads}], validate: {extension: sealed}}`;
   withExtension(scene, ['sealed-state.ts'], source, 'retention: {}');
   writeFileSync(join(scene.uploads, 'one.txt'), 'good\n# end\n');
   writeFileSync(join(scene.uploads, 'two.txt'), 'good\n# end\n');
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   scene.good('run', 'nightly');
   writeFileSync(join(scene.uploads, 'one.txt'), 'torn');
   const ran = scene.run('run', 'nightly');
@@ -82,11 +82,11 @@ test('a validation of an extension keeps the last good content', (t) => {
   assert.match(ran.stderr, /one\.txt was not taken: its last line is missing; the last good content is kept/);
 });
 
-test('a strategy of an extension proposes, and the floor holds whatever it says', (t) => {
+test('a strategy of an extension proposes, and the floor holds whatever it says', async (t) => {
   const scene = createScene(t);
   const source = `it: {type: files, paths: [${scene.uploads}]}`;
   withExtension(scene, ['one-a-week.ts'], source, 'retention: {local: {strategy: one-a-week, floor: 2}}');
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   writeFileSync(join(scene.folder, 'key'), 'named');
   const place = ['-r', join(scene.folder, 'local'), '--password-file', join(scene.folder, 'key'), '-q'];
   const tags = 'coffre:plan=nightly,coffre:source=lyon/it';
@@ -123,7 +123,7 @@ test('a strategy of an extension proposes, and the floor holds whatever it says'
   assert.deepEqual(kept(), ['03', '04']);
 });
 
-test('a package is found beside the configuration; what is missing or no extension is said, and only when it is used', (t) => {
+test('a package is found beside the configuration; what is missing or no extension is said, and only when it is used', async (t) => {
   const scene = createScene(t);
   const source = `it: {type: files, paths: [${scene.uploads}], validate: {extension: sealed}}`;
   const folder = join(scene.folder, 'node_modules', 'coffre-sealed');
@@ -131,7 +131,7 @@ test('a package is found beside the configuration; what is missing or no extensi
   writeFileSync(join(folder, 'package.json'), '{"name":"coffre-sealed","type":"module","exports":"./index.js"}');
   writeFileSync(join(folder, 'index.js'), 'export const extension = { validations: { sealed: () => undefined } };');
   withExtension(scene, ['coffre-sealed'], source, 'retention: {}');
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   scene.good('run', 'nightly');
   for (const [text, said] of [
     ['export const other = 1;', /coffre-sealed is no extension: it exports no object/],
@@ -177,9 +177,9 @@ plans: {nightly: {sources: [lyon/it], to: local}}
   assert.match(wrong.stderr, /no extension brings the storage "lost"/);
 });
 
-test('the example of a trigger runs as it is printed', (t) => {
+test('the example of a trigger runs as it is printed', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   const flags = [
     '--conditions=@coffre/source',
     '--disable-warning=ExperimentalWarning',

@@ -8,7 +8,7 @@ import { createScene, itemsOf, writeShop } from './scene.ts';
 
 test('runs, names, lists, verifies and restores, and tells what happens meanwhile', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   await using coffre = await Coffre.open(scene.file, { environment: scene.environment });
   assert.deepEqual(coffre.plans, ['nightly']);
   const told: string[] = [];
@@ -60,7 +60,7 @@ test('runs, names, lists, verifies and restores, and tells what happens meanwhil
 
 test('a run that fails is a result and an event; a mistake in the file is an error with its code', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   await using coffre = await Coffre.open(scene.file, { environment: scene.environment });
   const failed: (string | undefined)[] = [];
   coffre.on('run.failed', ({ code }) => failed.push(code));
@@ -77,7 +77,7 @@ test('a run that fails is a result and an event; a mistake in the file is an err
 
 test('closing it stops what runs and leaves no lock', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   const coffre = await Coffre.open(scene.file, { environment: scene.environment });
   const started = Promise.withResolvers<void>();
   coffre.on('run.phase', ({ phase }) => (phase === 'read' ? started.resolve() : undefined));

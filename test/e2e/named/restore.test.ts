@@ -18,9 +18,9 @@ function save(scene: Scene, repository: string, time: string, tags: string): voi
 }
 
 /** Two backups of two sources: of noon, and a named one of two o'clock, UTC. Then both sources are spoilt. */
-function spoiltScene(t: TestContext): Scene {
+async function spoiltScene(t: TestContext): Promise<Scene> {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   save(scene, 'local', '2026-08-20 12:00:00', 'coffre:kind=auto,coffre:run=1');
   writeFileSync(join(scene.uploads, 'one.txt'), 'uno\n');
   save(scene, 'local', '2026-08-20 14:00:00', 'coffre:kind=manual,coffre:run=2,coffre:name=v1');
@@ -33,8 +33,8 @@ function spoiltScene(t: TestContext): Scene {
 const one = (scene: Scene): string => readFileSync(join(scene.uploads, 'one.txt'), 'utf8');
 const message = (text: string): Record<string, unknown> => JSON.parse(text.trim().split('\n').at(-1)!) as never;
 
-test('in place: nothing is replaced before it is confirmed, and what was there comes back by its name', (t) => {
-  const scene = spoiltScene(t);
+test('in place: nothing is replaced before it is confirmed, and what was there comes back by its name', async (t) => {
+  const scene = await spoiltScene(t);
   const unasked = scene.run('restore', '--name', 'v1');
   assert.equal(unasked.status, 24);
   assert.match(unasked.stdout, /lyon\/uploads: verified [0-9a-f]{8}, 2 files, 8 B, every hash as signed/);
@@ -53,8 +53,8 @@ test('in place: nothing is replaced before it is confirmed, and what was there c
   assert.deepEqual(itemsOf(scene.shop), ['anvil', 'rope', 'ghost']);
 });
 
-test('--at means the newest backup up to then on the clock of the configuration, for one source if that is named', (t) => {
-  const scene = spoiltScene(t);
+test('--at means the newest backup up to then on the clock of the configuration, for one source if that is named', async (t) => {
+  const scene = await spoiltScene(t);
   const target = join(scene.folder, 'out');
   scene.good('restore', '--at', '2026-08-20 15:59', '--plan', 'nightly', '--target', target);
   assert.equal(readFileSync(join(target, scene.uploads, 'one.txt'), 'utf8'), 'one\n');
@@ -66,8 +66,8 @@ test('--at means the newest backup up to then on the clock of the configuration,
   assert.equal(scene.run('restore', '--at', '2026-08-19').status, 1);
 });
 
-test('a damaged backup is refused, and --verified-only takes the newest sound one', (t) => {
-  const scene = spoiltScene(t);
+test('a damaged backup is refused, and --verified-only takes the newest sound one', async (t) => {
+  const scene = await spoiltScene(t);
   damageContent(scene, 'uno\n');
   const refused = scene.run('restore', '--latest', '--source', 'lyon/uploads', '--confirm');
   assert.equal(refused.status, 20, refused.stderr);
@@ -92,8 +92,8 @@ function damageContent(scene: Scene, content: string): void {
   writeFileSync(path, bytes);
 }
 
-test('in an emergency a dead repository is passed over, each step has its time, and nothing is asked twice', (t) => {
-  const scene = spoiltScene(t);
+test('in an emergency a dead repository is passed over, each step has its time, and nothing is asked twice', async (t) => {
+  const scene = await spoiltScene(t);
   save(scene, 'offsite', '2026-08-20 14:00:00', 'coffre:kind=manual,coffre:run=2,coffre:name=v1');
   writeFileSync(join(scene.uploads, 'one.txt'), 'worse\n');
   renameSync(join(scene.folder, 'local'), join(scene.folder, 'gone'));
@@ -107,8 +107,8 @@ test('in an emergency a dead repository is passed over, each step has its time, 
   assert.equal(one(scene), 'broken\n');
 });
 
-test('what cannot be kept is not replaced', (t) => {
-  const scene = spoiltScene(t);
+test('what cannot be kept is not replaced', async (t) => {
+  const scene = await spoiltScene(t);
   rmSync(join(scene.folder, 'local', 'locks'), { recursive: true });
   writeFileSync(join(scene.folder, 'local', 'locks'), 'a file where locks should be');
   const ran = scene.run('restore', '--name', 'v1', '--confirm');
@@ -116,8 +116,8 @@ test('what cannot be kept is not replaced', (t) => {
   assert.equal(one(scene), 'broken\n');
 });
 
-test('restic words stay restic words: a snapshot and --target, and no name beside it', (t) => {
-  const scene = spoiltScene(t);
+test('restic words stay restic words: a snapshot and --target, and no name beside it', async (t) => {
+  const scene = await spoiltScene(t);
   const place = ['-r', join(scene.folder, 'local'), '--password-file', join(scene.folder, 'key')];
   const target = join(scene.folder, 'out');
   scene.good(...place, 'restore', 'latest', '--path', scene.uploads, '--target', target);

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { createLocalBackend } from '@coffre/repository';
+import { createSampleHost, createSampleRepository, createSeededRandom } from '@coffre/repository/testing';
 
 const launcher = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
 
@@ -22,6 +24,8 @@ export type Scene = {
   /** @returns what it printed */
   readonly good: (...words: readonly string[]) => string;
   readonly json: (...words: readonly string[]) => unknown;
+  /** Makes the repositories, with keys that open at once, and applies the configuration. */
+  readonly prepare: () => Promise<void>;
   readonly configure: (more?: string) => void;
 };
 
@@ -53,6 +57,15 @@ export function createScene(t: TestContext): Scene {
   };
   const configure = (more = ''): void => writeFileSync(file, configuration(folder, more));
   configure();
+  const prepare = async (): Promise<void> => {
+    for (const [seed, name] of ['local', 'offsite'].entries()) {
+      const host = createSampleHost({ random: createSeededRandom(seed + 1) });
+      const backend = createLocalBackend({ path: join(folder, name) });
+      await using made = (await createSampleRepository({ backend, host, password: env.REPO_KEY })).repository;
+      assert.ok(made.config.id);
+    }
+    good('apply', '--confirm');
+  };
   return {
     folder,
     uploads,
@@ -62,6 +75,7 @@ export function createScene(t: TestContext): Scene {
     run,
     good,
     configure,
+    prepare,
     json: (...words) => JSON.parse(good(...words, '--json')) as unknown,
   };
 }
