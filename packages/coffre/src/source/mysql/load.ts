@@ -13,11 +13,11 @@ import { planLoad, type LoadPlan, type PlannedDatabase } from './load-target.ts'
 import { compareDatabase, isSameSeriesAs, type MysqlTruth } from './mysql-truth.ts';
 import { identifier, showName } from './names.ts';
 import { readContent } from './read-content.ts';
-import { readFacts } from './server-facts.ts';
+import { readFacts, type ServerFacts } from './server-facts.ts';
 import { readOptionGroup } from './option-file.ts';
 import { openSession, usableSession, type Session } from './session.ts';
 import { showAddress, type MysqlSettings } from './settings.ts';
-import { checkTarget, definersMissing, missingDefiners } from './target-checks.ts';
+import { checkTarget, definersMissing, missingDefiners, refused } from './target-checks.ts';
 
 /** @returns where they are now. @throws {CoffreError} SOURCE_TARGET_REFUSED, SOURCE_VERIFY_FAILED */
 export async function loadSaved(
@@ -27,6 +27,7 @@ export async function loadSaved(
 ): Promise<string> {
   const plan = withLoginFile(planLoad(saved.truth, target));
   await using session = await openSession(plan.address);
+  refuseOtherFamily(saved.truth, await readFacts(session));
   // All of them before the first is touched.
   for (const database of plan.databases) await checkTarget(session, database, target.overwrite);
   await using users = await definersFor(saved, plan, target, session);
@@ -39,6 +40,16 @@ export async function loadSaved(
   users.keep();
   const names = plan.databases.map(({ to }) => showName(to)).join(', ');
   return `${names} on ${showAddress(plan.address)}`;
+}
+
+/** Each writes what the other does not read; what came through could not be proved to be the same. */
+function refuseOtherFamily({ family }: MysqlTruth, target: ServerFacts): void {
+  if (family === target.family) return;
+  const named = { mariadb: 'MariaDB', mysql: 'MySQL' };
+  throw refused(
+    `what was saved is of ${named[family]}, and the server is ${named[target.family]}`,
+    'Load it into a server of its own kind; moving between the two is done with their own tools and a look at each error.',
+  );
 }
 
 /** The group `client` of an option file of the clients: so that no password stands among words. */

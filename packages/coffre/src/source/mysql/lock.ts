@@ -68,9 +68,13 @@ async function takeLock(
 ): Promise<number | 'denied'> {
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
-    const since = clock.monotonicMs();
+    let since = clock.monotonicMs();
     try {
-      for (const statement of lock.take) await session.run(statement);
+      for (const statement of lock.take) {
+        // Writers are held back by the last one only.
+        since = clock.monotonicMs();
+        await session.run(statement);
+      }
       return since;
     } catch (error) {
       if (isCoffreError(error, 'SOURCE_DENIED')) return 'denied';

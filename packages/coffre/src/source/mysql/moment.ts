@@ -1,6 +1,7 @@
 /**
- * Several dumps and a count of one moment. Under a lock begin: a transaction that counts, and one dump program for each
- * database up to the start of its transaction; then the lock is gone, and each dump waits in its relay for its turn.
+ * Several dumps and a count of one moment. One dump program for each database goes up to the start of its transaction and
+ * waits there. Under a lock all transactions begin, the one that counts too; then the lock is gone, and each dump waits
+ * in its relay for its turn.
  */
 import { join } from 'node:path';
 import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
@@ -18,8 +19,10 @@ import { errorNumberOf, openSession, type Session } from './session.ts';
 
 /** A dump that takes longer than a week is no backup any more. */
 export const dumpTimeoutMs = 7 * 24 * 3_600_000;
-/** From its start to its transaction: others wait with their writes for so long at most. */
-const beginTimeoutMs = 20_000;
+/** Until all programs are connected. */
+const startTimeoutMs = 120_000;
+/** Until all transactions have begun: others wait with their writes for so long at most. */
+const beginTimeoutMs = 10_000;
 
 export type Moment = AsyncDisposable & {
   bytesOf(database: string, signal: AbortSignal): AsyncGenerator<Uint8Array>;
@@ -47,16 +50,18 @@ export async function beginMoment(plan: DumpPlan): Promise<Moment> {
   }
   const loose = tablesOf(before).filter(([, table]) => !table.transactional);
   const lockable = tablesOf(before).map(([database, { name }]) => [database, name] as const);
+  const dumps = new Map(
+    [...relays].map(([database, relay]) => [database, startDump(plan, database, relay, before, ended.signal)]),
+  );
+  const all = [...dumps.values()];
+  await reached(all, ({ ready }) => ready, startTimeoutMs, context);
+  await counter.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
   const locked = await underLock(control, facts, lockable, context, async () => {
-    await counter.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    for (const { relay } of all) relay.begin();
     await counter.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
-    const dumps = new Map(
-      [...relays].map(([database, relay]) => [database, startDump(plan, database, relay, before, ended.signal)]),
-    );
-    await allBegun([...dumps.values()], context);
-    return { dumps, position: await positionOf(control, facts), loose: await countAll(control, loose) };
+    await reached(all, ({ begun }) => begun, beginTimeoutMs, context);
+    return { position: await positionOf(control, facts), loose: await countAll(control, loose) };
   });
-  const { dumps } = locked.value;
   const counts = countInTransaction(
     counter,
     tablesOf(before).filter(
@@ -151,23 +156,28 @@ function startDump(
   return { relay, output, first };
 }
 
-async function allBegun(dumps: readonly OneDump[], { clock, signal }: SourceContext): Promise<void> {
+async function reached(
+  dumps: readonly OneDump[],
+  point: (relay: Relay) => Promise<void>,
+  timeoutMs: number,
+  { clock, signal }: SourceContext,
+): Promise<void> {
   const enough = new AbortController();
-  const late = clock.sleep(beginTimeoutMs, AbortSignal.any([enough.signal, signal])).then(() => {
-    throw new CoffreError('SOURCE_BUSY', `the dump programs did not begin within ${beginTimeoutMs / 1000} s`, {
+  const late = clock.sleep(timeoutMs, AbortSignal.any([enough.signal, signal])).then(() => {
+    throw new CoffreError('SOURCE_BUSY', `the dump programs did not begin within ${timeoutMs / 1000} s`, {
       hint: 'The machine or the server is overloaded. Nothing was saved.',
     });
   });
   late.catch(() => undefined);
   try {
     // A program that fails says why; the broken connection of its relay is only the consequence.
-    const begun = dumps.map(({ relay, first }) =>
-      relay.begun.catch(async (error: unknown) => {
+    const there = dumps.map(({ relay, first }) =>
+      point(relay).catch(async (error: unknown) => {
         await first;
         throw error;
       }),
     );
-    await Promise.race([Promise.all(begun), late]);
+    await Promise.race([Promise.all(there), late]);
   } finally {
     enough.abort();
   }

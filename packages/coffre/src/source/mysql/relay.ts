@@ -1,7 +1,7 @@
 /**
- * A socket between a dump program and its server, for three things that the programs cannot do themselves: to say when
- * the transaction of the dump has begun, to hold several dumps there until the turn of each has come, and to let the
- * server wait longer than a minute for a reader that is slow. It also speaks TLS to the server, so that all programs of
+ * A socket between a dump program and its server, for three things that the programs cannot do themselves: to begin the
+ * transactions of several dumps at a moment that we choose, to hold each dump there until its turn has come, and to let
+ * the server wait longer than a minute for a reader that is slow. It also speaks TLS to the server, so that all programs of
  * all versions are started alike; on this side it is a socket in a private folder.
  *
  * Packets: length (3 bytes, little endian), sequence number (1), payload. A command of the client has the number 0. The
@@ -16,7 +16,10 @@ import type { MysqlAddress } from './settings.ts';
 export type Relay = AsyncDisposable & {
   /** Path for the program. */
   readonly socket: string;
-  /** Its transaction has begun; from then on it waits for `release`. Rejects when the connection ends before. */
+  /** The program is about to begin its transaction, and waits for `begin`. Rejects when it ends before. */
+  readonly ready: Promise<void>;
+  begin(): void;
+  /** Its transaction has begun; from then on it waits for `release`. Rejects when it ends before. */
   readonly begun: Promise<void>;
   release(): void;
 };
@@ -34,80 +37,81 @@ export async function openRelay(path: string, address: MysqlAddress): Promise<Re
     listener.once('error', reject);
     listener.listen(path, resolve);
   });
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => (release = resolve));
-  const { begun, close } = serveOne(listener, address, released);
-  begun.catch(() => undefined);
+  const [ready, begin, begun, release] = [gate(), gate(), gate(), gate()];
+  const close = serveOne(listener, address, { ready, begin, begun, release });
   return {
     socket: path,
-    begun,
-    release,
+    ready: ready.passed,
+    begin: begin.open,
+    begun: begun.passed,
+    release: release.open,
     [Symbol.asyncDispose]: async () => {
-      release();
       close();
       listener.close();
     },
   };
 }
 
-function serveOne(
-  listener: Server,
-  address: MysqlAddress,
-  released: Promise<void>,
-): { begun: Promise<void>; close: () => void } {
+type Gate = {
+  readonly passed: Promise<void>;
+  readonly open: () => void;
+  readonly fail: (error: Error) => void;
+};
+
+function gate(): Gate {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  promise.catch(() => undefined);
+  return { passed: promise, open: resolve, fail: reject };
+}
+
+type Gates = { readonly ready: Gate; readonly begin: Gate; readonly begun: Gate; readonly release: Gate };
+
+/** @returns ends it all */
+function serveOne(listener: Server, address: MysqlAddress, gates: Gates): () => void {
   const sockets = new Set<Socket>();
   const close = (): void => {
     for (const socket of sockets) socket.destroy();
   };
-  const begun = new Promise<void>((resolve, reject) => {
-    const fail = (why: string, cause?: unknown): void => {
-      close();
-      reject(new CoffreError('SOURCE_UNREACHABLE', `the dump could not begin: ${why}`, { cause }));
-    };
-    listener.once('connection', (client) => {
-      listener.close();
-      const server = 'socket' in address.place ? connectPlain(address.place.socket) : connectPlain(address.place);
-      for (const socket of [client, server]) {
-        sockets.add(socket);
-        socket.on('error', (error) => fail(messageOf(error), error));
-      }
-      server.setNoDelay(true);
-      const talk = new Conversation(client, server, address, {
-        begun: resolve,
-        released,
-        track: (s) => sockets.add(s),
-      });
-      talk.start();
-      client.once('close', () => fail('the program ended'));
-    });
+  const fail = (why: string, cause?: unknown): void => {
+    close();
+    const error = new CoffreError('SOURCE_UNREACHABLE', `the dump could not begin: ${why}`, { cause });
+    gates.ready.fail(error);
+    gates.begun.fail(error);
+  };
+  listener.once('connection', (client) => {
+    listener.close();
+    const server = 'socket' in address.place ? connectPlain(address.place.socket) : connectPlain(address.place);
+    for (const socket of [client, server]) {
+      sockets.add(socket);
+      socket.on('error', (error) => fail(messageOf(error), error));
+    }
+    server.setNoDelay(true);
+    new Conversation(client, server, address, gates, (socket) => void sockets.add(socket)).start();
+    client.once('close', () => fail('the program ended'));
   });
-  return { begun, close };
+  return close;
 }
-
-type Hooks = {
-  readonly begun: () => void;
-  readonly released: Promise<void>;
-  readonly track: (socket: Socket) => void;
-};
 
 class Conversation {
   readonly #client: Socket;
   #server: Socket;
   readonly #address: MysqlAddress;
-  readonly #hooks: Hooks;
+  readonly #gates: Gates;
+  readonly #track: (socket: Socket) => void;
   readonly #fromServer = new PacketCutter();
   readonly #fromClient = new PacketCutter();
   /** Packets that our own TLS request put before those of the client. */
   #shift = 0;
   #isTls = false;
-  #state: 'greeting' | 'login' | 'commands' | 'transaction' | 'patience' | 'open' = 'greeting';
+  #state: 'greeting' | 'login' | 'commands' | 'patience' | 'transaction' | 'open' = 'greeting';
   #held: Buffer = Buffer.alloc(0);
 
-  constructor(client: Socket, server: Socket, address: MysqlAddress, hooks: Hooks) {
+  constructor(client: Socket, server: Socket, address: MysqlAddress, gates: Gates, track: (socket: Socket) => void) {
     this.#client = client;
     this.#server = server;
     this.#address = address;
-    this.#hooks = hooks;
+    this.#gates = gates;
+    this.#track = track;
   }
 
   start(): void {
@@ -131,7 +135,7 @@ class Conversation {
     }
     for (const packet of this.#fromServer.cut(bytes)) {
       if (this.#state === 'greeting') this.#greet(packet);
-      else if (this.#state === 'patience') this.#hold();
+      else if (this.#state === 'patience') this.#waitToBegin();
       else {
         packet[3] = (packet[3]! - this.#shift) & 0xff;
         this.#client.write(packet);
@@ -171,17 +175,15 @@ class Conversation {
       }
       return;
     }
-    if (this.#state === 'transaction') {
+    if (this.#state === 'transaction') this.#waitForTurn(packet);
+    else if (isBeginning(packet)) {
       this.#state = 'patience';
       this.#held = packet;
       this.#server.write(queryPacket(patience));
-      return;
+    } else {
+      this.#state = 'commands';
+      this.#server.write(packet);
     }
-    this.#state =
-      packet[4] === commandQuery && packet.toString('latin1', 5, 22) === 'START TRANSACTION'
-        ? 'transaction'
-        : 'commands';
-    this.#server.write(packet);
   }
 
   /** The login again, behind a request for TLS: its first 32 bytes, with the capability set. */
@@ -202,21 +204,34 @@ class Conversation {
       ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
       ...(tls === 'verify' ? { host } : { checkServerIdentity: () => undefined }),
     });
-    this.#hooks.track(secure);
+    this.#track(secure);
     secure.on('error', (error) => this.#client.destroy(error));
     this.#server = secure;
     this.#listenToServer();
     secure.write(login);
   }
 
-  /** The transaction has begun, and our own question was answered. */
-  #hold(): void {
-    this.#hooks.begun();
-    void this.#hooks.released.then(() => {
-      this.#state = 'open';
+  /** Our own question was answered. */
+  #waitToBegin(): void {
+    this.#gates.ready.open();
+    void this.#gates.begin.passed.then(() => {
+      this.#state = 'transaction';
       this.#server.write(this.#held);
     });
   }
+
+  /** The transaction has begun: this is the next command. */
+  #waitForTurn(packet: Buffer): void {
+    this.#gates.begun.open();
+    void this.#gates.release.passed.then(() => {
+      this.#state = 'open';
+      this.#server.write(packet);
+    });
+  }
+}
+
+function isBeginning(packet: Buffer): boolean {
+  return packet[4] === commandQuery && packet.toString('latin1', 5, 22) === 'START TRANSACTION';
 }
 
 function queryPacket(sql: string): Buffer {

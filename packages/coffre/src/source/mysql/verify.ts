@@ -1,5 +1,5 @@
 /** Proves a saved source: by reading it, and by loading it into a server of our own. */
-import { isCoffreError, messageOf } from '@coffre/repository';
+import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
 import type { CheckStep, SavedSource, SourceContext, Verification } from '../source.ts';
 import { readStatement } from './dump-statements.ts';
 import { feed, harmless, openLoader } from './load-statements.ts';
@@ -75,13 +75,16 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
     try {
       await loadWhole(saved, database, server.address, context);
     } catch (error) {
-      if (!isCoffreError(error, 'SOURCE_VERIFY_FAILED') && !isCoffreError(error, 'SOURCE_TARGET_REFUSED')) throw error;
+      const isRefused = isCoffreError(error, 'SOURCE_TARGET_REFUSED');
+      if (isRefused && saved.truth.family === 'mysql') throw notProvable(error);
+      if (!isRefused && !isCoffreError(error, 'SOURCE_VERIFY_FAILED')) throw error;
       return { passed: [], proved: [], differences: [messageOf(error)] };
     }
     await using session = await openSession(server.address);
     const found = await readContent(session, database.name);
     const differences = compareDatabase(database.name, database, found, { isSameSeries });
-    schema.push(...differences.schema);
+    // A MariaDB has other words for the types of a MySQL: nothing is learnt from comparing them.
+    if (saved.truth.family === 'mariadb') schema.push(...differences.schema);
     rows.push(...differences.rows);
     counted += found.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
   }
@@ -89,7 +92,7 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
   const tables = saved.truth.databases.reduce((sum, one) => sum + one.tables.length, 0);
   const passed: CheckStep[] = ['archive', 'open'];
   const proved = [`archive whole, loads into MariaDB ${version.split('-')[0]}`];
-  if (schema.length === 0) {
+  if (schema.length === 0 && saved.truth.family === 'mariadb') {
     passed.push('schema');
     proved.push(isSameSeries ? 'schema as saved' : 'tables, columns and objects as saved');
   }
@@ -98,6 +101,14 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
     proved.push(`${counted} rows in ${several(tables, 'table')} of ${several(count, 'database')} as counted`);
   }
   return { passed, proved, differences: [...schema, ...rows] };
+}
+
+/** What fails then says nothing of the dump. */
+function notProvable(error: CoffreError): CoffreError {
+  return new CoffreError('SOURCE_TOOL_MISSING', `a dump of MySQL does not load into MariaDB: ${error.message}`, {
+    hint: 'Private servers are MariaDB only. Prove the archive alone, and load it into a MySQL server with `coffre db restore`.',
+    cause: error,
+  });
 }
 
 async function versionOf(address: MysqlAddress): Promise<string> {
