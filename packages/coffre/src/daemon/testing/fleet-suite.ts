@@ -82,8 +82,14 @@ async function checkSlots(store: Store, endMs: number): Promise<void> {
       `${name}: a slot is missing, or never came to its end`,
     );
     const runs = await listRuns(store, { plan: name }, 100_000);
-    const good = runs.filter(({ end }) => end?.outcome === 'success').map(({ slotAtMs }) => slotAtMs);
-    assert.equal(good.length, new Set(good).size, `${name}: a slot was run well twice`);
+    // A slot may be tried often, and done well once.
+    const good = runs.flatMap(({ end, slotAtMs }) => (end?.outcome === 'success' ? (slotAtMs ?? []) : []));
+    const twice = new Set(good.filter((slot, index) => good.indexOf(slot) !== index));
+    const told = runs.filter(({ slotAtMs }) => slotAtMs !== undefined && twice.has(slotAtMs)).toReversed();
+    const lines = told.map(
+      ({ pid, slotAtMs, startedAtMs, end }) => `${pid} ${slotAtMs} ${startedAtMs} ${end?.atMs} ${end?.outcome}`,
+    );
+    assert.deepEqual(lines, [], `${name}: a slot was run well twice`);
     assert.ok(good.length > 0);
   }
 }
