@@ -38,7 +38,7 @@ export function companySuite(
         'retention offsite success',
         'retention local success',
       ]);
-      assert.equal(database.parts[0]?.figures['stepsPassed'], 4);
+      assert.equal(database.parts[0]?.figures['steps_passed'], 4);
 
       const files = await company.run('files-6h');
       assert.equal(files.outcome, 'success');

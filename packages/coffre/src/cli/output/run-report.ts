@@ -4,6 +4,7 @@ import type { PartResult, RunResult } from '../../run/run-request.ts';
 import { formatBytes, formatDurationMs, formatFixed, formatPercent } from './format.ts';
 import type { Printer } from './printer.ts';
 import { RateEstimator } from './rate.ts';
+import { careJson, messageJson, resultJson } from './run-json.ts';
 import { tableLines } from './table.ts';
 
 export class RunReport implements Disposable {
@@ -18,8 +19,7 @@ export class RunReport implements Disposable {
   onMessage(message: RunMessage): void {
     const printer = this.#printer;
     if (printer.json) {
-      const { type, ...rest } = message;
-      printer.message({ message_type: `run_${type}`, ...rest });
+      printer.message(messageJson(message));
       return;
     }
     switch (message.type) {
@@ -67,7 +67,7 @@ export class RunReport implements Disposable {
     this.#status('');
     const printer = this.#printer;
     if (printer.json) {
-      printer.message({ schema: 'coffre.run/1', ...result });
+      printer.message(resultJson(result));
       return;
     }
     if (result.parts.length > 0) {
@@ -86,7 +86,7 @@ export class RunReport implements Disposable {
     this.#status('');
     const printer = this.#printer;
     if (printer.json) {
-      printer.message({ schema: 'coffre.care/1', repository, parts });
+      printer.message(careJson(repository, parts));
       return;
     }
     if (parts.length === 0) printer.normal(`${repository}: nothing is due`);
