@@ -132,6 +132,10 @@ async function makeFromDump(
   for (const statement of statements) if (programKinds.has(statement.kind)) await send(loader, statement, placing);
 }
 
+function keyed(programs: readonly LiveProgram[]): ReadonlyMap<string, LiveProgram> {
+  return new Map(programs.map((program) => [JSON.stringify(program), program]));
+}
+
 type Failed = {
   readonly planned: PlannedDatabase;
   readonly plan: LoadPlan;
@@ -152,14 +156,19 @@ async function putBack({ planned, plan, session: first, moves, before, old }: Fa
       await session.run(`DROP DATABASE IF EXISTS ${identifier(to)}`);
       return;
     }
-    for (const program of (await standing(session, to, tables)).programs) await dropProgram(session, to, program);
     // All of them moved, or none.
     const [sample] = moves.slice(-1);
     const hasMoved = sample !== undefined && !(await movable(session, sample.from)).includes(sample.name);
+    const was = keyed(before.programs);
+    const now = keyed((await standing(session, to, tables)).programs);
+    // On tables that never moved, what stands as it stood needs no lock, which somebody may still hold.
+    const isSame = (key: string): boolean => !hasMoved && was.has(key) && now.has(key);
+    for (const [key, program] of now) if (!isSame(key)) await dropProgram(session, to, program);
     const back = moves.toReversed().map(({ from, into, name }) => ({ from: into, into: from, name }));
     if (hasMoved) await renameAll(session, back);
     await session.run(`ALTER DATABASE ${identifier(to)} ${charsetWords(before)}`);
-    await makePrograms(session, to, before.programs);
+    const missing = [...was].filter(([key]) => !isSame(key)).map(([, program]) => program);
+    await makePrograms(session, to, missing);
     await session.run(`DROP DATABASE IF EXISTS ${identifier(old)}`);
   } catch (error) {
     throw new CoffreError(
