@@ -136,7 +136,8 @@ function findSideDoors(file: SourceFile): Found[] {
   if (file.path.startsWith('packages/repository/')) return [];
   return findImports(file.text).flatMap(({ line, specifier }) => {
     if (!specifier.startsWith('@coffre/repository/') || specifier === '@coffre/repository/opening') return [];
-    if (specifier === '@coffre/repository/testing' && (isTest(file) || !file.path.startsWith('packages/'))) return [];
+    const mayTest = isTest(file) || file.path.includes('/testing/') || !file.path.startsWith('packages/');
+    if (specifier === '@coffre/repository/testing' && mayTest) return [];
     return [{ line, text: `import '@coffre/repository', the door, not ${specifier}` }];
   });
 }
