@@ -225,6 +225,17 @@ describe('loading', { skip: skipWithoutService('mariadbd') }, () => {
     }
   });
 
+  test('what a killed load left is removed by the next one, and never what another load still needs', async () => {
+    await session.run('CREATE DATABASE coffre_load_0123456789ab');
+    await session.run('CREATE DATABASE coffre_load_needed');
+    await using other = await server.connect();
+    await other.run("DO GET_LOCK('coffre_load_aaaaaaaaaaaa', 0)");
+    await other.run('CREATE DATABASE coffre_load_aaaaaaaaaaaa');
+    await load(saved, { settings: settings(), to: 'swept' });
+    assert.deepEqual((await leftovers()).toSorted(), ['coffre_load_aaaaaaaaaaaa', 'coffre_load_needed']);
+    for (const name of await leftovers()) await session.run(`DROP DATABASE ${name}`);
+  });
+
   test('a target in use is not replaced, and nobody waits for long', async () => {
     await using user = await server.connect();
     await user.run('BEGIN');

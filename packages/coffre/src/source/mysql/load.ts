@@ -11,9 +11,9 @@ import { makeUsers, type MadeUsers } from './load-users.ts';
 import { feed, openLoader, provisional } from './load-statements.ts';
 import { planLoad, type LoadPlan, type PlannedDatabase } from './load-target.ts';
 import { compareDatabase, isSameSeriesAs, type MysqlTruth } from './mysql-truth.ts';
-import { identifier, showName } from './names.ts';
+import { identifier, literal, showName } from './names.ts';
 import { readContent } from './read-content.ts';
-import { readFacts, type ServerFacts } from './server-facts.ts';
+import { readFacts, text, type ServerFacts } from './server-facts.ts';
 import { readOptionGroup } from './option-file.ts';
 import { openSession, usableSession, type Session } from './session.ts';
 import { showAddress, type MysqlSettings } from './settings.ts';
@@ -32,6 +32,7 @@ export async function loadSaved(
   for (const database of plan.databases) await checkTarget(session, database, target.overwrite);
   await using users = await definersFor(saved, plan, target, session);
   await session.run(`SET SESSION foreign_key_checks = 0, lock_wait_timeout = ${lockWaitS}`);
+  await sweepAbandoned(session);
   await using prepared = new AsyncDisposableStack();
   const ready: Prepared[] = [];
   for (const database of plan.databases)
@@ -40,6 +41,15 @@ export async function loadSaved(
   users.keep();
   const names = plan.databases.map(({ to }) => showName(to)).join(', ');
   return `${names} on ${showAddress(plan.address)}`;
+}
+
+/** What loads that were killed left behind. What they replaced is never touched: it may be the only copy. */
+async function sweepAbandoned(session: Session): Promise<void> {
+  const rows = await session.rows(
+    `SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA
+     WHERE SCHEMA_NAME RLIKE '^coffre_load_[0-9a-f]{12}$' AND IS_FREE_LOCK(SCHEMA_NAME) = 1`,
+  );
+  for (const row of rows) await session.run(`DROP DATABASE IF EXISTS ${identifier(text(row, 'name'))}`);
 }
 
 /** Each writes what the other does not read; what came through could not be proved to be the same. */
@@ -100,6 +110,8 @@ async function prepare(
 ): Promise<Prepared> {
   const { saved: truth, tables } = planned;
   const aside = `coffre_load_${randomBytes(6).toString('hex')}`;
+  // Says to others that somebody still needs it, for as long as this session lives.
+  await session.run(`DO GET_LOCK(${literal(aside)}, 0)`);
   await session.run(`CREATE DATABASE ${identifier(aside)} ${charsetWords(truth)}`);
   const drop = async (): Promise<void> => {
     await using held = await usableSession(session, plan.address);
