@@ -59,7 +59,7 @@ export async function verifyBackups(cli: Cli, meant: Meant, name: string): Promi
       const [problem] = found.problems;
       await note(cli, meant, {
         repository: repository.name,
-        kind: 'restore',
+        kind: 'verify',
         subject: stored.id,
         outcome: problem === undefined ? 'good' : 'damaged',
         ...(problem === undefined ? {} : { detail: problem }),

@@ -101,6 +101,7 @@ export const english: ReportWords = {
     pack: 'one pack read',
     check: 'checked',
     'check-read': 'read back',
+    verify: 'proved',
     restore: 'restored',
     drill: 'drill',
   },

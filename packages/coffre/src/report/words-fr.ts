@@ -105,6 +105,7 @@ export const french: ReportWords = {
     pack: 'un paquet relu',
     check: 'contrôlé',
     'check-read': 'relu',
+    verify: 'prouvé',
     restore: 'restauré',
     drill: 'exercice',
   },

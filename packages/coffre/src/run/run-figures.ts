@@ -32,6 +32,8 @@ export type FigureName =
   | 'snapshotsRemoved'
   /** Proof steps that passed: hash, archive, open, parse, schema, row_counts. */
   | 'stepsPassed'
+  /** Those of them for which it was loaded into a scratch place and asked: schema, row_counts. */
+  | 'stepsLoaded'
   /** 1 where the proof of the day or the week was among them. */
   | 'provedDaily'
   | 'provedWeekly'

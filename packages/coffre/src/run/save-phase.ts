@@ -8,7 +8,8 @@ import type { RunPart } from './run-scribe.ts';
 import { wantedProof } from './proof-wanted.ts';
 import { shortName } from './source-spec.ts';
 import { describeSaved, saveSource, type SavedSnapshot } from './save-source.ts';
-import { verifySaved } from './verify-saved.ts';
+import type { RunFigures } from './run-figures.ts';
+import { loadedSteps, verifySaved } from './verify-saved.ts';
 import type { WorkingRepository } from './working-repository.ts';
 
 /** A source of which a good snapshot is there. */
@@ -170,16 +171,16 @@ async function prove(
   try {
     const wanted = await wantedProof(context, source);
     const steps = isUnchanged && !wanted.isOwed ? [] : wanted.steps;
-    let stepsPassed: number | undefined;
+    let proved: RunFigures = {};
     if (stored !== undefined && steps.length > 0) {
       scribe.phase('verify', { source: source.name });
       const signal = AbortSignal.any([context.signal, to.signal]);
       const surroundings = { ...around.source, signal, warn: (line: string) => scribe.say('warning', line) };
       const proof = await part.timed('verifyMs', async () => verifySaved(to.indexed, stored, steps, surroundings));
-      stepsPassed = proof.passed.length;
+      proved = { stepsPassed: proof.passed.length, stepsLoaded: loadedSteps(proof), ...wanted.figures };
       scribe.say('info', `${source.name}: proved ${[...proof.passed, ...proof.proved].join(', ')}`);
     }
-    const figures = { ...saved.figures, ...(stepsPassed === undefined ? {} : { stepsPassed, ...wanted.figures }) };
+    const figures = { ...saved.figures, ...proved };
     const reason = lacks.length > 0 ? lacks.join(', ') : isUnchanged ? 'nothing had changed' : saved.warnings[0];
     const code = lacks.length > 0 ? ('SOURCE_INCOMPLETE' as const) : undefined;
     await part.end({ outcome: lacks.length > 0 ? 'warning' : 'success', reason, code, figures, snapshots });

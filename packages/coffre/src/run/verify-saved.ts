@@ -11,6 +11,11 @@ export type Proof = {
   readonly proved: readonly string[];
 };
 
+/** How many of them needed it loaded and asked. */
+export function loadedSteps({ passed }: Proof): number {
+  return passed.filter((step) => step === 'schema' || step === 'row_counts').length;
+}
+
 const checkSteps: ReadonlySet<string> = new Set(['archive', 'open', 'schema', 'row_counts'] satisfies CheckStep[]);
 const namedMax = 3;
 

@@ -92,6 +92,8 @@ export type GoodRun = EndedRun & {
   readonly snapshot: string | undefined;
   /** It was read back and proved before the run ended. */
   readonly isVerified: boolean;
+  /** And loaded into a scratch place for that, where its schema or its rows were asked for. */
+  readonly isAsked: boolean;
   readonly figures: Readonly<Record<string, number>>;
 };
 

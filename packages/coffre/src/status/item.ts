@@ -18,7 +18,7 @@ export type ItemPhase = 'waiting' | 'running' | 'late' | 'paused' | 'disabled' |
 
 /**
  * How it is known that a backup is good: 0 it said so, 1 signed by the run that made it, 2 seen in the repository
- * since, 3 read back, 4 restored and asked in a drill.
+ * since, 3 read back, 4 loaded into a scratch place and asked, after the backup or in a drill.
  */
 export type ProofLevel = 0 | 1 | 2 | 3 | 4;
 
@@ -165,6 +165,7 @@ function proofOf({ lastGood, repository }: TrackFacts, ground: Ground): Proof | 
     atMs === undefined || atMs < endedMs ? undefined : atMs;
   const [readMs, listedMs] = [since(about?.readMs), since(about?.listedMs)];
   const proved = lastGood.snapshot === undefined ? undefined : about?.proved.get(lastGood.snapshot);
+  if (lastGood.isAsked && proved?.kind !== 'drill') return { level: 4, atMs: endedMs };
   if (proved !== undefined) return { level: proved.kind === 'drill' ? 4 : 3, atMs: proved.atMs };
   if (readMs !== undefined) return { level: 3, atMs: readMs };
   if (lastGood.isVerified) return { level: 3, atMs: endedMs };

@@ -198,6 +198,7 @@ function trackFacts(repository: string, row: TrackRow | undefined, isProved: boo
             // Of several that a copy brought, the newest comes last.
             snapshot: lastGood.snapshots.at(-1),
             isVerified: isProved && (lastGood.figures['stepsPassed'] ?? 0) > 0,
+            isAsked: isProved && (lastGood.figures['stepsLoaded'] ?? 0) > 0,
             figures: lastGood.figures,
           },
   };

@@ -62,7 +62,7 @@ export function repositoryState(facts: RepositoryFacts, nowMs: number): Reposito
     place: facts.place,
     level: worstOf(problems),
     listedMs: facts.verifications.list?.good?.atMs,
-    readMs: goodMs(facts, 'pack', 'check-read', 'restore', 'drill'),
+    readMs: goodMs(facts, 'pack', 'check-read', 'verify', 'restore', 'drill'),
     checkedMs: goodMs(facts, 'check', 'check-read'),
     readWholeMs: facts.readsWhole ? facts.verifications['check-read']?.good?.atMs : undefined,
     drilledMs: goodMs(facts, 'drill', 'restore'),
@@ -81,7 +81,7 @@ function goodMs({ verifications }: RepositoryFacts, ...kinds: readonly Verificat
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-const readingKinds = ['pack', 'check', 'check-read', 'restore', 'drill', 'list'] as const;
+const readingKinds = ['pack', 'check', 'check-read', 'verify', 'restore', 'drill', 'list'] as const;
 
 /**
  * Damage stands until the same kind of look finds none; only a whole reading also speaks for a single pack. A pack that
@@ -95,8 +95,7 @@ function damageOf({ verifications, readsWhole, fullWithinMs }: RepositoryFacts):
     const found = verifications[kind]?.newestDamaged;
     if (found === undefined || found.atMs <= wholeMs) continue;
     const goodMsOfKind = verifications[kind]?.good?.atMs ?? Number.NEGATIVE_INFINITY;
-    const speaksForAll =
-      kind !== 'pack' && (kind !== 'check-read' || readsWhole) && kind !== 'restore' && kind !== 'drill';
+    const speaksForAll = kind === 'check' || kind === 'list' || (kind === 'check-read' && readsWhole);
     if (!speaksForAll || goodMsOfKind <= found.atMs) return found;
   }
   return undefined;

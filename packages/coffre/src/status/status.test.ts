@@ -255,9 +255,13 @@ test('what proves a backup happened after it', () => {
     const fact = { atMs, outcome, detail: undefined };
     return { newest: fact, good: fact, newestDamaged: undefined };
   };
-  const level = (verifications: RepositoryFacts['verifications'], isVerified = false): number | undefined => {
+  const level = (
+    verifications: RepositoryFacts['verifications'],
+    isVerified = false,
+    isAsked = false,
+  ): number | undefined => {
     const facts = withLocal({ verifications });
-    const backup = { ...fineItem.backup, lastGood: { ...goodRun, isVerified } };
+    const backup = { ...fineItem.backup, lastGood: { ...goodRun, isVerified, isAsked } };
     return statusOf({ ...facts, items: [{ ...fineItem, backup }] }).items[0]!.backup.proof?.level;
   };
   const [before, after] = [goodRun.startedMs, nowMs];
@@ -265,10 +269,12 @@ test('what proves a backup happened after it', () => {
   assert.equal(level({ list: look(before) }), 1);
   assert.equal(level({ list: look(after) }), 2);
   assert.equal(level({}, true), 3);
+  assert.equal(level({ list: look(after) }, true, true), 4);
   assert.equal(level({ 'check-read': look(after) }), 3);
   assert.equal(level({ 'check-read': look(before), list: look(after) }), 2);
-  const proved = (kind: 'restore' | 'drill', snapshot = goodRun.snapshot!): number | undefined =>
+  const proved = (kind: 'verify' | 'restore' | 'drill', snapshot = goodRun.snapshot!): number | undefined =>
     statusOf(withLocal({ proved: [{ kind, snapshot, atMs: after }] })).items[0]!.backup.proof?.level;
+  assert.equal(proved('verify'), 3);
   assert.equal(proved('restore'), 3);
   assert.equal(proved('drill'), 4);
   assert.equal(proved('drill', 'of another'), 1);

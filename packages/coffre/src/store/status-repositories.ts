@@ -15,7 +15,7 @@ export type VerificationFigures = {
   readonly damaged: VerificationRow | undefined;
 };
 
-const kinds: readonly VerificationKind[] = ['list', 'pack', 'check', 'check-read', 'restore', 'drill'];
+const kinds: readonly VerificationKind[] = ['list', 'pack', 'check', 'check-read', 'verify', 'restore', 'drill'];
 
 export async function verificationFigures(rows: Rows, repositories: readonly string[]): Promise<VerificationFigures[]> {
   const entries = repositories.flatMap((repository) => kinds.map((kind) => [repository, kind]));
@@ -49,15 +49,19 @@ function verificationRow(row: Record<string, unknown>, name: string): Verificati
   return { atMs, outcome, ...(detail !== null && { detail }) };
 }
 
-export type ProvedSnapshot = { readonly snapshot: string; readonly kind: 'restore' | 'drill'; readonly atMs: number };
+export type ProvedSnapshot = {
+  readonly snapshot: string;
+  readonly kind: 'verify' | 'restore' | 'drill';
+  readonly atMs: number;
+};
 
-/** Snapshots that were restored or drilled with success, newest first; a later damage takes that back. */
+/** Snapshots that were read back, restored or drilled with success, newest first; a later damage takes that back. */
 export async function provedSnapshots({ db }: Rows, repository: string, countMax: number): Promise<ProvedSnapshot[]> {
   const { rows } = await sql<{ snapshot: string; kind: ProvedSnapshot['kind']; at: number }>`
     select subject as snapshot, kind, at from verifications v
-    where repository = ${repository} and kind in ('restore', 'drill') and outcome = 'good' and subject is not null
+    where repository = ${repository} and kind in ('verify', 'restore', 'drill') and outcome = 'good' and subject is not null
       and not exists (select 1 from verifications d where d.repository = v.repository and d.subject = v.subject
-        and d.kind in ('restore', 'drill') and d.outcome = 'damaged' and d.at > v.at)
+        and d.kind in ('verify', 'restore', 'drill') and d.outcome = 'damaged' and d.at > v.at)
     order by at desc limit ${countMax}`.execute(db);
   return rows.map(({ snapshot, kind, at }) => ({ snapshot, kind, atMs: at }));
 }

@@ -1,7 +1,7 @@
 /** When a repository was last listed, read, checked or restored from, and what came of it. */
 import type { Rows } from './store.ts';
 
-export type VerificationKind = 'list' | 'pack' | 'check' | 'check-read' | 'restore' | 'drill';
+export type VerificationKind = 'list' | 'pack' | 'check' | 'check-read' | 'verify' | 'restore' | 'drill';
 export type Verification = {
   readonly repository: string;
   readonly kind: VerificationKind;

@@ -12,7 +12,7 @@ export async function verifiedSnapshots({ db }: Rows, repository: string): Promi
     .selectFrom('verifications')
     .select(['subject', 'at', 'outcome'])
     .where('repository', '=', repository)
-    .where('kind', 'in', ['restore', 'drill'])
+    .where('kind', 'in', ['verify', 'restore', 'drill'])
     .where('subject', 'is not', null)
     .orderBy('at', 'desc')
     .limit(rowsMax)

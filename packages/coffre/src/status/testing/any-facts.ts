@@ -42,8 +42,8 @@ function ended(outcome: fc.Arbitrary<EndedRun['outcome']>): fc.Arbitrary<EndedRu
 
 const telling = fc.constantFrom<EndedRun['outcome'][]>('success', 'warning', 'failed', 'lost');
 const good: fc.Arbitrary<GoodRun> = fc
-  .record({ run: ended(fc.constantFrom('success', 'warning')), isVerified: fc.boolean() })
-  .map(({ run, isVerified }) => ({ ...run, isVerified, snapshot: undefined, figures: {} }));
+  .record({ run: ended(fc.constantFrom('success', 'warning')), isVerified: fc.boolean(), isAsked: fc.boolean() })
+  .map(({ run, isVerified, isAsked }) => ({ ...run, isVerified, isAsked, snapshot: undefined, figures: {} }));
 
 /** The newest is the last good one, or a later failure. */
 const track = fc

@@ -13,6 +13,7 @@ export const goodRun: NonNullable<TrackFacts['lastGood']> = {
   reason: undefined,
   snapshot: 'ab'.repeat(32),
   isVerified: false,
+  isAsked: false,
   figures: { bytesTotal: 1_000_000, bytesNew: 2000, bytesStored: 1000 },
 };
 
