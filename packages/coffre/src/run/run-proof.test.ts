@@ -1,6 +1,7 @@
 /** Proofs that a plan wants beyond each run, and what stands in the way of saving and copying. */
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
+import { factsOf } from '../named/tags.ts';
 import { makePlanScene, usualYaml } from './testing/plan-scene.ts';
 
 const sources = `sites: {lyon: {sources: {notes: {type: command, run: [echo, remember]}}}}`;
@@ -60,4 +61,45 @@ plans: {shop: {sources: [lyon/notes], to: local, copy: {offsite: {after: manual}
   const nowhere = await scene.run(yaml, 'shop', { purpose: { copyTo: 'moon' } });
   assert.deepEqual([nowhere.code, nowhere.hint], ['PLAN_UNKNOWN', 'It copies to offsite.']);
   assert.equal((await scene.rows()).filter(({ kind, source }) => kind === 'backup' && source === undefined).length, 1);
+});
+
+test('a repository that another host maintains, or that only takes, is never tidied from here', async () => {
+  await using scene = await makePlanScene();
+  const plain = usualYaml(
+    scene.folder,
+    `${sources}
+plans: {shop: {sources: [lyon/notes], to: local, retention: {local: {last: 1, floor: 1}}}}`,
+  );
+  for (const words of ['append_only: true', 'maintained_by: vault.invalid']) {
+    const yaml = plain.replace('place: here}', `place: here, ${words}}`);
+    const { outcome, parts } = await scene.run(yaml);
+    assert.deepEqual([outcome, parts.map(({ kind }) => kind)], ['success', ['source']], words);
+  }
+  const own = plain.replace('place: here}', `place: here, append_only: true, maintained_by: ${scene.machine.host}}`);
+  assert.deepEqual(
+    (await scene.run(own)).parts.map(({ kind }) => kind),
+    ['source', 'retention'],
+  );
+});
+
+test('pinned and named backups of a plan stay, whatever its retention says', async () => {
+  await using scene = await makePlanScene();
+  const yaml = usualYaml(
+    scene.folder,
+    `${sources}
+plans: {shop: {sources: [lyon/notes], to: local, retention: {local: {last: 1, floor: 1}}}}`,
+  );
+  await scene.run(yaml, 'shop', { purpose: { kind: 'manual', name: 'before' } });
+  await scene.run(yaml, 'shop', { purpose: { pin: true } });
+  await scene.run(yaml);
+  await scene.run(yaml);
+  const kinds = (await scene.snapshots(yaml, 'local')).map(({ snapshot }) => factsOf(snapshot));
+  assert.deepEqual(
+    kinds.map(({ kind, name, isPinned }) => [kind, name, isPinned]),
+    [
+      ['manual', 'before', false],
+      ['auto', undefined, true],
+      ['auto', undefined, false],
+    ],
+  );
 });
