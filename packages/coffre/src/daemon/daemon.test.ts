@@ -135,3 +135,20 @@ test(
     assert.equal(thisMachine().isAlive(program), false);
   },
 );
+
+test('a run that takes longer than it may is cancelled, and counts as a failure that is tried again', async () => {
+  await using scene = await daemonScene();
+  const plan = '  db: {sources: [home/docs], to: main, max_runtime: 1s, retries: {times: 1, wait: 0s}}\n';
+  const daemon = await scene.start(plan, { takesMs: 60_000 });
+  daemon.loop.ask('db', 'command');
+  await until(async () => (await listRuns(scene.store, {}, 9)).filter(({ end }) => end !== undefined).length === 2);
+  const runs = (await listRuns(scene.store, {}, 9)).map(({ trigger, end }) => `${trigger} ${end?.outcome}`);
+  assert.deepEqual(runs, ['retry cancelled', 'manual cancelled']);
+  assert.ok(scene.lines.some(({ reason }) => reason === 'it took longer than max_runtime'));
+});
+
+test('how long a plan usually takes is learnt from its runs', async () => {
+  await using scene = await daemonScene();
+  const daemon = await scene.start(eachSecond);
+  await until(() => daemon.loop.works.get('db')?.entry.usualMs !== undefined);
+});

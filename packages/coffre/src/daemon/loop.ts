@@ -283,6 +283,14 @@ export class DueLoop {
     if (outcome === 'failed') log.warn('run.ended', words);
     else log.info('run.ended', words);
     await this.#state.settle(job, { ending, slotsStayOpen });
+    if (outcome === 'success' && job.history.kind === 'backup') this.#learn(plan, await this.#state.usualMs(plan));
+  }
+
+  /** For the word about runs that take three times as long. */
+  #learn(plan: string, usualMs: number | undefined): void {
+    const work = this.#works.get(plan);
+    if (work === undefined || usualMs === undefined || usualMs === work.entry.usualMs) return;
+    this.put({ ...work, entry: { ...work.entry, usualMs } }, { handledMs: 0 });
   }
 
   /** True when a run of it is to come without anything else happening. */

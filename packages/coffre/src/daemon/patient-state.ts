@@ -10,12 +10,14 @@ import type { Machine } from '../run/run-surroundings.ts';
 import { recordEvent } from '../store/events.ts';
 import { leasesNow } from '../store/leases.ts';
 import { claimSlots, closeSlotsUpTo, coveredRowsMax, passOverSlots } from '../store/slot-claims.ts';
+import { planFigures } from '../store/status-figures.ts';
 import type { Store } from '../store/store.ts';
 import type { RunId } from '../store/tables.ts';
 import type { DaemonClock } from './daemon-clock.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { isElsewhere } from './held-elsewhere.ts';
 import type { Job } from './job.ts';
+import { usualMsOf } from './progress.ts';
 import { settleRun } from './run-end.ts';
 import type { RunSettlement } from './run-end.ts';
 
@@ -84,6 +86,13 @@ export class PatientState {
   async settle(job: Job, settlement: RunSettlement): Promise<void> {
     const { store, machine } = this.#parts;
     await this.#patiently(() => settleRun(store, machine, job, settlement));
+  }
+
+  /** How long its runs usually take, now that one more has ended. */
+  async usualMs(plan: string): Promise<number | undefined> {
+    const { store } = this.#parts;
+    const figures = await this.#patiently(() => planFigures(store, [plan], 'backup'));
+    return figures?.[0] === undefined ? undefined : usualMsOf(figures[0]);
   }
 
   async tell({ plan, why }: Notice, runId: RunId | undefined): Promise<void> {
