@@ -46,7 +46,7 @@ describe('one moment', { skip: skipWithoutService('mariadbd') }, () => {
         `USE ${bank}`,
         'CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL, note varchar(500))',
         `INSERT INTO accounts SELECT seq, ${startBalance}, REPEAT('x', 400) FROM seq_1_to_${accounts}`,
-        'CREATE TABLE moves (id int PRIMARY KEY AUTO_INCREMENT, amount int)',
+        'CREATE TABLE moves (id int PRIMARY KEY AUTO_INCREMENT, amount int, account int)',
       );
     }
   });
@@ -78,6 +78,17 @@ describe('one moment', { skip: skipWithoutService('mariadbd') }, () => {
       assert.equal(sums?.['a'], sums?.['b']);
       assert.equal(sums?.['a_sum'], sums?.['b_sum']);
       assert.equal(Number(sums?.['balance']), accounts * startBalance - Number(sums?.['a_sum'] ?? 0));
+      // Each row of an account is what the moves of the same moment make of it.
+      for (const [bank, sign] of [
+        ['bank_a_copy', '-'],
+        ['bank_b_copy', '+'],
+      ] as const) {
+        const odd = await session.rows(
+          `SELECT a.id FROM ${bank}.accounts a LEFT JOIN (SELECT account, COUNT(*) AS n FROM ${bank}.moves GROUP BY account) m
+           ON m.account = a.id WHERE a.balance <> ${startBalance} ${sign} COALESCE(m.n, 0)`,
+        );
+        assert.deepEqual(odd, []);
+      }
       const counted = saved.truth.databases.map(({ tables }) => tables.find(({ name }) => name === 'moves')?.rows);
       assert.deepEqual(counted, [sums?.['a'], sums?.['a']]);
       await session.run('DROP DATABASE bank_a_copy');
@@ -266,9 +277,9 @@ async function startWriters(server: MariadbServer, count: number): Promise<Write
         for (const sql of [
           'BEGIN',
           `UPDATE bank_a.accounts SET balance = balance - 1, note = '${at}' WHERE id = ${from}`,
-          'INSERT INTO bank_a.moves (amount) VALUES (1)',
+          `INSERT INTO bank_a.moves (amount, account) VALUES (1, ${from})`,
           `UPDATE bank_b.accounts SET balance = balance + 1 WHERE id = ${to}`,
-          'INSERT INTO bank_b.moves (amount) VALUES (1)',
+          `INSERT INTO bank_b.moves (amount, account) VALUES (1, ${to})`,
           'COMMIT',
         ]) {
           await session.run(sql);
