@@ -13,7 +13,7 @@ export type KillScene = Disposable & {
   /** To be backed up; empty at first. */
   readonly source: string;
   /** @returns what it printed; it throws when the program fails */
-  run(program: string, ...args: string[]): string;
+  readonly run: (program: string, ...args: string[]) => string;
   snapshotIds(): string[];
   /** @returns true when it was killed, false when it was done before */
   runKilled(args: readonly string[], afterMs: number): Promise<boolean>;
