@@ -14,6 +14,7 @@ import type { Run } from '../store/runs.ts';
 import type { Cli } from './cli.ts';
 import { configuredState } from './configured-state.ts';
 import { requireConfigured } from './meant-repositories.ts';
+import { linesToCome } from './follow-file.ts';
 import { formatBytes } from './output/format.ts';
 import { formatLocalTime } from './output/local-time.ts';
 import type { Printer } from './output/printer.ts';
@@ -123,7 +124,12 @@ async function printDaemonLog(cli: Cli, folder: string, linesMax: number, follow
     return;
   }
   for (const line of await lastLines(file, linesMax)) printer.always(printer.json ? line : daemonLine(line));
-  if (follow) throw new CoffreError('USAGE', 'only the log of a run is followed', { hint: `tail -F ${file}` });
+  if (!follow) return;
+  printer.terminal.flush();
+  for await (const line of linesToCome(file, () => newestLog(join(folder, 'logs')), cli.signal)) {
+    printer.always(printer.json ? line : daemonLine(line));
+    printer.terminal.flush();
+  }
 }
 
 /** `serve.3.log` after `serve.2.log`. */
