@@ -126,9 +126,10 @@ sites:
     sources:
       docs: {type: files, paths: [${source}]}
       dump: {type: command, run: [sh, -c, "echo ${state}; sleep 0.5; date +%N"]}
+defaults: {retries: {times: 5, wait: 1s}}
 plans:
   docs: {sources: [home/docs], to: main, schedule: {every: 1s}, retention: {main: {last: 5}}}
-  dump: {sources: [home/dump], to: main, schedule: {every: 1s}, retries: {times: 5, wait: 1s}}
+  dump: {sources: [home/dump], to: main, schedule: {every: 1s}}
 `,
   );
   const run = (...words: string[]): void => {
