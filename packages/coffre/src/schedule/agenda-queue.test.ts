@@ -179,3 +179,31 @@ test('a plan whose settings change keeps what waits, and one that is removed sta
   machine.passUntil(startMs + 6 * hourMs);
   assert.deepEqual(log(machine), ['a 13:00', 'b 13:10', 'b 17:00']);
 });
+
+test('work that is taken back is not done, its slots are passed over, and the next slot comes', () => {
+  const machine = new FakeMachine(startMs, zones, { runsMax: 1 });
+  for (const plan of ['a', 'b']) {
+    machine.add(entryOf(plan, { spec: when('every 1h') }));
+    machine.runs.set(plan, { takesMs: 10 * minuteMs, outcome: 'success' });
+  }
+  machine.passUntil(startMs + hourMs + minuteMs);
+  const slotMs = startMs + hourMs;
+  assert.deepEqual(machine.agenda.forgo('b', machine.now), {
+    skip: { plan: 'b', firstDueMs: slotMs, lastDueMs: slotMs, reason: 'cancelled' },
+  });
+  assert.equal(machine.agenda.forgo('b', machine.now), undefined);
+  machine.passUntil(startMs + 2 * hourMs + 11 * minuteMs);
+  assert.deepEqual(log(machine), ['a 13:00', 'a 14:00', 'b 14:10']);
+});
+
+test('caps can be changed while plans run', () => {
+  const machine = new FakeMachine(startMs, zones, { runsMax: 1 });
+  for (const plan of ['a', 'b']) {
+    machine.add(entryOf(plan, { spec: when('13:00') }));
+    machine.runs.set(plan, { takesMs: 10 * minuteMs, outcome: 'success' });
+  }
+  machine.passUntil(startMs + hourMs + minuteMs);
+  machine.agenda.limit({ runsMax: 2, runsPerHostMax: 2 });
+  machine.pass(minuteMs);
+  assert.deepEqual(log(machine), ['a 13:00', 'b 13:01']);
+});
