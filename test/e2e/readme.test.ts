@@ -81,3 +81,11 @@ test('no page links to a file that is not there', () => {
   );
   assert.deepEqual(broken, []);
 });
+
+test('the configuration it shows is valid', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'coffre-readme-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'coffre.yaml');
+  writeFileSync(file, /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? '');
+  execFileSync(launcher, ['config', 'check', '--config', file], { stdio: 'pipe' });
+});
