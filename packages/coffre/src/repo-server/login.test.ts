@@ -40,9 +40,14 @@ async function yard(text: string, gate: Promise<void> = Promise.resolve()): Prom
     return password === 'right';
   };
   const warn = (line: string): void => void warnings.push(line);
-  const login = await createLogin({ path, clock, random: systemRandom(), compareBcrypt, warn });
   const remove = (): Promise<void> => rm(folder, { recursive: true });
-  return { login, path, clock, compared, warnings, [Symbol.asyncDispose]: remove };
+  try {
+    const login = await createLogin({ path, clock, random: systemRandom(), compareBcrypt, warn });
+    return { login, path, clock, compared, warnings, [Symbol.asyncDispose]: remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
 }
 
 test('the real bcrypt and SHA passwords let in who knows them', async () => {
