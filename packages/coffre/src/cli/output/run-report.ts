@@ -78,6 +78,10 @@ export class RunReport implements Disposable {
         rows,
       }))
         printer.normal(line);
+      // Too long for a column.
+      for (const part of result.parts) {
+        if (isLong(saidOf(part))) printer.normal(`${nameOf(part)} at ${part.repository}: ${saidOf(part)}`);
+      }
     }
     printer.normal(sentenceOf(reasonFollows ? { ...result, reason: undefined } : result));
   }
@@ -115,19 +119,33 @@ const phaseWords = {
 };
 
 function rowOf(part: PartResult): string[] {
-  const { kind, source, repository, outcome, reason, figures, durationMs, snapshot } = part;
-  const what = kind === 'source' ? String(source) : source === undefined ? kind : `${kind} ${source}`;
+  const { repository, outcome, figures, durationMs, snapshot } = part;
   const size = (bytes: number | undefined): string => (bytes === undefined ? '' : formatBytes(bytes));
-  const said = kind === 'retention' && outcome === 'success' ? retentionText(part) : (reason ?? '');
+  const said = saidOf(part);
   return [
-    what,
+    nameOf(part),
     repository,
-    said === '' || outcome === 'failed' ? outcome : `${outcome}: ${said}`,
+    said === '' || isLong(said) ? outcome : `${outcome}: ${said}`,
     size(figures.bytesRead),
     size(figures.bytesStored),
     secondsText(durationMs),
     snapshot?.slice(0, 8) ?? '',
   ];
+}
+
+function nameOf({ kind, source }: PartResult): string {
+  return kind === 'source' ? String(source) : source === undefined ? kind : `${kind} ${source}`;
+}
+
+/** Nothing of a failure, which is told in full. */
+function saidOf(part: PartResult): string {
+  const { kind, outcome, reason } = part;
+  if (outcome === 'failed') return '';
+  return kind === 'retention' && outcome === 'success' ? retentionText(part) : (reason ?? '');
+}
+
+function isLong(said: string): boolean {
+  return said.length > 40;
 }
 
 function retentionText({ figures }: PartResult): string {
