@@ -85,7 +85,7 @@ function measureSqlite(): void {
     taken.time('coffre backup', [coffre, '-r', repository, 'backup', '--sqlite', live]);
     taken.time('coffre load', [coffre, '-r', repository, 'source', 'load', 'latest', 'shop.db', '-t', `l${round}`]);
     taken.time('coffre verify', [coffre, '-r', repository, 'verify']);
-    taken.time('.backup | gzip', shell);
+    taken.time('.backup and gzip', shell);
     taken.time('gunzip', ['sh', '-c', 'gunzip -c gz >out']);
     taken.time('integrity_check', ['sqlite3', 'out', 'PRAGMA integrity_check']);
     rmSync(join(folder, `l${round}`));
@@ -98,7 +98,7 @@ function measureSqlite(): void {
   for (const { table, id } of shopDay(1, scale).changed) touch(database, table, id);
   database.close();
   taken.time('coffre second backup', [coffre, '-r', repository, 'backup', '--sqlite', live]);
-  taken.time('.backup | gzip, second', shell);
+  taken.time('.backup and gzip, second', shell);
   taken.show();
   say(
     `stored: first ${megabytes(first)}, second +${megabytes(sizeOf(repository) - first)}; gzip ${megabytes(sizeOf(join(folder, 'gz')))} each`,
@@ -157,7 +157,7 @@ plans: {p: {sources: [s/cache], to: r}}\n`,
     const place = join(folder, `loaded${round}`);
     taken.time('coffre load', [coffre, '-r', repository, 'source', 'load', 'latest', 'cache', '-t', place]);
     taken.time('coffre verify', [coffre, '-r', repository, 'verify']);
-    taken.time('redis-cli --rdb | gzip', [
+    taken.time('redis-cli --rdb and gzip', [
       'bash',
       '-c',
       `set -o pipefail; redis-cli -s '${path}' --rdb - | gzip -c >rdb.gz`,

@@ -155,7 +155,7 @@ function gzipped(server: MariadbServer, session: Session, workFolder: string): C
   let backups = 0;
   const shell = (line: string): void => must('bash', ['-o', 'pipefail', '-c', line]);
   return {
-    name: 'mysqldump | gzip',
+    name: 'mysqldump and gzip',
     backup: () => {
       backups += 1;
       shell(`mysqldump ${login} --single-transaction --routines --events shop | gzip > '${folder}/${backups}.sql.gz'`);

@@ -164,7 +164,7 @@ function gzipped(server: PostgresServer, { workFolder, programs }: ArenaRequest)
   const environment = { PGHOST: server.folder, PGUSER: 'coffre' };
   let backups = 0;
   return {
-    name: 'pg_dump | gzip',
+    name: 'pg_dump and gzip',
     backup: () => {
       backups += 1;
       must('bash', ['-o', 'pipefail', '-c', `'${programs}/pg_dump' shop | gzip > '${folder}/${backups}.sql.gz'`], {
