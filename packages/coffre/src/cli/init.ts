@@ -18,15 +18,15 @@ export function defineInit(command: Command, cli: Cli): void {
     .option('--all', 'all repositories of the configuration that are not there yet')
     .action(async (names, options) => {
       if (names.length > 0 || options.all === true) {
-        const { repo, repositoryFile } = cli.globals();
-        if (repo !== undefined || repositoryFile !== undefined) {
-          throw usage(
-            'init takes either the repository of -r or names of the configuration',
-            'Leave out the names, or -r and RESTIC_REPOSITORY.',
-          );
-        }
         const { initConfigured } = await import('./init-configured.ts');
-        return await initConfigured(cli, names, options);
+        try {
+          return await initConfigured(cli, names, options);
+        } catch (error) {
+          const { repo, repositoryFile } = cli.globals();
+          const isNamed = repo !== undefined || repositoryFile !== undefined;
+          if (!isNamed || !isCoffreError(error, 'CONFIG_NOT_FOUND')) throw error;
+          throw usage('init takes no arguments beside -r', 'Names are those of a configuration, and there is none.');
+        }
       }
       const version = versionOf(options.repositoryVersion);
       const printer = cli.printer();
