@@ -3,12 +3,11 @@ import { CoffreError, isCoffreError, messageOf, shortId } from '@coffre/reposito
 import type { IndexedRepository, StoredSnapshot } from '@coffre/repository';
 import { loadManifest, verifyContent } from '../manifest/verify.ts';
 import { factsOf } from '../named/tags.ts';
-import type { Verification as StoredVerification } from '../store/verifications.ts';
 import { findBackups } from './backup-found.ts';
 import type { Cli } from './cli.ts';
-import { configuredState } from './configured-state.ts';
 import { meantRepositories } from './meant-repositories.ts';
 import type { Meant, MeantOptions } from './meant-repositories.ts';
+import { noteVerification } from './note-verification.ts';
 import { quoteName } from './output/display.ts';
 import { formatBytes } from './output/format.ts';
 import { verifySources } from './verify-run.ts';
@@ -57,7 +56,7 @@ export async function verifyBackups(cli: Cli, meant: Meant, name: string): Promi
       const found = await verifyOne(cli, meant, { indexed, stored }, session.signal);
       verified.push({ ...found, repository: repository.name });
       const [problem] = found.problems;
-      await note(cli, meant, {
+      await noteVerification(cli, meant, 'proof', {
         repository: repository.name,
         kind: 'verify',
         subject: stored.id,
@@ -95,18 +94,5 @@ async function verifyOne(
   } catch (error) {
     if (signal.aborted || !isCoffreError(error)) throw error;
     return { ...about, files: 0, bytes: 0, problems: [`${shortId(id)}: ${messageOf(error)}`], proved: [] };
-  }
-}
-
-/** A history that cannot be written stops no proof. */
-async function note(cli: Cli, { configured }: Meant, fact: StoredVerification): Promise<void> {
-  try {
-    await using state = await configuredState(cli, configured);
-    if (state === undefined) return;
-    const { recordVerification } = await import('../store/verifications.ts');
-    await recordVerification(state, fact);
-  } catch (error) {
-    if (!isCoffreError(error)) throw error;
-    cli.printer().error(`Warning: the proof is not in the history: ${error.message}`);
   }
 }

@@ -23,6 +23,7 @@ import { preserve } from './restore-preserve.ts';
 import { refuseContradictions, whereOf, wishOf } from './restore-wish.ts';
 import type { NamedRestoreOptions } from './restore-wish.ts';
 import { StepClock } from './step-clock.ts';
+import { noteVerification } from './note-verification.ts';
 
 type Item = Proved & { readonly parts: readonly RestorePart[]; readonly config: SourceConfig | undefined };
 
@@ -93,7 +94,7 @@ export async function restoreNamed(
   const indexed = await session.repository.loadIndex();
   const verified = await verifiedBefore(cli, meant, repository, isEmergency && options.verifiedOnly === true);
   const note = async (fact: Omit<Verification, 'repository'>): Promise<void> =>
-    await noteVerification(cli, meant, { ...fact, repository: repository.name });
+    await noteVerification(cli, meant, 'restore', { ...fact, repository: repository.name });
   const items: Item[] = [];
   for (const candidates of found.candidates) {
     const proved = await prove(indexed, candidates, {
@@ -257,17 +258,4 @@ async function verifiedBefore(
   if (state === undefined) return new Set();
   const { verifiedSnapshots } = await import('../store/verified-snapshots.ts');
   return new Set((await verifiedSnapshots(state, name)).keys());
-}
-
-/** What the history says must never keep anybody from a restore. */
-async function noteVerification(cli: Cli, { configured }: Meant, fact: Verification): Promise<void> {
-  try {
-    await using state = await configuredState(cli, configured);
-    if (state === undefined) return;
-    const { recordVerification } = await import('../store/verifications.ts');
-    await recordVerification(state, fact);
-  } catch (error) {
-    if (!isCoffreError(error)) throw error;
-    cli.printer().error(`Warning: the restore is not in the history: ${error.message}`);
-  }
 }

@@ -46,7 +46,7 @@ export function chooseRetention(question: RetentionQuestion): RetentionChoice {
   });
   const loose = own.filter(({ snapshot }) => !factsOf(snapshot).isPinned);
   const kept = new Map<StoredSnapshot, readonly string[]>([
-    ...own.filter((one) => !loose.includes(one)).map((one) => [one, ['pinned']] as const),
+    ...own.filter(({ snapshot }) => factsOf(snapshot).isPinned).map((one) => [one, ['pinned']] as const),
     ...loose.filter(({ snapshot }) => factsOf(snapshot).kind === undefined).map((one) => [one, ['no kind']] as const),
     ...automaticKept(question, ofKind(loose, 'auto')),
     ...manualKept(question, ofKind(loose, 'manual')),

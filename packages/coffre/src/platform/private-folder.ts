@@ -1,7 +1,7 @@
 /** Folders for what must lie on a disk for a while: nobody else may look in, and they are always removed. */
 import { mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { CoffreError, makeFolders } from '@coffre/repository';
+import { CoffreError, makeFolders, systemProcesses } from '@coffre/repository';
 
 export type PrivateFolder = Disposable & { readonly path: string };
 
@@ -40,20 +40,11 @@ export function createPrivateFolder(base: string, sizeBytes: number): PrivateFol
 function removeAbandoned(base: string): void {
   for (const name of readdirSync(base)) {
     const owner = Number(folderName.exec(name)?.[1] ?? 0);
-    if (owner === 0 || isRunning(owner)) continue;
+    if (owner === 0 || systemProcesses().isAlive(owner)) continue;
     try {
       rmSync(join(base, name), { recursive: true, force: true });
     } catch {
       // It belongs to another user.
     }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
   }
 }

@@ -1,16 +1,16 @@
 /** A configured MySQL or MariaDB source with its address put together: URL, group of an option file, or single parts. */
 import { join } from 'node:path';
 import { CoffreError } from '@coffre/repository';
-import type { Config, DumpSettings, ServerAddress } from '../config/config.ts';
-import { resolveText, type SecretDoors } from '../config/read/secrets.ts';
+import type { DumpSettings, ServerAddress } from '../config/config.ts';
+import type { SecretDoors } from '../config/read/secrets.ts';
 import { readOptionGroup } from '../source/mysql/option-file.ts';
 import { addressOf, readUrl, type AddressParts, type MysqlSettings } from '../source/mysql/settings.ts';
+import { defined, serverWords, type SecretParts } from './server-words.ts';
 
-type Parts = { readonly secrets: Config['secrets']; readonly doors: SecretDoors };
 type Found = { readonly parts: AddressParts; readonly database: string | undefined };
 
 /** @throws {CoffreError} SECRET_UNAVAILABLE, SOURCE_MISSING, USAGE */
-export async function mysqlSettings(name: string, source: DumpSettings, outside: Parts): Promise<MysqlSettings> {
+export async function mysqlSettings(name: string, source: DumpSettings, outside: SecretParts): Promise<MysqlSettings> {
   const { connect, dumpArguments } = source;
   const { parts, database } = await partsOf(connect, outside);
   return {
@@ -23,23 +23,15 @@ export async function mysqlSettings(name: string, source: DumpSettings, outside:
 }
 
 /** What is written beside a URL or a group counts more than what is in it. */
-async function partsOf(connect: ServerAddress, { secrets, doors }: Parts): Promise<Found> {
-  const resolve = async (text: ServerAddress['url']): Promise<string | undefined> =>
-    text === undefined ? undefined : await resolveText(text, secrets, doors);
-  const [url, password] = [await resolve(connect.url), await resolve(connect.password)];
-  const { socket, host, port, user, tls, caFile } = connect;
-  const said = defined({ socket, host, port, user, password, tls, caFile });
+async function partsOf(connect: ServerAddress, outside: SecretParts): Promise<Found> {
+  const { url, said } = await serverWords(connect, outside);
   if (url !== undefined) {
     const { address, database } = readUrl(url);
     const { place, ...rest } = address;
     return { parts: { ...rest, ...place, ...said }, database };
   }
-  const group = connect.service === undefined ? {} : await groupParts(connect.service, doors);
+  const group = connect.service === undefined ? {} : await groupParts(connect.service, outside.doors);
   return { parts: { ...group, ...said }, database: undefined };
-}
-
-function defined<T extends object>(parts: T): Partial<T> {
-  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** Where the clients look; later files say the last word. */

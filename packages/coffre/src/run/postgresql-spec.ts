@@ -1,8 +1,8 @@
 /** A configured PostgreSQL source with its address put together: URL, entry of pg_service.conf, or single parts. */
 import { join } from 'node:path';
 import { CoffreError } from '@coffre/repository';
-import type { Config, DumpSettings, ServerAddress } from '../config/config.ts';
-import { resolveText, type SecretDoors } from '../config/read/secrets.ts';
+import type { DumpSettings, ServerAddress } from '../config/config.ts';
+import type { SecretDoors } from '../config/read/secrets.ts';
 import { readService } from '../source/postgresql/service-file.ts';
 import {
   addressOf,
@@ -12,12 +12,16 @@ import {
   type PostgresAddress,
   type PostgresSettings,
 } from '../source/postgresql/settings.ts';
+import { serverWords, type SecretParts } from './server-words.ts';
 
-type Parts = { readonly secrets: Config['secrets']; readonly doors: SecretDoors };
 type Placed = { readonly address: PostgresAddress; readonly database: string | undefined };
 
 /** @throws {CoffreError} SECRET_UNAVAILABLE, SOURCE_MISSING, USAGE */
-export async function postgresSettings(name: string, source: DumpSettings, parts: Parts): Promise<PostgresSettings> {
+export async function postgresSettings(
+  name: string,
+  source: DumpSettings,
+  parts: SecretParts,
+): Promise<PostgresSettings> {
   const { connect, parallelOverBytes, jobs, dumpArguments, sumsContent } = source;
   const { address, database } = await placeOf(connect, parts);
   return {
@@ -34,23 +38,15 @@ export async function postgresSettings(name: string, source: DumpSettings, parts
 }
 
 /** What is written beside a URL or a service counts more than what is in it. */
-async function placeOf(connect: ServerAddress, { secrets, doors }: Parts): Promise<Placed> {
-  const resolve = async (text: ServerAddress['url']): Promise<string | undefined> =>
-    text === undefined ? undefined : await resolveText(text, secrets, doors);
-  const [url, password] = [await resolve(connect.url), await resolve(connect.password)];
-  const { socket, host, port, user, tls, caFile } = connect;
-  const said = defined({ socket, host, port, user, password, tls, caFile });
+async function placeOf(connect: ServerAddress, outside: SecretParts): Promise<Placed> {
+  const { url, said } = await serverWords(connect, outside);
   if (url !== undefined) {
     const { address, database } = readUrl(url);
     return { address: addressOf({ ...address, ...said }), database };
   }
   if (connect.service === undefined) return { address: addressOf(said), database: undefined };
-  const { parts, database } = readService(await serviceText(doors), connect.service);
+  const { parts, database } = readService(await serviceText(outside.doors), connect.service);
   return { address: addressOf({ ...parts, ...said }), database };
-}
-
-function defined<T extends object>(parts: T): Partial<T> {
-  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** Where libpq looks. */

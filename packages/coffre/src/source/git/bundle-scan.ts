@@ -94,18 +94,6 @@ export class BundleScan {
   }
 }
 
-/** What passes is proved: the last byte is given only when the whole bundle was seen. */
-export async function* scannedBundle(scan: BundleScan, parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array | undefined;
-  for await (const part of parts) {
-    scan.push(part);
-    if (held !== undefined) yield held;
-    held = part;
-  }
-  scan.end();
-  if (held !== undefined) yield held;
-}
-
 function invalid(what: string): CoffreError {
   return new CoffreError('SOURCE_INVALID', `the bundle ${what}`);
 }

@@ -5,7 +5,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { CoffreError, messageOf } from '@coffre/repository';
 import { asideOf, placeBeside } from '../../platform/unfinished.ts';
 import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
-import { BundleScan, scannedBundle, type BundleContent } from './bundle-scan.ts';
+import { scanned } from '../scanned.ts';
+import { BundleScan, type BundleContent } from './bundle-scan.ts';
 import { askGit, tryGit, type GitPlace } from './git-program.ts';
 import { compareReferences, referencesOf, type GitTruth } from './git-truth.ts';
 import { referencesIn } from './git-look.ts';
@@ -22,7 +23,7 @@ export async function writeBundle(saved: SavedGit, path: string): Promise<Bundle
   const scan = new BundleScan();
   const file = await open(path, 'wx', 0o600);
   try {
-    for await (const bytes of scannedBundle(scan, saved.read(stream.path))) await file.writeFile(bytes);
+    for await (const bytes of scanned(scan, saved.read(stream.path))) await file.writeFile(bytes);
   } finally {
     await file.close();
   }

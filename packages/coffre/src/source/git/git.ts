@@ -8,7 +8,8 @@ import { createPrivateFolder } from '../../platform/private-folder.ts';
 import type { CheckStep, SourceContext, SourceType, Verification } from '../source.ts';
 import { streamFolder } from '../stream-path.ts';
 import { parseTruthWith } from '../truth.ts';
-import { BundleScan, scannedBundle, type BundleContent } from './bundle-scan.ts';
+import { scanned } from '../scanned.ts';
+import { BundleScan, type BundleContent } from './bundle-scan.ts';
 import { buildRepository, loadGit, writeBundle, type SavedGit } from './git-load.ts';
 import { findRepository, headOf, presentTruth, referencesIn, smallFiles, warningsFor } from './git-look.ts';
 import { askGit, gitCall, tryGit } from './git-program.ts';
@@ -42,7 +43,7 @@ export const git: SourceType<GitSettings, GitTruth> = {
       const scan = new BundleScan();
       const call = gitCall(found.place, ['bundle', 'create', '--quiet', '-', '--all'], context);
       const stop = AbortSignal.any([signal, context.signal]);
-      yield* scannedBundle(scan, context.programs.output({ ...call, signal: stop }));
+      yield* scanned(scan, context.programs.output({ ...call, signal: stop }));
       content = scan.end();
     }
     const hasCommits = present.references.count > 0 || /^[0-9a-f]+$/.test(present.head ?? '');

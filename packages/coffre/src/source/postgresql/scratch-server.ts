@@ -4,7 +4,7 @@
  */
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
+import { CoffreError, isCoffreError, messageOf, systemProcesses } from '@coffre/repository';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import { textOf, type SystemUser } from '../../platform/programs.ts';
 import type { SourceContext } from '../source.ts';
@@ -146,7 +146,7 @@ async function endAbandoned(context: SourceContext, base: string): Promise<void>
   for (const name of readdirSync(base)) {
     const owner = Number(/^coffre-dump-(\d+)-/.exec(name)?.[1] ?? 0);
     const data = join(base, name, 'data');
-    if (owner === 0 || isRunning(owner)) continue;
+    if (owner === 0 || systemProcesses().isAlive(owner)) continue;
     const server = serverOf(data);
     if (server === undefined) continue;
     try {
@@ -154,7 +154,8 @@ async function endAbandoned(context: SourceContext, base: string): Promise<void>
     } catch {
       continue; // gone, or another user's
     }
-    for (let tries = 0; tries < 100 && isRunning(server); tries += 1) await context.clock.sleep(20, context.signal);
+    for (let tries = 0; tries < 100 && systemProcesses().isAlive(server); tries += 1)
+      await context.clock.sleep(20, context.signal);
   }
 }
 
@@ -165,15 +166,6 @@ function serverOf(data: string): number | undefined {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0${data}\0`) ? pid : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
   }
 }
 

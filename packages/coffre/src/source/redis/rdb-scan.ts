@@ -216,18 +216,6 @@ export class RdbScan {
   }
 }
 
-/** What passes is proved: the last byte is given only when the whole file was seen. */
-export async function* scanned(scan: RdbScan, parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array | undefined;
-  for await (const part of parts) {
-    scan.push(part);
-    if (held !== undefined) yield held;
-    held = part;
-  }
-  scan.end();
-  if (held !== undefined) yield held;
-}
-
 function invalid(what: string): CoffreError {
   return new CoffreError('SOURCE_INVALID', `the RDB file ${what}`);
 }

@@ -1,14 +1,15 @@
 /** Saved Redis files on a disk: written into a private folder, proved, counted by a private server. */
 import { mkdirSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CoffreError, messageOf } from '@coffre/repository';
 import { findProgram } from '../../platform/find-program.ts';
 import type { SavedSource, SourceContext } from '../source.ts';
 import { wholeAof } from './redis-aof.ts';
-import { RdbScan, scanned, type RdbContent } from './rdb-scan.ts';
+import { scanned } from '../scanned.ts';
+import { RdbScan, type RdbContent } from './rdb-scan.ts';
 import { compareLoaded, type RedisTruth } from './redis-truth.ts';
 import { isTooNew, startScratch } from './redis-scratch.ts';
+import { writeWhole } from '../../platform/write-whole.ts';
 
 export type SavedRedis = SavedSource<RedisTruth>;
 type SavedStream = SavedRedis['streams'][number];
@@ -54,16 +55,6 @@ export async function writeAof(saved: SavedRedis, folder: string): Promise<void>
   for (const { path } of aofStreams(saved)) {
     const content = path.endsWith('.manifest') ? saved.read(path) : wholeAof(saved.read(path));
     await writeWhole(join(folder, names.folder, basename(path)), content);
-  }
-}
-
-async function writeWhole(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    for await (const bytes of content) await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

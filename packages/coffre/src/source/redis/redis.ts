@@ -12,7 +12,8 @@ import { aofNames, aofStreams, askChecker, bytesOfAll, loadedDifferences, rdbStr
 import { writeAof, writeRdb, type SavedRedis } from './redis-files.ts';
 import { loadRedis } from './redis-load.ts';
 import { startScratch } from './redis-scratch.ts';
-import { RdbScan, scanned, type RdbContent } from './rdb-scan.ts';
+import { scanned } from '../scanned.ts';
+import { RdbScan, type RdbContent } from './rdb-scan.ts';
 import { compareTruths, keysIn, redisTruth, type RedisTruth } from './redis-truth.ts';
 
 export type { RedisTruth };

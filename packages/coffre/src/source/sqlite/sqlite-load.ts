@@ -12,11 +12,11 @@ import {
   rmSync,
   statfsSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CoffreError, messageOf } from '@coffre/repository';
 import { processesHolding } from '../../platform/open-files.ts';
+import { writeWhole } from '../../platform/write-whole.ts';
 
 /** What SQLite keeps beside a database. With another database than its own, each of them destroys data. */
 const companions = ['-wal', '-shm', '-journal'];
@@ -42,6 +42,8 @@ export async function loadDatabase(request: LoadRequest): Promise<string> {
   }
   const part = join(folder, `.${basename(target)}.coffre-${process.pid}`);
   try {
+    // Left by a process of the same number that was killed.
+    rmSync(part, { force: true });
     await writeWhole(part, request.content);
     await request.prove(part);
     if (existsSync(target)) {
@@ -78,18 +80,6 @@ function targetOf({ target, overwrite }: LoadRequest): string {
 
 function lstatOf(path: string): ReturnType<typeof lstatSync> | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
-}
-
-async function writeWhole(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-  // Left by a process of the same number that was killed.
-  rmSync(path, { force: true });
-  const file = await open(path, 'wx', 0o600);
-  try {
-    for await (const bytes of content) await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 function keepOwner(target: string, part: string): void {

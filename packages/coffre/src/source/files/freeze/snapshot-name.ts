@@ -1,5 +1,6 @@
 /** Names of our snapshots say which process still needs them. Pure but for asking whether that one runs. */
 import { randomBytes } from 'node:crypto';
+import { systemProcesses } from '@coffre/repository';
 
 const pattern = /^coffre-(\d+)-[0-9a-f]{8}$/;
 
@@ -8,16 +9,10 @@ export function newSnapshotName(): string {
 }
 
 /** Of a process that is gone. Names that are not ours never are. */
-export function isAbandoned(name: string, isRunning: (pid: number) => boolean = processRuns): boolean {
+export function isAbandoned(
+  name: string,
+  isRunning: (pid: number) => boolean = (pid) => systemProcesses().isAlive(pid),
+): boolean {
   const [, pid] = pattern.exec(name) ?? [];
   return pid !== undefined && !isRunning(Number(pid));
-}
-
-function processRuns(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
-  }
 }
