@@ -33,6 +33,7 @@ export { backup } from './operations.ts';
 export type { BackupOptions, BackupResult } from './archive/backup.ts';
 export type { SavedStream, StreamSource } from './archive/stream-source.ts';
 export type { Closing, SavedContent } from './archive/closing.ts';
+export { contentSum, ContentSums } from './archive/content-sums.ts';
 export { invalidFolder, type ContentJudge, type RejectedFile } from './archive/content-judge.ts';
 export { zeroCounters, type BackupCounters, type BackupEvent, type EntryChange } from './archive/report.ts';
 export { SourcePrefetch, type PrefetchOptions, type SourceTotals } from './archive/prefetch.ts';
@@ -198,7 +199,7 @@ export {
   type ByteString,
 } from './format/bytestring.ts';
 export { formatLocal, formatTimestamp, parseTimestamp, timestampNs, timestampOfNs } from './format/time.ts';
-export { encodeSnapshot, type Snapshot, type SnapshotSummary } from './format/snapshot.ts';
+export { bytesReadOf, encodeSnapshot, type Snapshot, type SnapshotSummary } from './format/snapshot.ts';
 export type { ExtendedAttribute, NodeType, Timestamp, TreeNode, U64 } from './format/tree.ts';
 export { modeText } from './format/mode.ts';
 export { sha256Hex } from './crypto/hash.ts';

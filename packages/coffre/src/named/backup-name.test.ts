@@ -62,6 +62,7 @@ test('what is said in tags is read back from them', () => {
     name: fc.option(text, { nil: undefined }),
     isPinned: fc.boolean(),
     isIncomplete: fc.boolean(),
+    isFull: fc.boolean(),
     run: fc.option(text, { nil: undefined }),
     description: fc.option(text, { nil: undefined }),
   });

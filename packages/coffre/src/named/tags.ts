@@ -2,7 +2,7 @@
  * What a snapshot says of the backup it is, in tags that restic shows, copies and filters by as any others:
  *
  *   coffre:plan=NAME  coffre:source=SITE/SOURCE  coffre:kind=auto|manual|temp  coffre:name=NAME  coffre:pinned  coffre:run=ID
- *   coffre:description=TEXT  coffre:incomplete
+ *   coffre:description=TEXT  coffre:incomplete  coffre:full
  *
  * Everything else we know of named backups is made from these. Pure.
  */
@@ -22,11 +22,15 @@ export type BackupFacts = {
   readonly description: string | undefined;
   /** Some of the source could not be read. */
   readonly isIncomplete: boolean;
+  /** All of the source was read, and nothing taken over from the backup before. */
+  readonly isFull: boolean;
 };
 
 export const pinnedTag = 'coffre:pinned';
 /** Such a backup is worth less than a complete one, and takes the place of none. */
 export const incompleteTag = 'coffre:incomplete';
+/** A parent that is not there says it too, but copies never have one. */
+export const fullTag = 'coffre:full';
 
 const kinds: readonly string[] = ['auto', 'manual', 'temp'] satisfies readonly BackupKind[];
 
@@ -48,6 +52,7 @@ export function factsOf({ tags = [] }: Pick<Snapshot, 'tags'>): BackupFacts {
     run: only('run'),
     description: only('description'),
     isIncomplete: tags.includes(incompleteTag),
+    isFull: tags.includes(fullTag),
   };
 }
 
@@ -60,5 +65,6 @@ export function tagsOf(facts: Partial<BackupFacts>): string[] {
     ...said,
     ...(facts.isPinned === true ? [pinnedTag] : []),
     ...(facts.isIncomplete === true ? [incompleteTag] : []),
+    ...(facts.isFull === true ? [fullTag] : []),
   ];
 }

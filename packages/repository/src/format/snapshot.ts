@@ -27,6 +27,8 @@ export type SnapshotSummary = {
   data_added_packed: number;
   total_files_processed: number;
   total_bytes_processed: number;
+  /** Ours alone, after the others: what of the source was read. Use `bytesReadOf`: other programs may write anything here. */
+  bytes_read?: unknown;
 };
 
 /** A snapshot file. Keys are those of the format, so that `--json` output and the file agree. */
@@ -90,6 +92,15 @@ const schema = looseObject({
   // Members that other programs add to the summary stay in it.
   summary: optional(looseObject(summaryShapes)),
 });
+
+/** What was read to make it; undefined where nobody wrote it down. Without a parent everything is read. */
+export function bytesReadOf({ parent, original, summary }: Snapshot): number | undefined {
+  if (summary === undefined) return undefined;
+  const { bytes_read: read, total_bytes_processed: total } = summary;
+  if (typeof read === 'number' && Number.isSafeInteger(read) && read >= 0) return read;
+  // A copy has no parent either, whatever was read.
+  return parent === undefined && original === undefined ? total : undefined;
+}
 
 /** Go leaves these out, so absent is all they can mean. */
 function isEmpty(value: unknown): boolean {
