@@ -2,8 +2,8 @@
  * What happened, and who is to be told. Both are written in the transaction that changes the state, so nothing is told
  * that did not happen, and nothing that happened is forgotten when the program ends before it is sent.
  */
-import type { Rows, Store } from './store.ts';
-import type { EventId, LetterId, RunId } from './tables.ts';
+import type { Rows } from './store.ts';
+import type { EventId, RunId } from './tables.ts';
 
 export type NewEvent = {
   /** Stable, such as `backup.run.failed`. */
@@ -33,75 +33,6 @@ export async function recordEvent(rows: Rows, event: NewEvent, channels: readonl
   return id;
 }
 
-/** One event for one channel. */
-export type Letter = {
-  readonly id: LetterId;
-  readonly channel: string;
-  readonly attempt: number;
-  readonly event: StoredEvent;
-};
-
-/** The earliest that are due, for this worker alone until the lease ends; then somebody else sends them again. */
-export async function takeLetters(
-  store: Store,
-  worker: string,
-  { leaseMs, countMax }: { readonly leaseMs: number; readonly countMax: number },
-): Promise<Letter[]> {
-  return await store.transaction(async (rows) => {
-    const { db, engine } = rows;
-    const now = await rows.nowMs();
-    const due = db
-      .selectFrom('outbox')
-      .select('id')
-      .where('sent_at', 'is', null)
-      .where('next_at', '<=', now)
-      .orderBy('next_at')
-      .orderBy('id')
-      .limit(countMax);
-    const ids = await (engine === 'postgres' ? due.forUpdate().skipLocked() : due).execute();
-    const letters: Letter[] = [];
-    for (const { id } of ids) {
-      const letter = await db
-        .updateTable('outbox')
-        .set((eb) => ({ attempts: eb('attempts', '+', 1), worker, next_at: now + leaseMs }))
-        .where('id', '=', id)
-        .returning(['event_id', 'channel', 'attempts'])
-        .executeTakeFirstOrThrow();
-      const row = await db.selectFrom('events').selectAll().where('id', '=', letter.event_id).executeTakeFirstOrThrow();
-      letters.push({ id, channel: letter.channel, attempt: letter.attempts, event: eventOf(row) });
-    }
-    return letters;
-  });
-}
-
-/** @returns false when somebody else took it meanwhile */
-export async function markSent(rows: Rows, letter: Letter): Promise<boolean> {
-  return await settle(rows, letter, { sent_at: await rows.nowMs(), error: null });
-}
-
-/** @returns as `markSent` */
-export async function sendLater(rows: Rows, letter: Letter, error: string, nextAtMs: number): Promise<boolean> {
-  return await settle(rows, letter, { next_at: nextAtMs, error, worker: null });
-}
-
-type Settlement = {
-  readonly sent_at?: number;
-  readonly next_at?: number;
-  readonly error: string | null;
-  readonly worker?: null;
-};
-
-async function settle({ db }: Rows, letter: Letter, settlement: Settlement): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('outbox')
-    .set(settlement)
-    .where('id', '=', letter.id)
-    .where('attempts', '=', letter.attempt)
-    .where('sent_at', 'is', null)
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
-}
-
 /** Newest first. */
 export async function listEvents(
   { db }: Rows,
@@ -114,6 +45,26 @@ export async function listEvents(
   return (await query.orderBy('at', 'desc').orderBy('id', 'desc').limit(countMax).execute()).map(eventOf);
 }
 
+/** The last one that has one of these codes. */
+export async function newestEvent(
+  { db }: Rows,
+  plan: string,
+  codes: readonly string[],
+): Promise<StoredEvent | undefined> {
+  const row = await db
+    .selectFrom('events')
+    .selectAll()
+    .where('id', '=', (eb) =>
+      eb
+        .selectFrom('events')
+        .select((of) => of.fn.max('id').as('id'))
+        .where('plan', '=', plan)
+        .where('code', 'in', codes),
+    )
+    .executeTakeFirst();
+  return row === undefined ? undefined : eventOf(row);
+}
+
 type EventRow = {
   readonly id: EventId;
   readonly at: number;
@@ -123,7 +74,8 @@ type EventRow = {
   readonly detail: string;
 };
 
-function eventOf(row: EventRow): StoredEvent {
+/** What stands in these columns was written above. */
+export function eventOf(row: EventRow): StoredEvent {
   return {
     id: row.id,
     atMs: row.at,

@@ -45,7 +45,8 @@ const tables: Readonly<Record<HistoryTable, { readonly key: string; readonly tim
     events: {
       key: 'id',
       time: 'at',
-      mayGo: 'not exists (select 1 from outbox o where o.event_id = t.id and o.sent_at is null)',
+      mayGo:
+        'not exists (select 1 from outbox o where o.event_id = t.id and o.sent_at is null and o.given_up_at is null)',
     },
     verifications: {
       key: 'id',

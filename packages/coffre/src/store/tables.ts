@@ -96,6 +96,8 @@ export type OutboxTable = {
   worker: string | null;
   error: string | null;
   sent_at: number | null;
+  /** Nobody tries to send it any more. */
+  given_up_at: number | null;
 };
 
 export type NamedBackupTable = {
@@ -144,6 +146,17 @@ export type AuditHeadTable = { id: number; origin: string; size: number; last_ha
 /** Since when a plan is due as it is: what was due before by its new schedule is not. */
 export type ScheduleAnchorTable = { plan: string; schedule: string; since_at: number };
 
+/** How a trigger that an extension brings does its work for a plan. */
+export type TriggerStateTable = {
+  plan: string;
+  name: string;
+  fired_at: number | null;
+  /** As the extension said it. */
+  reason: string | null;
+  failing_since: number | null;
+  problem: string | null;
+};
+
 export type SchemaTable = { version: number; name: string; applied_at: number };
 
 export type Tables = {
@@ -158,6 +171,7 @@ export type Tables = {
   verifications: VerificationTable;
   settings: SettingTable;
   schedule_anchors: ScheduleAnchorTable;
+  trigger_states: TriggerStateTable;
   audit_entries: AuditEntryTable;
   audit_checkpoints: AuditCheckpointTable;
   audit_head: AuditHeadTable;

@@ -3,9 +3,17 @@ import { workAndFacts } from './0002-work-and-facts.ts';
 import { auditLog } from './0003-audit.ts';
 import { runParts } from './0004-run-parts.ts';
 import { scheduleAnchors } from './0005-schedule-anchors.ts';
+import { lettersAndTriggers } from './0006-letters-and-triggers.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order they are applied; the number of the last one is the version of the schema. */
-export const migrations: readonly Migration[] = [runsAndSlots, workAndFacts, auditLog, runParts, scheduleAnchors];
+export const migrations: readonly Migration[] = [
+  runsAndSlots,
+  workAndFacts,
+  auditLog,
+  runParts,
+  scheduleAnchors,
+  lettersAndTriggers,
+];
 
 export const schemaVersion: number = migrations.length;

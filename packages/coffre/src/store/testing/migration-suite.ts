@@ -6,6 +6,7 @@ import { auditHead } from '../audit-rows.ts';
 import { listEvents } from '../events.ts';
 import { leasedQueue } from '../leased-queue.ts';
 import { leaseHolders } from '../leases.ts';
+import { channelFigures, waitingLetters } from '../letters.ts';
 import type { StoreLocation } from '../location.ts';
 import type { MigrationEvent } from '../migrate.ts';
 import { schemaVersion } from '../migrations/migrations.ts';
@@ -15,6 +16,7 @@ import { listRuns } from '../runs.ts';
 import { pauseAll, readSetting } from '../settings.ts';
 import { openSlots } from '../slots.ts';
 import { openStore } from '../store.ts';
+import { triggerStates } from '../trigger-states.ts';
 import { listVerifications } from '../verifications.ts';
 import { readGolden } from './golden.ts';
 import { sampleRun } from './sample-state.ts';
@@ -51,13 +53,19 @@ export function migrationSuite(engine: 'sqlite' | 'postgres', scene: () => Migra
       if (version >= 2) {
         assert.equal((await leaseHolders(store, 'local'))[0]?.holder, 'alpha');
         assert.deepEqual((await leasedQueue(store).claim('runs', 'w', 1))?.payload, { plan: 'uploads' });
-        assert.equal((await listEvents(store, {}, 9))[0]?.code, 'backup.run.failed');
+        const codes = (await listEvents(store, {}, 9)).map(({ code }) => code);
+        assert.deepEqual(codes.toSorted(), ['backup.run.failed', ...(version >= 6 ? ['run.recovered'] : [])]);
+        assert.equal((await waitingLetters(store)).length, 1);
         assert.equal((await findNamedBackup(store, 'local', 'v1.2'))?.isPinned, true);
         assert.equal((await listVerifications(store, { repository: 'local' }, 9)).length, 1);
         assert.equal((await readSetting(store, pauseAll))?.untilMs, sceneStartMs + 86_400_000);
       }
       const [progress] = await slotProgress(store, [{ plan: sampleRun.plan, fingerprint: 'every hour' }]);
       assert.deepEqual([progress?.sinceMs, progress?.firstOpenDueMs], [sceneStartMs, sceneStartMs + 3_600_000]);
+      if (version >= 6) {
+        assert.equal((await channelFigures(store, ['mail'], 0))[0]?.givenUpError, 'nobody answers');
+        assert.equal((await triggerStates(store))[0]?.failing?.problem, 'no answer');
+      }
       if (version >= 3) assert.equal((await auditHead(store))?.size, 1);
     });
   }

@@ -3,6 +3,7 @@ import { appendAudit } from '../audit-rows.ts';
 import { recordEvent } from '../events.ts';
 import { leasedQueue } from '../leased-queue.ts';
 import { takeLease } from '../leases.ts';
+import { giveUp, takeLetters } from '../letters.ts';
 import { nameBackup } from '../named-backups.ts';
 import { endRun, startRun } from '../runs.ts';
 import type { NewRun } from '../runs.ts';
@@ -10,6 +11,7 @@ import { slotProgress } from '../plan-progress.ts';
 import { pauseAll, writeSetting } from '../settings.ts';
 import { closeSlot, openSlot } from '../slots.ts';
 import type { Store } from '../store.ts';
+import { noteFailing, noteFired } from '../trigger-states.ts';
 import { recordVerification } from '../verifications.ts';
 import { sceneStartMs } from './scene.ts';
 
@@ -38,10 +40,15 @@ export async function fillSample(store: Store): Promise<void> {
   await queue.claim('runs', 'alpha', 60_000);
   await queue.enqueue({ queue: 'runs', payload: { plan: 'uploads' } });
   await recordEvent(store, { code: 'backup.run.failed', plan, runId: open, detail: { reason: 'no room' } }, ['mail']);
+  const [letter] = await takeLetters(store, 'alpha', { leaseMs: 60_000, countMax: 1 });
+  await giveUp(store, letter!, 'nobody answers');
+  await recordEvent(store, { code: 'run.recovered', plan, detail: {} }, ['mail']);
   await nameBackup(store, { repository: 'local', name: 'v1.2', snapshot: 'ab'.repeat(32), isPinned: true });
   await recordVerification(store, { repository: 'local', kind: 'pack', subject: 'cd'.repeat(32), outcome: 'good' });
   await writeSetting(store, pauseAll, { value: 'new disk', untilMs: sceneStartMs + 86_400_000, changedBy: 'root' });
   await slotProgress(store, [{ plan, fingerprint: 'every hour' }]);
+  await noteFired(store, plan, 'door', 'it opened');
+  await noteFailing(store, plan, 'door', 'no answer');
   const hash = 'ef'.repeat(32);
   await appendAudit(store, (_, atMs) => ({
     row: { position: 0, atMs, action: 'forget', body: '{"action":"forget"}', hash },

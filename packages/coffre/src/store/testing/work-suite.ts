@@ -1,14 +1,17 @@
 /** What leases, the queue, the outbox and the smaller tables promise, on any engine. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listEvents, markSent, recordEvent, sendLater, takeLetters } from '../events.ts';
+import { listEvents, recordEvent } from '../events.ts';
 import { leasedQueue } from '../leased-queue.ts';
 import { endLease, leaseHolders, renewLease, takeLease } from '../leases.ts';
 import type { LeaseAnswer, LeaseMode } from '../leases.ts';
+import { channelFigures, giveUp, markSent, sendLater, takeLetters, waitingLetters } from '../letters.ts';
 import { findNamedBackup, forgetName, listNamedBackups, nameBackup, pinBackup } from '../named-backups.ts';
 import { endRun, openRuns, startRun } from '../runs.ts';
 import { pauseAll, readSetting, removeSetting, writeSetting } from '../settings.ts';
+import { claimSlots, openFiring } from '../slot-claims.ts';
 import type { Store } from '../store.ts';
+import { noteFailing, noteFired, noteWorking, triggerStates } from '../trigger-states.ts';
 import { listVerifications, recordVerification } from '../verifications.ts';
 import { sampleRun } from './sample-state.ts';
 import { handClock, openScene, sceneStartMs } from './scene.ts';
@@ -197,6 +200,62 @@ export function workSuite(engine: string, scene: () => Scene): void {
     assert.equal(await markSent(store, third), true);
     clock.moveMs(9 * minuteMs);
     assert.deepEqual(await takeLetters(store, 'two', { leaseMs: minuteMs, countMax: 1 }), []);
+  });
+
+  test(`${engine}: a letter that was given up is taken no more and is shown; other channels do not wait for it`, async () => {
+    const clock = handClock();
+    await using store = await openScene(scene().freshPlace(), clock);
+    for (const code of ['x', 'y']) await recordEvent(store, { code, detail: {} }, ['dead', 'well']);
+    const [first] = await takeLetters(store, 'w', { leaseMs: minuteMs, countMax: 1, channel: 'dead' });
+    assert.equal(await giveUp(store, first!, 'gone'), true);
+    assert.equal(await giveUp(store, first!, 'gone'), false);
+    assert.equal(await markSent(store, first!), false);
+    const well = await takeLetters(store, 'w', { leaseMs: minuteMs, countMax: 9, channel: 'well' });
+    for (const letter of well) assert.equal(await markSent(store, letter), true);
+    clock.moveMs(2 * minuteMs);
+    const [second, third] = await takeLetters(store, 'w', { leaseMs: minuteMs, countMax: 9 });
+    assert.deepEqual([second?.event.code, third], ['y', undefined]);
+    await sendLater(store, second!, 'no answer', sceneStartMs + 5 * minuteMs);
+    assert.deepEqual(await waitingLetters(store), [{ channel: 'dead', nextAtMs: sceneStartMs + 5 * minuteMs }]);
+    const [dead, alive] = await channelFigures(store, ['dead', 'well'], 0);
+    assert.deepEqual(
+      [dead?.waiting, dead?.waitingSinceMs, dead?.error, dead?.givenUp, dead?.givenUpError],
+      [1, sceneStartMs, 'no answer', 1, 'gone'],
+    );
+    assert.deepEqual([alive?.waiting, alive?.givenUp, alive?.sentAtMs], [0, 0, sceneStartMs]);
+  });
+
+  test(`${engine}: a trigger is remembered by when it fired last, and since when it fails`, async () => {
+    const clock = handClock();
+    await using store = await openScene(scene().freshPlace(), clock);
+    await noteFired(store, 'p', 'door', 'opened');
+    assert.equal(await noteFailing(store, 'p', 'door', 'no answer'), true);
+    clock.moveMs(minuteMs);
+    assert.equal(await noteFailing(store, 'p', 'door', 'still none'), false);
+    const fired = { atMs: sceneStartMs, reason: 'opened' };
+    const failing = { sinceMs: sceneStartMs, problem: 'still none' };
+    assert.deepEqual(await triggerStates(store), [{ plan: 'p', name: 'door', fired, failing }]);
+    assert.deepEqual([await noteWorking(store, 'p', 'door'), await noteWorking(store, 'p', 'door')], [true, false]);
+  });
+
+  test(`${engine}: a firing has a slot behind all others, which is won while an earlier run goes on`, async () => {
+    await using store = await openScene(scene().freshPlace());
+    const { plan } = sampleRun;
+    await claimSlots(store, { plan, lastDueMs: sceneStartMs + 5, coveredMs: [] });
+    await startRun(store, sampleRun);
+    const firing = await openFiring(store, plan, sceneStartMs);
+    assert.equal(firing.dueMs, sceneStartMs + 6);
+    const claim = { plan, lastDueMs: firing.dueMs, coveredMs: [], openedAtMs: firing.openedAtMs };
+    assert.equal(await claimSlots(store, claim), undefined);
+    assert.notEqual(await claimSlots(store, { ...claim, isFiring: true }), undefined);
+    assert.equal(await claimSlots(store, { ...claim, isFiring: true }), undefined);
+    const [one, other] = [await openFiring(store, plan, sceneStartMs), await openFiring(store, plan, sceneStartMs)];
+    const late = { plan, coveredMs: [], isFiring: true };
+    assert.equal(await claimSlots(store, { ...late, lastDueMs: one.dueMs, openedAtMs: one.openedAtMs }), undefined);
+    assert.notEqual(
+      await claimSlots(store, { ...late, lastDueMs: other.dueMs, openedAtMs: other.openedAtMs }),
+      undefined,
+    );
   });
 
   test(`${engine}: the name of a backup is taken once in a repository, and can be pinned and given back`, async () => {
