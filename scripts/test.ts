@@ -11,6 +11,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, styleText } from 'node:util';
 import { run } from 'node:test';
+import { compiled } from '../test/compiled.ts';
 import { addTotals, type Finding, followTests, formatTotals, noTests } from './test-report.ts';
 import { absoluteIn, findTestFiles, selectFiles, type Tier, tiers } from './test-tiers.ts';
 import { prepareTools } from './test-tools.ts';
@@ -94,7 +95,7 @@ function runTier(tier: Tier, files: readonly string[], unbounded: boolean): Retu
     // Campaigns measure what one process does to one disk; two at once would only blur it.
     concurrency: tier === 'campaign' ? 1 : Math.max(2, availableParallelism()),
     execArgv: ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'],
-    env: { ...process.env, ...(unbounded ? endless : {}) },
+    env: { ...process.env, ...compiled, ...(unbounded ? endless : {}) },
     ...(unbounded && tier === 'campaign' ? {} : { timeout: timeoutMs[tier] }),
   });
 }

@@ -22,6 +22,7 @@ import { listRuns, openRuns } from '../../packages/coffre/src/store/runs.ts';
 import { openSlots } from '../../packages/coffre/src/store/slots.ts';
 import { openStore } from '../../packages/coffre/src/store/store.ts';
 import type { Store } from '../../packages/coffre/src/store/store.ts';
+import { compiled } from '../compiled.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const rounds = Number(process.env['COFFRE_KILLS'] ?? 4);
@@ -109,6 +110,7 @@ function makeScene(data: Uint8Array): Scene {
   mkdirSync(source);
   writeFileSync(join(source, 'data'), data);
   const environment = {
+    ...compiled,
     PATH: process.env['PATH'],
     HOME: folder,
     PW: 'secret',

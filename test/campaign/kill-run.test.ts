@@ -15,6 +15,7 @@ import {
 } from '../../packages/repository/src/testing/sample-repository.ts';
 import type { RunMessage } from '../../packages/coffre/src/run/run-message.ts';
 import { coffre } from './kill-scene.ts';
+import { compiled } from '../compiled.ts';
 
 /** More phases than a run of this plan has. */
 const phasesMax = 40;
@@ -63,6 +64,7 @@ async function makeScene(): Promise<Scene> {
   database.close();
   const environment = {
     ...process.env,
+    ...compiled,
     REPO_KEY: samplePassword,
     COFFRE_CONFIG: join(folder, 'coffre.yaml'),
     COFFRE_STATE_DIR: join(folder, 'state'),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
 import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
+import { compiled } from '../compiled.ts';
 
 export const coffre: string = join(import.meta.dirname, '../../packages/coffre/bin/coffre');
 
@@ -26,6 +27,7 @@ export async function makeKillScene(): Promise<KillScene> {
   mkdirSync(source);
   const env = {
     ...process.env,
+    ...compiled,
     RESTIC_REPOSITORY: repo,
     RESTIC_PASSWORD: samplePassword,
     RESTIC_CACHE_DIR: cache,

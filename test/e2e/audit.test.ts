@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { compiled } from '../compiled.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 
@@ -14,6 +15,7 @@ test('forget and a change of keys are on record, also without a place for the re
   t.after(() => rmSync(scene, { recursive: true }));
   const env = {
     ...process.env,
+    ...compiled,
     HOME: scene,
     RESTIC_REPOSITORY: join(scene, 'repository'),
     RESTIC_PASSWORD: 'audit',

@@ -8,12 +8,13 @@ import { test } from 'node:test';
 import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
 import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { temporaryFolder } from '../interop/restic.ts';
+import { compiled } from '../compiled.ts';
 
 const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
 const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
 
 function coffre(argv: readonly string[], environment: Record<string, string> = {}, cwd = '/'): string[] {
-  const env = { PATH: process.env['PATH'], HOME: '/nonexistent', ...environment };
+  const env = { ...compiled, PATH: process.env['PATH'], HOME: '/nonexistent', ...environment };
   const run = spawnSync(process.execPath, [...flags, ...argv], { env, cwd, encoding: 'utf8' });
   assert.equal(run.stderr, '');
   return run.stdout.split('\n');

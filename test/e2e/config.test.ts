@@ -6,6 +6,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { compiled } from '../compiled.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const company = fileURLToPath(new URL('../../docs/examples/company.yaml', import.meta.url));
@@ -13,7 +14,7 @@ const company = fileURLToPath(new URL('../../docs/examples/company.yaml', import
 type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
 function coffre(folder: string, words: readonly string[], variables: Record<string, string> = {}): Ended {
-  const env = { PATH: process.env['PATH'], HOME: folder, ...variables };
+  const env = { ...compiled, PATH: process.env['PATH'], HOME: folder, ...variables };
   const { status, stdout, stderr } = spawnSync(launcher, words, { cwd: folder, env, encoding: 'utf8' });
   return { code: status, stdout, stderr };
 }

@@ -17,6 +17,7 @@ import { listRuns } from '../../packages/coffre/src/store/runs.ts';
 import { openSlots } from '../../packages/coffre/src/store/slots.ts';
 import { openStore } from '../../packages/coffre/src/store/store.ts';
 import { systemClock } from '../../packages/repository/src/host/system.ts';
+import { compiled } from '../compiled.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const seconds = Number(process.env['COFFRE_SECONDS'] ?? 10);
@@ -32,6 +33,7 @@ function scene(t: TestContext) {
   mkdirSync(source);
   writeFileSync(join(source, 'a'), 'one');
   const env = {
+    ...compiled,
     PATH: process.env['PATH'],
     HOME: folder,
     PW: 'secret',

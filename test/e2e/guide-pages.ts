@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
 import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
+import { compiled } from '../compiled.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const launcher = join(project, 'packages/coffre/bin/coffre');
@@ -53,6 +54,7 @@ export function createScene({ keepsState = false } = {}): Scene {
   writeFileSync(join(documents, 'photo.jpg'), createSeededRandom(1).bytes(1_800_000));
   const env = {
     ...process.env,
+    ...compiled,
     HOME: folder,
     TZ: 'UTC',
     RESTIC_REPOSITORY: repository,

@@ -6,6 +6,7 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { compiled } from '../compiled.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const launcher = join(project, 'packages/coffre/bin/coffre');
@@ -56,6 +57,7 @@ test('every command of the guide for own data runs and prints what the guide sho
   const movedBack = (text: string): string => places.reduce((all, [to, from]) => all.replaceAll(from, to), text);
   const env = {
     ...process.env,
+    ...compiled,
     RESTIC_REPOSITORY: join(scene, 'backup'),
     RESTIC_PASSWORD: 'guide',
     XDG_CACHE_HOME: join(scene, 'cache'),

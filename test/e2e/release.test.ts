@@ -33,6 +33,8 @@ function coffre(...args: string[]): string {
       RESTIC_REPOSITORY: join(folder, 'repository'),
       RESTIC_PASSWORD: 'of the test',
       XDG_CACHE_HOME: join(folder, 'cache'),
+      // As a user's: modules are kept below that.
+      NODE_COMPILE_CACHE: undefined,
     },
   });
   assert.equal(status, 0, stderr);

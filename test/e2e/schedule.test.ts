@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
+import { compiled } from '../compiled.ts';
 
 const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
 const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
 
 function schedule(...argv: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const env = { PATH: process.env['PATH'], HOME: '/nonexistent', TZ: 'Europe/Paris' };
+  const env = { ...compiled, PATH: process.env['PATH'], HOME: '/nonexistent', TZ: 'Europe/Paris' };
   return spawnSync(process.execPath, [...flags, 'schedule', ...argv], { env, encoding: 'utf8' });
 }
 

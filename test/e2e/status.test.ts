@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { compiled } from '../compiled.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 
@@ -31,6 +32,7 @@ test('status follows what really runs, and each way of asking has its exit code'
   writeFileSync(join(scene, 'coffre.yaml'), yaml(scene));
   const env = {
     ...process.env,
+    ...compiled,
     HOME: scene,
     KEY: 'morel',
     RESTIC_PASSWORD: 'morel',

@@ -8,6 +8,7 @@ import { createLocalBackend } from '../../packages/repository/src/backend/local.
 import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { findRestic } from '../peers.ts';
 import { temporaryFolder } from './restic.ts';
+import { compiled } from '../compiled.ts';
 
 export const restic = findRestic('newest');
 
@@ -42,6 +43,7 @@ export async function createWorld(): Promise<World> {
   const environment = {
     PATH: process.env['PATH'],
     HOME: folder,
+    ...compiled,
     TZ: 'UTC',
     RESTIC_REPOSITORY: repository,
     RESTIC_PASSWORD: samplePassword,

@@ -15,6 +15,7 @@ import { createSeededRandom, type SeededRandom } from '../../packages/repository
 import { findRestic, skipWithout } from '../peers.ts';
 import { createWorld, restic, type Run, type World } from './cli-programs.ts';
 import { runRestic } from './restic.ts';
+import { compiled } from '../compiled.ts';
 
 const old = findRestic('debian');
 
@@ -243,6 +244,7 @@ function spawnCoffre(argv: readonly string[], world: World): Running {
     env: {
       PATH: process.env['PATH'],
       HOME: world.folder,
+      ...compiled,
       RESTIC_REPOSITORY: world.repository,
       RESTIC_PASSWORD: samplePassword,
       RESTIC_CACHE_DIR: join(world.folder, 'cache'),

@@ -15,6 +15,7 @@ import {
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import { findRestic, skipWithout } from '../peers.ts';
 import type { Peer } from '../peers/peers.ts';
+import { compiled } from '../compiled.ts';
 
 export const oldRestic: Peer | undefined = findRestic('debian');
 export const newRestic: Peer | undefined = findRestic('newest');
@@ -101,8 +102,7 @@ function environmentIn(folder: string): NodeJS.ProcessEnv {
     RESTIC_PASSWORD: samplePassword,
     RESTIC_CACHE_DIR: join(folder, 'cache'),
     XDG_CACHE_HOME: join(folder, 'cache'),
-    // Our own start is most of what a small run takes.
-    NODE_COMPILE_CACHE: join(folder, 'compiled'),
+    ...compiled,
   };
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { skipWithoutMongodb, startFerretdb, toolsPath } from './ferretdb.ts';
+import { compiled } from '../compiled.ts';
 
 const program = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 
@@ -55,6 +56,7 @@ plans: {shop: {sources: [here/shop], to: local, schedule: {cron: "0 2 * * *"}, v
     const environment = {
       PATH: `${toolsPath()}:${process.env['PATH'] ?? ''}`,
       HOME: folder,
+      ...compiled,
       TMPDIR: temporary,
       COFFRE_CONFIG: join(folder, 'coffre.yaml'),
       COFFRE_STATE_DIR: join(folder, 'state'),

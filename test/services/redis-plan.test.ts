@@ -10,6 +10,7 @@ import { samplePassword } from '../../packages/repository/src/testing/sample-rep
 import { createStage, newRestic, snapshotsIn, type Stage } from '../interop/stage.ts';
 import { skipWithoutService } from './programs.ts';
 import { fillRedis, startRedis, type RedisServer } from './redis.ts';
+import { compiled } from '../compiled.ts';
 
 const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
 const sourceFlags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'];
@@ -54,7 +55,7 @@ describe('plans of redis and git', { skip: skipWithoutService('redis-server') },
     const environment = configure(stage, place, server, 'both');
     const seen: string[] = [];
     const child = spawn(process.execPath, [...sourceFlags, main, 'run', 'cache'], {
-      env: { PATH: process.env['PATH'], TMPDIR: stage.folder, HOME: stage.folder, ...environment },
+      env: { ...compiled, PATH: process.env['PATH'], TMPDIR: stage.folder, HOME: stage.folder, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const said: Buffer[] = [];
@@ -97,7 +98,7 @@ describe('plans of redis and git', { skip: skipWithoutService('redis-server') },
     const environment = configure(stage, place, server, 'rdb');
     const dumping = async (): Promise<{ kill: () => void; code: Promise<number | null> }> => {
       const child = spawn(process.execPath, [...sourceFlags, main, 'run', 'cache'], {
-        env: { PATH: process.env['PATH'], TMPDIR: stage.folder, HOME: stage.folder, ...environment },
+        env: { ...compiled, PATH: process.env['PATH'], TMPDIR: stage.folder, HOME: stage.folder, ...environment },
         stdio: 'ignore',
       });
       const code = new Promise<number | null>((resolve) => child.once('close', resolve));

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { compiled } from '../compiled.ts';
 
 export type ServeRepo = {
   readonly pid: number;
@@ -42,7 +43,7 @@ export async function startServeRepo(options: ServeRepoOptions = {}): Promise<Se
   const argv = ['serve-repo', '--json', ...(options.bare === true ? [] : usual), ...flags];
   const child = spawn(process.execPath, [...nodeFlags, main, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: folder },
+    env: { ...compiled, PATH: process.env['PATH'], HOME: folder },
   });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));

@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createLocalBackend } from '@coffre/repository';
 import { createSampleHost, createSampleRepository, createSeededRandom } from '@coffre/repository/testing';
+import { compiled } from '../../compiled.ts';
 
 const launcher = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
 
@@ -42,6 +43,7 @@ export function createScene(t: TestContext): Scene {
   const env = {
     PATH: process.env['PATH'],
     HOME: folder,
+    ...compiled,
     TZ: 'UTC',
     REPO_KEY: 'named',
     COFFRE_STATE_DIR: join(folder, 'state'),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import { compiled } from '../../compiled.ts';
 
 export const coffre: string = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
 const configuration = fileURLToPath(new URL('company.yaml', import.meta.url));
@@ -66,6 +67,7 @@ export function makeCompany(offsite: string, s3: { readonly id: string; readonly
   const environment = {
     PATH: process.env['PATH'] ?? '',
     HOME: place,
+    ...compiled,
     TZ: 'UTC',
     PLACE: place,
     OFFSITE: offsite === '' ? join(place, 'mnt/offsite') : offsite,

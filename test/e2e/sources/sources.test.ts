@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { samplePassword } from '../../../packages/repository/src/testing/sample-repository.ts';
 import { createStage, isRoot, snapshotsIn, type Ran, type Stage } from '../../interop/stage.ts';
+import { compiled } from '../../compiled.ts';
 
 const main = fileURLToPath(new URL('../../../packages/coffre/src/main.ts', import.meta.url));
 const writer = fileURLToPath(new URL('busy-writer.ts', import.meta.url));
@@ -214,6 +215,7 @@ describe('backups of sources', () => {
     const script = `head -c 20000000 /dev/urandom; : > '${begun}'; sleep 5`;
     const environmentNow = {
       ...process.env,
+      ...compiled,
       ...environment,
       HOME: stage.folder,
       TMPDIR: stage.folder,

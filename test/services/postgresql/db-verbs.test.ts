@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { startPostgres, type PostgresServer } from '../postgres.ts';
 import { everything } from './hostile.ts';
 import { findPostgres, skipWithoutPostgres } from './versions.ts';
+import { compiled } from '../../compiled.ts';
 
 const coffreProgram = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
 const password = 'hush-3f9c';
@@ -50,6 +51,7 @@ plans:
       env: {
         PATH: process.env['PATH'],
         HOME: folder,
+        ...compiled,
         COFFRE_STATE_DIR: join(folder, 'state'),
         NODE_OPTIONS: process.env['NODE_OPTIONS'],
       },

@@ -33,4 +33,5 @@ export {
   type WorldOptions,
 } from './seeded-world.ts';
 export { createMemoryBackend, type MemoryBackend, type MemoryBackendOptions } from '../backend/memory.ts';
+export { quickenKey } from './quick-key.ts';
 export { createSampleHost, createSampleRepository, samplePassword } from './sample-repository.ts';

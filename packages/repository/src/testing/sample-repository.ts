@@ -2,22 +2,20 @@
 import type { Backend } from '../backend/backend.ts';
 import { createMemoryBackend, type MemoryBackend } from '../backend/memory.ts';
 import { randomPolynomial } from '../chunker/polynomial.ts';
-import { sha256Hex } from '../crypto/hash.ts';
-import { deriveKey } from '../crypto/kdf.ts';
 import { createSealer, randomMasterKey } from '../crypto/seal.ts';
 import { toByteString, type ByteString } from '../format/bytestring.ts';
 import { encodeConfig } from '../format/config.ts';
-import { encodeKeyFile, encodeMasterKey, type KeyFile } from '../format/key-file.ts';
 import { encodeSnapshot, type Snapshot } from '../format/snapshot.ts';
 import { encodeTree, type NodeType, type TreeNode } from '../format/tree.ts';
 import type { Host, Warning } from '../host/context.ts';
 import { createFiles } from '../host/files.ts';
 import type { Random } from '../host/host.ts';
-import { idFromBytes, parseId, type BlobId, type KeyId, type SnapshotId } from '../ids.ts';
+import { idFromBytes, type BlobId, type SnapshotId } from '../ids.ts';
 import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { openRepository, type Repository } from '../repository.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { addQuickKey } from './quick-key.ts';
 import { createSeededRandom } from './seeded-random.ts';
 
 export const samplePassword = 'correct horse';
@@ -75,33 +73,9 @@ export async function createSampleRepository(
     chunkerPolynomial: randomPolynomial(host.random),
     foreign: {},
   };
-  await addCheapKey(backend, host, { masterKey, password });
+  await addQuickKey(backend, host, { masterKey, password });
   await backend.save({ kind: 'config' }, [createSealer(masterKey).seal(encodeConfig(config), host.random)]);
   return { repository: await openRepository({ backend, host, password }), backend, host };
-}
-
-/** A key whose scrypt takes no time; restic opens it as well. */
-async function addCheapKey(
-  backend: Backend,
-  host: Host,
-  { masterKey, password }: { masterKey: Repository['masterKey']; password: string },
-): Promise<KeyId> {
-  const costs = { N: 2, r: 1, p: 1 };
-  const salt = host.random.bytes(64);
-  const wrapping = createSealer(await deriveKey(password, costs, salt));
-  const file: KeyFile = {
-    created: '2026-01-02T03:04:05Z',
-    username: host.identity.username,
-    hostname: host.identity.hostname,
-    kdf: 'scrypt',
-    ...costs,
-    salt,
-    data: wrapping.seal(encodeMasterKey(masterKey), host.random),
-  };
-  const bytes = encodeKeyFile(file);
-  const keyId = parseId<KeyId>(sha256Hex(bytes));
-  await backend.save({ kind: 'keys', name: keyId }, [bytes]);
-  return keyId;
 }
 
 /** A text is a file; an object without `type` is a folder; anything else gives its own node. */
