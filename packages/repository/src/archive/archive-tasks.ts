@@ -7,6 +7,7 @@ import type { ChunkProfile } from '../chunker/profile.ts';
 import { ZstdCodec } from '../compress/zstd-codec.ts';
 import { ChunkDigests } from '../crypto/chunk-digests.ts';
 import { NonceSource } from '../crypto/nonce-source.ts';
+import { sha256Hex } from '../crypto/hash.ts';
 import { CoffreError } from '../errors.ts';
 import type { ByteString } from '../format/bytestring.ts';
 import { encodeNode, type TreeNode } from '../format/tree.ts';
@@ -22,6 +23,7 @@ import type { FinishedPack } from '../pack/pack-buffer.ts';
 import { errorToWire, type WireError } from '../workers/pool.ts';
 import { reviveKey, type ArchiveSetup, type AskOwner, type TaskHandler } from '../workers/tasks.ts';
 import { ChunkStore, Cutting, nothingAdded, type AddedData } from './chunk-store.ts';
+import { contentSum, type ContentSum } from './content-sums.ts';
 import { journalLine } from './journal.ts';
 import { describeEntry, type NodeOptions } from './node.ts';
 
@@ -38,6 +40,8 @@ export type FilesPayload = {
   readonly node: NodeOptions;
   readonly profile: ChunkProfile;
   readonly journal: boolean;
+  /** Files of several pieces are hashed as a whole too. */
+  readonly sums: boolean;
 };
 /**
  * What became of a batch, in few large values: one object per file would cost more to send than a small file to hash.
@@ -50,6 +54,7 @@ export type BatchResult = {
   readonly journal: string;
   /** Five numbers a file: bytes read, new blobs, their plain bytes, their packed bytes, 1 when it changed while read. */
   readonly figures: Float64Array;
+  readonly sums: readonly ContentSum[];
   readonly failures: readonly { readonly file: number; readonly error: WireError }[];
 };
 export const figuresPerFile = 5;
@@ -57,6 +62,8 @@ export const figuresPerFile = 5;
 type ReadFile = {
   readonly node: TreeNode;
   readonly chunks: readonly Buffer[];
+  /** All of them together. */
+  readonly whole: Buffer;
   readonly stat: FileStat;
   readonly sizeBytes: number;
   readonly changedWhileRead: boolean;
@@ -73,6 +80,8 @@ export type SegmentPayload = {
   readonly to: number;
   readonly last: boolean;
   readonly profile: ChunkProfile;
+  /** The owner hashes the whole file: it is shown each segment's bytes, in order. */
+  readonly sum: boolean;
 };
 export type SegmentResult = {
   readonly content: readonly BlobId[];
@@ -92,7 +101,14 @@ export type StreamPayload = {
 export type ArchiveEvent =
   | { readonly kind: 'pack'; readonly pack: FinishedPack }
   | { readonly kind: 'chunkStart'; readonly file: number; readonly index: number }
-  | { readonly kind: 'chunkEnd'; readonly file: number; readonly index: number; readonly next: number };
+  | {
+      readonly kind: 'chunkEnd';
+      readonly file: number;
+      readonly index: number;
+      readonly next: number;
+      /** What this segment saves, in shared memory; it is used again after the answer. */
+      readonly bytes: Uint8Array | undefined;
+    };
 
 export function archiveTasks(setup: ArchiveSetup, ask: AskOwner): Record<string, TaskHandler> {
   const files = readElsewhere(createFiles(), setup.elsewhere);
@@ -172,19 +188,22 @@ export class ArchiveReader {
       let next = 0;
       const nodes: string[] = [];
       const journal: string[] = [];
+      const sums: ContentSum[] = [];
       for (const [i, one] of read.entries()) {
         const content = 'chunks' in one ? ids.slice(next, (next += one.chunks.length)) : [];
+        const sha256 = payload.sums && 'chunks' in one && content.length > 1 ? sha256Hex(one.whole) : undefined;
+        if (sha256 !== undefined) sums.push(contentSum(content, sha256));
         nodes.push('chunks' in one ? encodeNode({ ...one.node, content }) : '');
         if (payload.journal) {
           const { path } = payload.files[i] as FileJob;
-          journal.push('chunks' in one ? journalLine(path, one.stat, content) : '');
+          journal.push('chunks' in one ? journalLine(path, one.stat, content, sha256) : '');
         }
         if (!('chunks' in one)) continue;
         const { blobs, bytes, packedBytes } = added[i] as AddedData;
         figures.set([one.sizeBytes, blobs, bytes, packedBytes, one.changedWhileRead ? 1 : 0], i * figuresPerFile);
       }
       const failures = read.flatMap((one, file) => ('failed' in one ? [{ file, error: one.failed }] : []));
-      return { nodes: nodes.join('\n'), journal: journal.join('\n'), figures, failures };
+      return { nodes: nodes.join('\n'), journal: journal.join('\n'), figures, sums, failures };
     } finally {
       this.#giveBack(buffer);
     }
@@ -215,8 +234,9 @@ export class ArchiveReader {
       const sizeBytes = this.#readFully(fd, bytes, 0, stat.sizeBytes, 0);
       const changedWhileRead = changedBetween(stat, this.#files.fstat(fd), sizeBytes);
       const node = { ...describeEntry(this.#files, file.path, file.name, stat, options), size: sizeBytes };
-      const chunks = this.#cutWhole(bytes.subarray(0, sizeBytes), this.#cutting(profile));
-      return { node, chunks, stat, sizeBytes, changedWhileRead, inPlaceBytes: fits ? sizeBytes : 0 };
+      const whole = bytes.subarray(0, sizeBytes);
+      const chunks = this.#cutWhole(whole, this.#cutting(profile));
+      return { node, chunks, whole, stat, sizeBytes, changedWhileRead, inPlaceBytes: fits ? sizeBytes : 0 };
     } finally {
       this.#files.close(fd);
     }
@@ -242,7 +262,9 @@ export class ArchiveReader {
       const start = ((await this.#ask({ kind: 'chunkStart', file, index } satisfies ArchiveEvent)) as number) - from;
       const ends: number[] = [];
       let position = start;
-      while (position < to - from && !(ended && position >= available)) {
+      // A start before this segment: the file was cut off while it was read, and has ended there.
+      const until = start < 0 ? start : to - from;
+      while (position < until && !(ended && position >= available)) {
         const end = cutting.next(buffer, position, available, ended);
         if (end === undefined) {
           const more = Math.min(1024 * 1024, buffer.byteLength - available);
@@ -254,12 +276,13 @@ export class ArchiveReader {
         ends.push(end);
         position = end;
       }
-      const told = this.#ask({ kind: 'chunkEnd', file, index, next: from + position } satisfies ArchiveEvent);
+      const bytes = payload.sum && start >= 0 ? buffer.subarray(start, position) : undefined;
+      const told = this.#ask({ kind: 'chunkEnd', file, index, next: from + position, bytes } satisfies ArchiveEvent);
       const added = nothingAdded();
       const chunks = ends.map((end, i) => buffer.subarray(i === 0 ? start : (ends[i - 1] as number), end));
       const content = await this.#store.store(chunks, () => added);
       await told;
-      return { content, added, sizeBytes: Math.max(0, position - start) };
+      return { content, added, sizeBytes: position - start };
     } finally {
       this.#giveBack(buffer);
     }

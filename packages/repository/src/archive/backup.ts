@@ -15,6 +15,7 @@ import type { StoredSnapshot } from '../repository.ts';
 import { adoptPacks } from './adopt-packs.ts';
 import { idWithout, type Closing } from './closing.ts';
 import type { ContentJudge, RejectedFile } from './content-judge.ts';
+import { ContentSums } from './content-sums.ts';
 import { ArchiveCrew } from './crew.ts';
 import { graft } from './graft.ts';
 import { ResumeJournal } from './journal.ts';
@@ -226,12 +227,15 @@ async function saveAll(work: SaveWork): Promise<SavedAll> {
     ...pick({ atOnce: options.streamsAtOnce }, 'atOnce'),
   };
   const streams = await saveStreams(streaming, placed);
+  const sums = new ContentSums();
   const hasPaths = streams.length === 0 || (options.paths ?? []).length > 0;
   const {
     tree: walked,
     leadingTrees,
     rejected,
-  } = hasPaths ? await saveFolders(work) : { tree: undefined, leadingTrees: new Map<BlobId, Buffer>(), rejected: [] };
+  } = hasPaths
+    ? await saveFolders(work, sums)
+    : { tree: undefined, leadingTrees: new Map<BlobId, Buffer>(), rejected: [] };
   const time = options.time ?? timestampOfNs(indexed.repository.host.clock.nowNs());
   const grafting = { indexed, writer, open: leadingTrees, time, counters };
   const parentTree = stream === undefined ? parent?.snapshot.tree : undefined;
@@ -243,7 +247,7 @@ async function saveAll(work: SaveWork): Promise<SavedAll> {
     await crew.flush();
     await writer.flush();
   }
-  const last = placedStreams(await closing.make({ tree: walked, streams, rejected, parent }), []);
+  const last = placedStreams(await closing.make({ tree: walked, streams, rejected, sums, parent }), []);
   const closed = await saveStreams(streaming, last);
   return { tree: await graft(grafting, tree, closed, parentTree), unchanged, streams, rejected };
 }
@@ -268,7 +272,7 @@ async function isUnchanged(
 
 type SavedFolders = { tree: BlobId; leadingTrees: Map<BlobId, Buffer>; rejected: readonly RejectedFile[] };
 
-async function saveFolders(work: SaveWork): Promise<SavedFolders> {
+async function saveFolders(work: SaveWork, sums: ContentSums): Promise<SavedFolders> {
   const { indexed, options } = work;
   const files = readElsewhere(options.files ?? indexed.repository.host.files, options.elsewhere ?? []);
   const host = { ...indexed.repository.host, files };
@@ -278,6 +282,7 @@ async function saveFolders(work: SaveWork): Promise<SavedFolders> {
     writer: work.writer,
     crew: work.crew,
     journal: work.journal,
+    sums: options.closing?.needsSums === true && options.dryRun !== true ? sums : undefined,
     counters: work.counters,
     selection: options.selection ?? everything,
     judge: options.judge,
@@ -354,5 +359,6 @@ function summarize(counters: BackupCounters, writer: BlobWriter, started: string
     data_added_packed: totals.addedPackedBytes,
     total_files_processed: counters.filesNew + counters.filesChanged + counters.filesUnmodified,
     total_bytes_processed: counters.bytesDone,
+    bytes_read: counters.bytesRead,
   };
 }

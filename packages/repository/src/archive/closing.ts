@@ -6,6 +6,7 @@ import { parseId, type BlobId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import type { RejectedFile } from './content-judge.ts';
+import type { ContentSums } from './content-sums.ts';
 import type { SavedStream, StreamSource } from './stream-source.ts';
 
 /** What is durable and can be read back, before the snapshot is published. */
@@ -14,12 +15,16 @@ export type SavedContent = {
   readonly tree: BlobId | undefined;
   readonly streams: readonly SavedStream[];
   readonly rejected: readonly RejectedFile[];
+  /** Hashes of whole files. Of several pieces only those that were read now, when they were asked for. */
+  readonly sums: ContentSums;
   readonly parent: StoredSnapshot | undefined;
 };
 
 export type Closing = {
   /** All that `make` may give. They do not count when this backup is compared with its parent. */
   readonly paths: readonly ByteString[];
+  /** Whole files are hashed while they are read: a second pass over the bytes, and none over the repository. */
+  readonly needsSums?: boolean;
   /** Not called on a dry run, nor when nothing is published. A rejection means no snapshot. */
   make(saved: SavedContent): Promise<readonly StreamSource[]>;
 };

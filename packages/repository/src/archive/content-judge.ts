@@ -5,6 +5,7 @@ import type { Files } from '../host/files.ts';
 import type { FileStat } from '../host/stat.ts';
 import { nothingAdded, type AddedData } from './chunk-store.ts';
 import { changedBetween } from './archive-tasks.ts';
+import { contentSum, type ContentSums } from './content-sums.ts';
 import type { ArchiveCrew } from './crew.ts';
 import { describeEntry, type NodeOptions } from './node.ts';
 import type { ChunkProfile } from '../chunker/profile.ts';
@@ -50,6 +51,7 @@ export type JudgeParts = {
   readonly node: NodeOptions;
   readonly profile: ChunkProfile;
   readonly counters: BackupCounters;
+  readonly sums: ContentSums | undefined;
 };
 
 /**
@@ -79,6 +81,7 @@ export async function saveJudged(
     const path = (invalidFolder + file.absolute) as ByteString;
     return reject(why, { path, sizeBytes, sha256: sha256Hex(bytes), content });
   }
+  if (content.length > 1) parts.sums?.add(contentSum(content, sha256Hex(bytes)));
   const node = describeEntry(parts.files, file.path, file.name, stat, parts.node);
   return { text: encodeNode({ ...node, size: sizeBytes, content }), sizeBytes, added };
 }

@@ -21,6 +21,7 @@ import {
   type SegmentResult,
 } from './archive-tasks.ts';
 import { nothingAdded, type AddedData } from './chunk-store.ts';
+import { OrderedHash } from './ordered-hash.ts';
 
 /** Below this many bytes to read, starting threads costs more than they bring. */
 const inlineBytesMax = 6 * 1024 * 1024;
@@ -32,6 +33,12 @@ export type CrewOptions = {
   readonly packTargetBytes?: number;
   readonly threads?: number;
   readonly elsewhere?: readonly FilePlace[];
+};
+
+export type LongFileOptions = {
+  /** The whole file is hashed too. */
+  readonly sum: boolean;
+  readonly progress: (bytes: number) => void;
 };
 
 type Seat = { run<Result>(task: string, payload: unknown, transfer?: readonly ArrayBuffer[]): Promise<Result> };
@@ -48,6 +55,8 @@ export class ArchiveCrew implements AsyncDisposable {
   #running = 0;
   readonly #free: (() => void)[] = [];
   readonly #starts = new Map<string, { promise: Promise<number>; resolve: (start: number) => void }>();
+  /** Of long files under way, by number. */
+  readonly #hashes = new Map<number, OrderedHash>();
   #files = 0;
 
   constructor(repository: Repository, writer: BlobWriter, options: CrewOptions) {
@@ -109,7 +118,9 @@ export class ArchiveCrew implements AsyncDisposable {
         return await this.#start(event.file, event.index).promise;
       case 'chunkEnd':
         this.#starts.delete(`${event.file}/${event.index}`);
+        // The next segment ends after it heard of this: parts are handed over in order, and hashed while it goes on.
         this.#start(event.file, event.index + 1).resolve(event.next);
+        if (event.bytes !== undefined) await this.#hashes.get(event.file)?.update(event.bytes);
         return undefined;
       default:
         return event satisfies never;
@@ -162,10 +173,11 @@ export class ArchiveCrew implements AsyncDisposable {
     fd: number,
     sizeBytes: number,
     profile: ChunkProfile,
-    progress: (bytes: number) => void,
-  ): Promise<SegmentResult> {
+    { sum, progress }: LongFileOptions,
+  ): Promise<SegmentResult & { readonly sha256: string | undefined }> {
     const file = this.#files++;
     this.#start(file, 0).resolve(0);
+    if (sum) this.#hashes.set(file, new OrderedHash());
     const count = Math.max(1, Math.ceil(sizeBytes / segmentBytes));
     const segments: Promise<SegmentResult>[] = [];
     const broken = new AbortController();
@@ -173,7 +185,7 @@ export class ArchiveCrew implements AsyncDisposable {
       await this.#slot(tasksPerThread);
       const from = index * segmentBytes;
       const to = Math.min(sizeBytes, from + segmentBytes);
-      const payload: SegmentPayload = { fd, file, index, from, to, last: index === count - 1, profile };
+      const payload: SegmentPayload = { fd, file, index, from, to, last: index === count - 1, profile, sum };
       const segment = this.#seat(segmentBytes)
         .run<SegmentResult>('segment', payload)
         .then((result) => {
@@ -190,7 +202,9 @@ export class ArchiveCrew implements AsyncDisposable {
     }
     const done = await Promise.allSettled(segments);
     this.#starts.delete(`${file}/${count}`);
-    return joinSegments(done);
+    const hash = this.#hashes.get(file);
+    this.#hashes.delete(file);
+    return { ...joinSegments(done), sha256: hash?.digest() };
   }
 
   /** A stream of bytes, cut on the way; parts go to one thread in order while the producer has the other core. */

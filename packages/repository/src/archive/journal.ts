@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { ByteString } from '../format/bytestring.ts';
 import { makeFolders } from '../host/make-folders.ts';
 import type { FileStat } from '../host/stat.ts';
+import { sha256Hex } from '../crypto/hash.ts';
 import { isId, type BlobId, type PackId } from '../ids.ts';
 
 /**
@@ -11,11 +12,14 @@ import { isId, type BlobId, type PackId } from '../ids.ts';
  * so a stale, torn or foreign journal cannot do harm. It never becomes a snapshot: `latest` must not see half a backup.
  *
  *   {"p":"<pack id>"}
- *   {"f":"<path, one char a byte>","k":"<size>/<mtime>/<ctime>/<inode>","c":"<blob ids joined>"}
+ *   {"f":"<path, one char a byte>","k":"<size>/<mtime>/<ctime>/<inode>","c":"<blob ids joined>",
+ *    "s":"<SHA-256 of the whole file>","t":"<16 hexadecimal digits of the SHA-256 of c and s>"}   s and t: where it is known
+ *
+ * A wrong blob id is not in the index; nothing would show that the hash is wrong, so it has its own check.
  */
 export class ResumeJournal {
   readonly #path: string;
-  readonly #files = new Map<string, { key: string; content: string }>();
+  readonly #files = new Map<string, { key: string; content: string; sha256: string | undefined }>();
   readonly packs: PackId[] = [];
   #fd: number | undefined;
   #lines: string[] = [];
@@ -34,10 +38,12 @@ export class ResumeJournal {
     }
     for (const line of text.split('\n')) {
       try {
-        const entry = JSON.parse(line) as { p?: unknown; f?: unknown; k?: unknown; c?: unknown };
+        const entry = JSON.parse(line) as Partial<Record<'p' | 'f' | 'k' | 'c' | 's' | 't', unknown>>;
         if (typeof entry.p === 'string' && isId(entry.p)) this.packs.push(entry.p as PackId);
         if (typeof entry.f === 'string' && typeof entry.k === 'string' && typeof entry.c === 'string') {
-          this.#files.set(entry.f, { key: entry.k, content: entry.c });
+          const { f, k: key, c: content, s, t } = entry;
+          const sha256 = typeof s === 'string' && isId(s) && t === checkOf(content, s) ? s : undefined;
+          this.#files.set(f, { key, content, sha256 });
         }
       } catch {
         // A line torn by the crash: the file is simply read again.
@@ -45,10 +51,11 @@ export class ResumeJournal {
     }
   }
 
-  find(path: ByteString, stat: FileStat): BlobId[] | undefined {
+  find(path: ByteString, stat: FileStat): { content: BlobId[]; sha256: string | undefined } | undefined {
     const found = this.#files.get(path);
     if (found === undefined || found.key !== identityOf(stat)) return undefined;
-    return (found.content.match(/[0-9a-f]{64}/g) ?? []) as string[] as BlobId[];
+    const content = (found.content.match(/[0-9a-f]{64}/g) ?? []) as string[] as BlobId[];
+    return { content, sha256: found.sha256 };
   }
 
   packStored(id: PackId): void {
@@ -56,8 +63,8 @@ export class ResumeJournal {
     this.#write();
   }
 
-  saved(path: ByteString, stat: FileStat, content: readonly BlobId[]): void {
-    this.savedLines([journalLine(path, stat, content)]);
+  saved(path: ByteString, stat: FileStat, content: readonly BlobId[], sha256: string | undefined): void {
+    this.savedLines([journalLine(path, stat, content, sha256)]);
   }
 
   /** Lines made by `journalLine` elsewhere; empty ones are files that were not saved. */
@@ -93,8 +100,20 @@ export class ResumeJournal {
   }
 }
 
-export function journalLine(path: ByteString, stat: FileStat, content: readonly BlobId[]): string {
-  return JSON.stringify({ f: path, k: identityOf(stat), c: content.join('') });
+/** @param sha256 of the whole file, when that is known and not the id of its only blob */
+export function journalLine(
+  path: ByteString,
+  stat: FileStat,
+  content: readonly BlobId[],
+  sha256: string | undefined,
+): string {
+  const c = content.join('');
+  const sum = sha256 === undefined ? {} : { s: sha256, t: checkOf(c, sha256) };
+  return JSON.stringify({ f: path, k: identityOf(stat), c, ...sum });
+}
+
+function checkOf(content: string, sha256: string): string {
+  return sha256Hex(Buffer.from(content + sha256, 'latin1')).slice(0, 16);
 }
 
 function identityOf(stat: FileStat): string {

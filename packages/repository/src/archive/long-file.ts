@@ -4,6 +4,7 @@ import { encodeNode } from '../format/tree.ts';
 import type { Host } from '../host/context.ts';
 import { changedBetween } from './archive-tasks.ts';
 import type { AddedData } from './chunk-store.ts';
+import { contentSum, type ContentSums } from './content-sums.ts';
 import type { ArchiveCrew } from './crew.ts';
 import type { ResumeJournal } from './journal.ts';
 import { describeEntry, type NodeOptions } from './node.ts';
@@ -16,6 +17,7 @@ export type LongFileParts = {
   readonly profile: ChunkProfile;
   readonly counters: BackupCounters;
   readonly journal: ResumeJournal | undefined;
+  readonly sums: ContentSums | undefined;
 };
 
 export type SavedLongFile = {
@@ -33,14 +35,18 @@ export async function saveLongFile(
   fd: number,
 ): Promise<SavedLongFile> {
   const { files } = parts.host;
-  const { counters } = parts;
+  const { counters, sums } = parts;
   const stat = files.fstat(fd);
-  const { content, added, sizeBytes } = await parts.crew.saveLongFile(fd, stat.sizeBytes, parts.profile, (bytes) => {
-    counters.bytesRead += bytes;
-    counters.bytesDone += bytes;
+  const { content, added, sizeBytes, sha256 } = await parts.crew.saveLongFile(fd, stat.sizeBytes, parts.profile, {
+    sum: sums !== undefined,
+    progress: (bytes) => {
+      counters.bytesRead += bytes;
+      counters.bytesDone += bytes;
+    },
   });
+  if (sha256 !== undefined) sums?.add(contentSum(content, sha256));
   const described = describeEntry(files, file.path, file.name, stat, parts.node);
   const text = encodeNode({ ...described, content, size: sizeBytes });
-  parts.journal?.saved(file.path, stat, content);
+  parts.journal?.saved(file.path, stat, content, sha256);
   return { text, sizeBytes, added, changedWhileRead: changedBetween(stat, files.fstat(fd), sizeBytes) };
 }

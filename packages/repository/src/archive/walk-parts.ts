@@ -4,6 +4,7 @@ import type { Host } from '../host/context.ts';
 import type { BlobWriter } from '../index/blob-writer.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import type { ContentJudge } from './content-judge.ts';
+import type { ContentSums } from './content-sums.ts';
 import type { ArchiveCrew } from './crew.ts';
 import type { ResumeJournal } from './journal.ts';
 import type { ChangeRules, NodeOptions } from './node.ts';
@@ -26,6 +27,8 @@ export type WalkParts = {
   readonly profile: ChunkProfile;
   readonly counters: BackupCounters;
   readonly journal: ResumeJournal | undefined;
+  /** Takes the hash of each whole file that is read; absent when nobody asks for them. */
+  readonly sums: ContentSums | undefined;
   readonly report: ((event: BackupEvent) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 };

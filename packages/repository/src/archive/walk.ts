@@ -6,6 +6,7 @@ import { idToBytes, type BlobId } from '../ids.ts';
 import { errorFromWire } from '../workers/pool.ts';
 import { figuresPerFile, segmentBytes, type BatchResult, type FileJob } from './archive-tasks.ts';
 import { nothingAdded } from './chunk-store.ts';
+import { contentSum } from './content-sums.ts';
 import { saveJudged, type ContentJudge, type RejectedFile } from './content-judge.ts';
 import { folderBehind } from './folder-behind.ts';
 import { OpenFolder, type FinishedTree } from './folder.ts';
@@ -96,7 +97,8 @@ export class SourceWalk {
       const at = joinPath(snapshotPath, name);
       if (child.path !== undefined) {
         const absolute = absolutePath(child.path, this.#parts.workingFolder);
-        await this.#entry({ folder, path: child.path, absolute, name, snapshotPath: at, previous, parent }, true);
+        const { path, isNamed } = child;
+        await this.#entry({ folder, path, absolute, name, snapshotPath: at, previous, parent }, isNamed);
         continue;
       }
       const { files } = this.#parts.host;
@@ -112,12 +114,12 @@ export class SourceWalk {
   }
 
   /** @returns a promise only where there is something to wait for: most entries are done at once */
-  #entry(entry: Entry, isTarget = false): Promise<void> | undefined {
+  #entry(entry: Entry, isNamed = false): Promise<void> | undefined {
     const { files } = this.#parts.host;
     // What was named by itself is saved, whatever the exclude rules say: so does restic 0.19.
-    if (!isTarget && !this.#parts.selection.byName(entry.absolute)) return undefined;
+    if (!isNamed && !this.#parts.selection.byName(entry.absolute)) return undefined;
     const stat = this.#tryOn(entry.snapshotPath, () => files.lstat(entry.path));
-    if (stat === undefined || (!isTarget && !this.#parts.selection.byStat(entry.absolute, stat))) return undefined;
+    if (stat === undefined || (!isNamed && !this.#parts.selection.byStat(entry.absolute, stat))) return undefined;
     switch (stat.type) {
       case 'file':
         return this.#file(entry, stat);
@@ -236,7 +238,9 @@ export class SourceWalk {
       if (this.#allStored(previous.content)) return previous.content;
     }
     const resumed = this.#parts.journal?.find(entry.path, stat);
-    return resumed !== undefined && this.#allStored(resumed) ? resumed : undefined;
+    if (resumed === undefined || !this.#allStored(resumed.content)) return undefined;
+    if (resumed.sha256 !== undefined) this.#parts.sums?.add(contentSum(resumed.content, resumed.sha256));
+    return resumed.content;
   }
 
   #allStored(content: readonly BlobId[]): boolean {
@@ -281,11 +285,13 @@ export class SourceWalk {
       node,
       profile,
       journal: this.#parts.journal !== undefined,
+      sums: this.#parts.sums !== undefined,
     });
     this.#track(async () => this.#batchSaved(batch, await result));
   }
 
-  #batchSaved(batch: readonly QueuedFile[], { nodes, journal, figures, failures }: BatchResult): void {
+  #batchSaved(batch: readonly QueuedFile[], { nodes, journal, figures, sums, failures }: BatchResult): void {
+    for (const sum of sums) this.#parts.sums?.add(sum);
     const texts = nodes.split('\n');
     const failed = new Map(failures.map(({ file, error }) => [file, error]));
     for (const [i, file] of batch.entries()) {
