@@ -1,4 +1,5 @@
 /** What the end of a process means for its run, its slots and its plan. */
+import { triggerOf } from '../run/run-request.ts';
 import type { Machine } from '../run/run-surroundings.ts';
 import type { Outcome } from '../schedule/plan-entry.ts';
 import { endRun, listRuns, openRuns, startRun } from '../store/runs.ts';
@@ -104,18 +105,9 @@ async function writeDownRun(
   job: Job,
   ending: Ending,
 ): Promise<void> {
-  const triggers = {
-    slot: 'schedule',
-    catch_up: 'late',
-    retry: 'retry',
-    command: 'manual',
-    change: 'change',
-    after: 'after',
-    webhook: 'webhook',
-  } as const;
   const id = await startRun(rows, {
     ...job.history,
-    trigger: triggers[job.cause],
+    trigger: triggerOf(job),
     ...(job.slots !== undefined && { slotAtMs: job.slots.lastDueMs }),
     pid: job.process?.pid ?? 0,
     ...here,

@@ -4,6 +4,8 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CoffreError, messageOf } from '@coffre/repository/opening';
 import type {
+  AnyExtensionChannel,
+  AnyExtensionTrigger,
   Extension,
   ExtensionRetention,
   ExtensionSource,
@@ -23,7 +25,11 @@ type Kinds = {
   validations: ExtensionValidation;
   retention: ExtensionRetention;
   storages: ExtensionStorage;
+  triggers: AnyExtensionTrigger;
+  channels: AnyExtensionChannel;
 };
+
+export type ExtensionKind = keyof Kinds;
 
 /** @throws {CoffreError} EXTENSION_UNUSABLE */
 export async function extensionFor<Kind extends keyof Kinds>(
@@ -32,7 +38,7 @@ export async function extensionFor<Kind extends keyof Kinds>(
   name: string,
 ): Promise<Kinds[Kind]> {
   if (places === undefined || places.names.length === 0) {
-    throw unusable(`nothing brings ${words[kind]} ${JSON.stringify(name)}: no extension is named`, {
+    throw unusable(`nothing brings ${extensionWords[kind]} ${JSON.stringify(name)}: no extension is named`, {
       hint: 'Name its module under `extensions` in the configuration.',
     });
   }
@@ -45,21 +51,23 @@ export async function extensionFor<Kind extends keyof Kinds>(
   }
   const [first, second] = found;
   if (first === undefined) {
-    throw unusable(`no extension brings ${words[kind]} ${JSON.stringify(name)}`, {
+    throw unusable(`no extension brings ${extensionWords[kind]} ${JSON.stringify(name)}`, {
       hint: brought.length === 0 ? 'None of them brings any.' : `There is ${brought.toSorted().join(', ')}.`,
     });
   }
   if (second === undefined) return first.value as Kinds[Kind];
-  throw unusable(`${first.module} and ${second.module} both bring ${words[kind]} ${JSON.stringify(name)}`, {
+  throw unusable(`${first.module} and ${second.module} both bring ${extensionWords[kind]} ${JSON.stringify(name)}`, {
     hint: 'Take one of them out of `extensions`.',
   });
 }
 
-const words = {
+export const extensionWords = {
   sources: 'the source',
   validations: 'the validation',
   retention: 'the retention strategy',
   storages: 'the storage',
+  triggers: 'the trigger',
+  channels: 'the channel',
 } as const;
 
 async function loadModule(name: string, folder: string): Promise<Extension> {

@@ -17,16 +17,19 @@ const causes = [
   'command',
   'retry',
 ] as const satisfies readonly Cause[];
+const triggerCause = z.templateLiteral(['trigger:', z.string().min(1)]);
 
 /** COFFRE_RUN_FOR: JSON that whoever starts the process of a run puts into its environment. */
 export const runPurpose = z.strictObject({
-  cause: z.enum(causes).default('command'),
+  cause: z.union([z.enum(causes), triggerCause]).default('command'),
   /** The slots that this run stands for. */
   slots: z.strictObject({ firstDueMs: instantMs, lastDueMs: instantMs }).optional(),
   /** Read everything again instead of comparing with the last snapshot. */
   full: z.boolean().default(false),
   /** 1, or more when earlier tries failed. */
   attempt: z.int().min(1).default(1),
+  /** How often it is tried again when it fails; nobody is told before. */
+  triesLeft: z.int().nonnegative().default(0),
   /** Retention removes automatic ones only. */
   kind: z.enum(['auto', 'manual', 'temp']).default('auto'),
   /** A name that a person gave; nobody else has it in this repository. */
@@ -56,7 +59,7 @@ export function parseRunPurpose(text: string | undefined): RunPurpose {
 
 export type RunRequest = { readonly plan: PlanName; readonly purpose: RunPurpose };
 
-const triggers: Readonly<Record<Cause, RunTrigger>> = {
+const triggers: Readonly<Record<(typeof causes)[number], RunTrigger>> = {
   slot: 'schedule',
   catch_up: 'late',
   change: 'change',
@@ -66,8 +69,12 @@ const triggers: Readonly<Record<Cause, RunTrigger>> = {
   retry: 'retry',
 };
 
-export function triggerOf({ cause }: RunPurpose): RunTrigger {
-  return triggers[cause];
+export function triggerOf({ cause }: { readonly cause: Cause }): RunTrigger {
+  return isNamed(cause) ? cause : triggers[cause];
+}
+
+function isNamed(cause: Cause): cause is Extract<Cause, `trigger:${string}`> {
+  return cause.startsWith('trigger:');
 }
 
 /** One row of the history that belongs to a run. */

@@ -109,12 +109,30 @@ export class Agenda {
     else if (waiting.cause === 'change') this.#replace(waiting, { ...waiting, notBeforeMs });
   }
 
+  /** A trigger of an extension fired. @returns false when the plan does not listen to it */
+  fired(name: string, use: string, now: Moment): boolean {
+    const plan = this.#plans.get(name);
+    const notBeforeMs = plan?.noticeFiring(use, now.wallMs);
+    if (plan === undefined || notBeforeMs === undefined) return false;
+    const cause = `trigger:${use}` as const;
+    const waiting = this.#pendingOf(plan);
+    if (waiting?.cause === cause) this.#replace(waiting, { ...waiting, notBeforeMs });
+    else this.#add(plan, cause, now.wallMs, notBeforeMs);
+    return true;
+  }
+
   /** Somebody wants a run now. @returns false when there is no such plan */
   ask(name: string, by: 'webhook' | 'command', now: Moment): boolean {
     const plan = this.#plans.get(name);
     if (plan === undefined) return false;
     this.#add(plan, by, now.wallMs, now.wallMs, by === 'command');
     return true;
+  }
+
+  /** A slot that was given out is to be done all the same: who had it is gone. */
+  owe(name: string, now: Moment): void {
+    const plan = this.#plans.get(name);
+    if (plan?.entry.spec.enabled === true) this.#add(plan, 'catch_up', now.wallMs, now.wallMs);
   }
 
   /** What waits is not done. @returns undefined when nothing waits; the slots that it stood for, if any, are passed over */

@@ -67,6 +67,8 @@ function triggerText(trigger: ClockTrigger | EventTrigger, phrases: Phrases): st
       return phrases.webhook;
     case 'command':
       return phrases.command;
+    case 'extension':
+      return phrases.extension(trigger.use, phrases.duration(trigger.settleMs));
     default:
       return trigger satisfies never;
   }

@@ -53,7 +53,16 @@ export type Surroundings = {
   readonly heldElsewhere?: readonly Lease[];
 };
 
-export type Cause = 'slot' | 'catch_up' | 'change' | 'after' | 'webhook' | 'command' | 'retry';
+export type Cause =
+  | 'slot'
+  | 'catch_up'
+  | 'change'
+  | 'after'
+  | 'webhook'
+  | 'command'
+  | 'retry'
+  /** By its name in its extension. */
+  | `trigger:${string}`;
 
 /** The slots from the first to the last, all of them. */
 export type Slots = { readonly firstDueMs: number; readonly lastDueMs: number };

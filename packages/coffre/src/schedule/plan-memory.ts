@@ -117,6 +117,15 @@ export class PlanMemory {
     return Math.min(this.#firstChangeMs + this.#change.atMostMs, nowMs + this.#change.settleMs);
   }
 
+  /** @returns as `noticeChange` */
+  noticeFiring(use: string, nowMs: number): number | undefined {
+    const { triggers, enabled } = this.entry.spec;
+    const trigger = triggers.find((one) => one.kind === 'extension' && one.use === use);
+    if (trigger?.kind !== 'extension' || !enabled) return undefined;
+    this.#firstChangeMs ??= nowMs;
+    return Math.min(this.#firstChangeMs + trigger.atMostMs, nowMs + trigger.settleMs);
+  }
+
   succeeded(nowMs: number): void {
     this.failures = 0;
     this.#owesFull = false;

@@ -33,7 +33,7 @@ export type ScheduleSpec = {
 /** Triggers with slots: instants that are known beforehand. */
 export type ClockTrigger = CronTrigger | TimesTrigger | EveryTrigger | OnceTrigger;
 /** Triggers without slots: something happens. */
-export type EventTrigger = ChangeTrigger | AfterTrigger | CallTrigger;
+export type EventTrigger = ChangeTrigger | AfterTrigger | CallTrigger | ExtensionTrigger;
 export type Trigger = ClockTrigger | EventTrigger;
 
 /** `cron: "30 2 * * *"`, five fields, in a time zone. */
@@ -70,6 +70,16 @@ export type OnceTrigger = { readonly kind: 'once'; readonly atMs: number };
 
 /** `on_change`: starts when the sources were quiet for `settleMs`, at the latest `atMostMs` after the first change. */
 export type ChangeTrigger = { readonly kind: 'on_change'; readonly settleMs: number; readonly atMostMs: number };
+
+/** `trigger: {use: NAME}`: an extension says when; settled as a change is. */
+export type ExtensionTrigger = {
+  readonly kind: 'extension';
+  readonly use: string;
+  /** As they are written: secrets are references. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly settleMs: number;
+  readonly atMostMs: number;
+};
 
 /** `after: PLAN`: starts when a run of that plan succeeded. */
 export type AfterTrigger = { readonly kind: 'after'; readonly plan: string };

@@ -97,7 +97,7 @@ export async function waitingLetters({ db }: Rows): Promise<{ readonly channel: 
     .groupBy('channel')
     .orderBy('channel')
     .execute();
-  return found.map(({ channel, next }) => ({ channel, nextAtMs: Number(next) }));
+  return found.map(({ channel, next }) => ({ channel, nextAtMs: next }));
 }
 
 /** How a channel does its work. */

@@ -5,7 +5,16 @@ import type { RunId, RunTable } from './tables.ts';
 
 /** `source`: a part of a backup, one source into one repository. */
 export type RunKind = 'backup' | 'source' | 'copy' | 'retention' | 'prune' | 'check' | 'verify' | 'restore' | 'drill';
-export type RunTrigger = 'schedule' | 'late' | 'retry' | 'manual' | 'change' | 'after' | 'webhook';
+export type RunTrigger =
+  | 'schedule'
+  | 'late'
+  | 'retry'
+  | 'manual'
+  | 'change'
+  | 'after'
+  | 'webhook'
+  /** By its name in its extension. */
+  | `trigger:${string}`;
 /** `lost`: its process is gone and nobody knows how far it came. */
 export type RunOutcome = 'success' | 'warning' | 'failed' | 'cancelled' | 'skipped' | 'lost';
 

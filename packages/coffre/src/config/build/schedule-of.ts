@@ -58,6 +58,9 @@ function eventTriggers(written: ScheduleKeys): Trigger[] {
     found.push({ kind: 'on_change', settleMs: change.settle, atMostMs: change.at_most });
   }
   if (written.webhook === true) found.push({ kind: 'webhook' });
+  for (const { use, settings, settle, at_most } of written.trigger ?? []) {
+    found.push({ kind: 'extension', use, settings, settleMs: settle, atMostMs: at_most });
+  }
   return found;
 }
 

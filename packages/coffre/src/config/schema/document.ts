@@ -12,7 +12,9 @@ export const documentSchema = z.strictObject({
   include: list(text, 'files').prefault([]).describe('Files that are read first; what stands here wins'),
   extensions: list(text, 'modules')
     .prefault([])
-    .describe('Modules that bring sources, validations or retention strategies: ./file.ts, or packages'),
+    .describe(
+      'Modules that bring sources, validations, retention strategies, storages, triggers or channels: ./file.ts, or packages',
+    ),
   company: text.optional().describe('Name at the top of reports and of the fleet'),
   timezone: timeZone.optional().describe('How schedules are read; that of the machine where nothing is said'),
   defaults,

@@ -134,6 +134,34 @@ export const withSecrets = z
   })
   .meta({ [secretMark]: 'inside', [formatMark]: 'a text that may hold ${secret:name}' });
 
+/** Names that say that what stands there is secret. */
+const secretName = /(pass(word|wd|phrase)?|token|secret|api_?key|private_?key|signing_?key)$/i;
+
+/** What an extension understands; secrets in it are references, as everywhere. */
+export const extensionSettings = z
+  .record(z.string(), z.unknown(), { error: 'must be names, each with its setting' })
+  .check((context) => {
+    for (const { path, text: value, isSecret } of textsIn(context.value)) {
+      if (secretNamesIn(value).length > 0 || !(isSecret || holdsLiteralPassword(value))) continue;
+      const inside = !isSecret;
+      const message = inside
+        ? 'has a password in it, which cannot be written into the file'
+        : 'is a secret and cannot be written into the file';
+      context.issues.push({ code: 'custom', message, params: { secret: true, inside }, path: [...path], input: value });
+    }
+  })
+  .prefault({})
+  .meta({ [secretMark]: 'inside' });
+
+type SettingText = { readonly path: readonly (string | number)[]; readonly text: string; readonly isSecret: boolean };
+
+function textsIn(value: unknown, path: readonly (string | number)[] = [], isSecret = false): SettingText[] {
+  if (typeof value === 'string') return value === '' ? [] : [{ path, text: value, isSecret }];
+  if (Array.isArray(value)) return value.flatMap((item, index) => textsIn(item, [...path, index], isSecret));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => textsIn(item, [...path, key], secretName.test(key)));
+}
+
 /** `scheme://user:password@host` and `?password=…`, where the password is anything but a reference. */
 function holdsLiteralPassword(value: string): boolean {
   const login = /:\/\/([^:/@\s]*):((?:\$\{[^}]*\}|[^/\s])*)@/.exec(value);

@@ -4,6 +4,7 @@ import {
   argv,
   dueTime,
   durationMs,
+  extensionSettings,
   flag,
   list,
   named,
@@ -81,6 +82,13 @@ const channel = z
       .strictObject({ run: argv.describe('Program that gets the message on its input; no shell') })
       .optional()
       .describe('A program'),
+    extension: z
+      .strictObject({
+        use: text.describe('What the extension calls it'),
+        settings: extensionSettings.describe('As the extension understands them; secrets as ${secret:name}'),
+      })
+      .optional()
+      .describe('A channel that an extension brings'),
   })
   .check((context) => {
     const given = Object.values(context.value).filter((kind) => kind !== undefined).length;
