@@ -1,6 +1,8 @@
 /** Makes the manifest of a backup that is about to be published. */
 import { createHash, type KeyObject } from 'node:crypto';
 import {
+  contentSum,
+  ContentSums,
   isCoffreError,
   toText,
   type ByteString,
@@ -11,7 +13,7 @@ import {
 } from '@coffre/repository';
 import { checksumLine, parseChecksums, type Checksum } from './checksums.ts';
 import { checksumsPath, closingPaths, encodeManifest, manifestPath, signaturePath, type Manifest } from './manifest.ts';
-import { hashFile, knownSha256, listFiles, readFile, type SavedFile } from './saved-files.ts';
+import { hashFile, listFiles, readFile } from './saved-files.ts';
 import { signManifest } from './signature.ts';
 
 /** What is known of a backup beside its contents. */
@@ -32,6 +34,7 @@ export type CloseParts = {
 export function closeWithManifest(parts: CloseParts): Closing {
   return {
     paths: [...closingPaths, ...parts.beside.map(({ path }) => path)],
+    needsSums: true,
     async make(saved) {
       const about = await parts.about(saved);
       const checksums = [...(await checksumsOf(parts, saved)), ...parts.beside.map(summedOf)].toSorted(byPath);
@@ -64,21 +67,22 @@ export function closeWithManifest(parts: CloseParts): Closing {
 
 type Summed = { readonly checksum: Checksum; readonly sizeBytes: number };
 
-/** Streams were hashed on their way in; files of one blob have its hash; the rest is looked up or read back. */
+/** What was read now was hashed on its way in, and the parent's manifest knows what was not; the rest is read back. */
 async function checksumsOf(parts: CloseParts, saved: SavedContent): Promise<Summed[]> {
   const { indexed, signal } = parts;
-  const { tree, streams, rejected } = saved;
+  const { tree, streams, rejected, sums } = saved;
   const given = [...streams, ...rejected.flatMap(({ stored }) => (stored === undefined ? [] : [stored]))];
   const summed: Summed[] = given.map(({ path, sha256, sizeBytes }) => ({ checksum: { path, sha256 }, sizeBytes }));
   if (tree !== undefined) {
     const files = await listFiles(indexed, tree);
-    const earlier = files.some((file) => knownSha256(file) === undefined)
-      ? await earlierSums(parts, saved)
-      : new Map<string, string>();
-    for (const file of files) {
-      const sha256 =
-        knownSha256(file) ?? earlier.get(contentKey(file)) ?? (await hashFile(indexed, tree, file.path, signal)).sha256;
-      summed.push({ checksum: { path: file.path, sha256 }, sizeBytes: file.sizeBytes });
+    let earlier: ContentSums | undefined;
+    for (const { path, content, sizeBytes } of files) {
+      let sha256 = sums.of(content);
+      if (sha256 === undefined) {
+        earlier ??= await earlierSums(parts, saved);
+        sha256 = earlier.of(content) ?? (await hashFile(indexed, tree, path, signal)).sha256;
+      }
+      summed.push({ checksum: { path, sha256 }, sizeBytes });
     }
   }
   return summed;
@@ -93,27 +97,21 @@ function byPath(a: Summed, b: Summed): number {
   return a.checksum.path < b.checksum.path ? -1 : 1;
 }
 
-function contentKey({ path, content }: SavedFile): string {
-  return `${path}\0${content.join('')}`;
-}
-
-/** Hashes of files whose content the parent has under the same path; only costs time when they are not to be had. */
-async function earlierSums({ indexed, signal }: CloseParts, { parent }: SavedContent): Promise<Map<string, string>> {
-  if (parent === undefined) return new Map();
+/** What the parent's manifest says; only costs time when it is not to be had. */
+async function earlierSums({ indexed, signal }: CloseParts, { parent }: SavedContent): Promise<ContentSums> {
+  const found = new ContentSums();
+  if (parent === undefined) return found;
   const { tree } = parent.snapshot;
   try {
     const parts: Uint8Array[] = [];
     for await (const bytes of readFile(indexed, tree, checksumsPath, signal)) parts.push(bytes);
     const sums = new Map(parseChecksums(Buffer.concat(parts)).map(({ path, sha256 }) => [path, sha256]));
-    const files = (await listFiles(indexed, tree)).filter((file) => knownSha256(file) === undefined);
-    return new Map(
-      files.flatMap((file) => {
-        const sha256 = sums.get(file.path);
-        return sha256 === undefined ? [] : [[contentKey(file), sha256] as const];
-      }),
-    );
+    for (const { path, content } of await listFiles(indexed, tree)) {
+      const sha256 = sums.get(path);
+      if (sha256 !== undefined && content.length > 1) found.add(contentSum(content, sha256));
+    }
   } catch (error) {
     if (!isCoffreError(error) || signal.aborted) throw error;
-    return new Map();
   }
+  return found;
 }
