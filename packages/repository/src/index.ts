@@ -94,9 +94,10 @@ export type { DiffCounts, DiffEvent, DiffOptions, DiffStatistics } from './brows
 export { measure, statsModes, type Statistics, type StatsMode, type StatsProgress } from './browse/stats.ts';
 
 // Restore.
-export { dump, restore } from './operations.ts';
+export { dump, readContents, restore } from './operations.ts';
 export type { RestoreResult } from './restore/restore.ts';
 export type { ArchiveKind, DumpOptions, DumpResult } from './restore/dump.ts';
+export type { FileContent } from './restore/read-ahead.ts';
 export { outputTo } from './restore/output.ts';
 export type { Overwrite, RestoreBudget, RestoreOptions, XattrRules } from './restore/options.ts';
 export { zeroRestoreCounters, type RestoreCounters, type RestoreEvent } from './restore/report.ts';

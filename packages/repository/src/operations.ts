@@ -93,6 +93,13 @@ export const diffTrees: typeof import('./browse/diff.ts').diffTrees = async (...
 export const dump: typeof import('./restore/dump.ts').dump = async (...args) =>
   (await import('./restore/dump.ts')).dump(...args);
 
+/**
+ * Contents of many files in their order, read together. `take` gets each; what it leaves unread is passed over.
+ * @throws {CoffreError} INTERRUPTED, what `take` throws; in a content REPO_BLOB_MISSING, REPO_BLOB_DAMAGED, storage errors
+ */
+export const readContents: typeof import('./restore/read-ahead.ts').readContents = async (...args) =>
+  (await import('./restore/read-ahead.ts')).readContents(...args);
+
 /** Entries that match, in the order of the snapshots given and of the paths in each; a folder that cannot be read is an event. @throws {CoffreError} storage errors */
 export const findFiles: typeof import('./browse/find.ts').findFiles = async (...args) =>
   (await import('./browse/find.ts')).findFiles(...args);

@@ -1,8 +1,10 @@
 /** Whether a snapshot still is what its manifest says: signature, every hash, nothing missing, nothing added. */
+import { createHash } from 'node:crypto';
 import {
   CoffreError,
   isCoffreError,
   messageOf,
+  readContents,
   toText,
   type BlobId,
   type ByteString,
@@ -10,11 +12,8 @@ import {
 } from '@coffre/repository';
 import { parseChecksums, type Checksum } from './checksums.ts';
 import { checksumsPath, closingPaths, manifestPath, parseManifest, signaturePath, type Manifest } from './manifest.ts';
-import { hashFile, listFiles, readFile, type SavedFile } from './saved-files.ts';
+import { hashFile, knownSha256, listFiles, readFile, type SavedFile } from './saved-files.ts';
 import { checkSignature } from './signature.ts';
-
-/** Files read at the same time: one waits for the storage while another is hashed. */
-const filesAtOnce = 4;
 
 export type SignedManifest = {
   readonly manifest: Manifest;
@@ -94,22 +93,42 @@ export async function verifyContent(
     if (!expected.has(path)) find(path as ByteString, 'added', 'the manifest knows no such file');
   let files = 0;
   let bytes = 0;
-  const verifyOne = async ({ path, sha256 }: Checksum): Promise<void> => {
-    if (!saved.has(path)) return find(path, 'missing', 'the snapshot has no such file');
-    try {
-      const found = await hashFile(indexed, tree, path, signal);
-      files += 1;
-      bytes += found.sizeBytes;
-      if (found.sha256 !== sha256) find(path, 'changed', `its SHA-256 is ${found.sha256} instead of ${sha256}`);
-    } catch (error) {
-      if (signal.aborted || !isCoffreError(error)) throw error;
-      find(path, 'unreadable', messageOf(error));
-    }
-  };
-  const rest = checksums.values();
-  const lane = async (): Promise<void> => {
-    for (const checksum of rest) await verifyOne(checksum);
-  };
-  await Promise.all(Array.from({ length: filesAtOnce }, lane));
+  const inOrder = checksums.flatMap(({ path, sha256 }) => {
+    const file = saved.get(path);
+    if (file === undefined) find(path, 'missing', 'the snapshot has no such file');
+    return file === undefined ? [] : [{ ...file, sha256 }];
+  });
+  await readContents(
+    indexed,
+    inOrder,
+    async (file, content) => {
+      try {
+        const found = await hashContent(file, content);
+        files += 1;
+        bytes += found.sizeBytes;
+        if (found.sha256 === file.sha256) return;
+        find(file.path, 'changed', `its SHA-256 is ${found.sha256} instead of ${file.sha256}`);
+      } catch (error) {
+        if (signal.aborted || !isCoffreError(error)) throw error;
+        find(file.path, 'unreadable', messageOf(error));
+      }
+    },
+    signal,
+  );
   return { files, bytes, findings: findings.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
+}
+
+/** A file of one blob has the blob's own hash, which reading it proves. */
+async function hashContent(
+  file: SavedFile,
+  content: AsyncIterable<Uint8Array>,
+): Promise<{ sha256: string; sizeBytes: number }> {
+  const known = knownSha256(file);
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  for await (const bytes of content) {
+    if (known === undefined) hash.update(bytes);
+    sizeBytes += bytes.byteLength;
+  }
+  return { sha256: known ?? hash.digest('hex'), sizeBytes };
 }

@@ -33,7 +33,7 @@ export type DumpResult = { readonly kind: 'file' | 'archive'; readonly entries: 
 /** @throws {CoffreError} PATH_NOT_IN_SNAPSHOT, REPO_BLOB_MISSING, REPO_BLOB_DAMAGED, REPO_TREE_DAMAGED, storage errors */
 export async function dump(indexed: IndexedRepository, options: DumpOptions): Promise<DumpResult> {
   const found = await findSubPath({ indexed }, options.tree, options.path);
-  const ahead = new ReadAhead<Entry>(indexed, options.signal);
+  await using ahead = new ReadAhead<Entry>(indexed, options.signal);
   if ('entry' in found) {
     if (found.entry.type !== 'file') {
       throw new CoffreError('PATH_NOT_IN_SNAPSHOT', `the path is a ${found.entry.type}, not a file`, {
@@ -55,6 +55,10 @@ export async function dump(indexed: IndexedRepository, options: DumpOptions): Pr
 
 type Entry = { readonly path: ByteString; readonly node: TreeNode };
 
+function contentOf({ node }: Entry): readonly BlobId[] {
+  return node.type === 'file' ? (node.content ?? []) : [];
+}
+
 async function* entriesBelow(trees: TreeReader, tree: BlobId, folder: ByteString): AsyncGenerator<Entry> {
   const nodes = await trees.load(tree);
   trees.prefetch(nodes.flatMap(({ subtree }) => (subtree === undefined ? [] : [subtree])));
@@ -67,11 +71,7 @@ async function* entriesBelow(trees: TreeReader, tree: BlobId, folder: ByteString
 }
 
 async function writeFile(ahead: ReadAhead<Entry>, node: TreeNode, output: DumpOptions['output']): Promise<void> {
-  ahead.start(
-    (async function* (): AsyncGenerator<Entry> {
-      yield { path: node.name, node };
-    })(),
-  );
+  ahead.start([{ path: node.name, node }], contentOf);
   for await (const _ of ahead.entries()) {
     for await (const bytes of ahead.content()) await output(bytes);
   }
@@ -89,12 +89,12 @@ const writeTar: ArchiveWriter = async (indexed, ahead, source, { output }) => {
   const firstPaths = new Map<string, ByteString>();
   const linked = new WeakMap<Entry, ByteString>();
   // Further names of a file are links in the archive: their content is not read again.
-  const wantsContent = (entry: Entry): boolean => {
+  ahead.start(source, (entry) => {
     const first = firstPathOf(firstPaths, entry);
-    if (first !== undefined) linked.set(entry, first);
-    return first === undefined;
-  };
-  ahead.start(source, wantsContent);
+    if (first === undefined) return contentOf(entry);
+    linked.set(entry, first);
+    return [];
+  });
   for await (const entry of ahead.entries()) {
     const { path, node } = entry;
     const sizeBytes = contentBytes(indexed, node, path);
@@ -120,7 +120,7 @@ function firstPathOf(firstPaths: Map<string, ByteString>, { path, node }: Entry)
 const writeZip: ArchiveWriter = async (indexed, ahead, source, { output }) => {
   let entries = 0;
   const zip = new ZipWriter(output);
-  ahead.start(source);
+  ahead.start(source, contentOf);
   for await (const { path, node } of ahead.entries()) {
     const isFolder = node.type === 'dir';
     const linkTarget = node.type === 'symlink' ? Buffer.from(node.linkTarget ?? '', 'latin1') : undefined;

@@ -12,7 +12,7 @@ export type TaskHandler = (payload: unknown) => Promise<{ result: unknown; trans
 export type AskOwner = (event: unknown, transfer?: readonly ArrayBuffer[]) => Promise<unknown>;
 
 /** Handed to a thread once, at its start. The master key crosses as plain bytes. */
-export type WorkerSetup = ArchiveSetup | CheckSetup | CopySetup | RestoreSetup;
+export type WorkerSetup = ArchiveSetup | CheckSetup | CopySetup | OpenSetup | RestoreSetup;
 
 export type ArchiveSetup = {
   readonly work: 'archive';
@@ -40,6 +40,7 @@ export type CopySetup = {
   readonly packsUnderWay: number;
   readonly lanes: LaneEngine | undefined;
 };
+export type OpenSetup = { readonly work: 'open'; readonly key: MasterKey; readonly lanes: LaneEngine | undefined };
 export type RestoreSetup = {
   readonly work: 'restore';
   readonly key: MasterKey;
