@@ -1,8 +1,8 @@
 /** All that `coffre serve` is: the loop, its socket, what is paused, and a configuration that can change under it. */
 import type { Config } from '../config/config.ts';
 import { Zones } from '../schedule/zone.ts';
-import { closeLostRuns } from '../run/stale-runs.ts';
 import { leasesNow } from '../store/leases.ts';
+import { isManagerLease } from '../store/managers.ts';
 import type { Caps } from '../schedule/plan-entry.ts';
 import { serveControl } from './control/control-server.ts';
 import { jobView, waitingViews } from './control/control-view.ts';
@@ -13,6 +13,7 @@ import type { LoopParts } from './loop.ts';
 import { isElsewhere } from './held-elsewhere.ts';
 import { loadProgress } from './progress.ts';
 import { readPauses } from './pauses.ts';
+import { Succession } from './succession.ts';
 import { ChangeWatches } from './watch/change-watches.ts';
 import { DatabaseWatches } from './watch/database-watches.ts';
 import { workOf } from './work.ts';
@@ -28,10 +29,11 @@ export type DaemonParts = Omit<LoopParts, 'zones' | 'limits' | 'leftovers'> & {
   readonly settleMs: number;
   /** How often watched folders are looked through, whatever events say. */
   readonly scanEveryMs?: number;
+  /** Without a word for so long, a manager counts as gone. What others changed in the state is looked at four times as often. */
+  readonly managerLeaseMs?: number;
 };
 
-/** What other managers and other programs changed in the state is looked at so often. */
-const refreshMs = 60_000;
+const managerLeaseDefaultMs = 60_000;
 
 export class Daemon {
   readonly loop: DueLoop;
@@ -40,6 +42,7 @@ export class Daemon {
   readonly #watches: ChangeWatches;
   readonly #databases: DatabaseWatches;
   readonly #leftovers: Leftovers;
+  readonly #succession: Succession;
   #pausedUntilMs: number | undefined;
   #configProblem: string | undefined;
   #isHeldElsewhere = false;
@@ -58,6 +61,8 @@ export class Daemon {
       zones: new Zones(),
       limits: { runsMax: 1, runsPerHostMax: 1, settleMs: parts.settleMs },
     });
+    const leaseMs = parts.managerLeaseMs ?? managerLeaseDefaultMs;
+    this.#succession = new Succession({ ...parts, loop: this.loop, leaseMs });
   }
 
   get status(): DaemonStatus {
@@ -86,7 +91,7 @@ export class Daemon {
   /** @param config not kept: runs read it by themselves */
   async start(config: Config): Promise<void> {
     const { store, log, machine } = this.#parts;
-    for (const { id, plan } of await closeLostRuns(store, machine)) log.warn('run.lost', { plan, runId: id });
+    await this.#succession.look();
     const left = await this.#leftovers.endLost();
     if (left > 0) log.warn('run.leftovers', { count: left });
     await this.#lookAround();
@@ -136,6 +141,7 @@ export class Daemon {
     this.#watches[Symbol.dispose]();
     this.#databases[Symbol.dispose]();
     await this.loop.stop(how);
+    await this.#succession.end();
   }
 
   /** Plans that are as they were are not touched. */
@@ -151,12 +157,14 @@ export class Daemon {
     this.loop.limit(limitsOf(config));
   }
 
-  /** What is paused, and what others hold. */
+  /** What is paused, what others hold, and what those who are gone left behind. */
   async #lookAround(): Promise<void> {
     const { store, machine } = this.#parts;
     const { allUntilMs, plansUntilMs } = await readPauses(store);
     const ownPids = new Set([...this.loop.jobs.values()].flatMap(({ process }) => process?.pid ?? []));
-    const heldElsewhere = (await leasesNow(store)).filter(({ holder }) => isElsewhere(holder, machine, ownPids));
+    const heldElsewhere = (await leasesNow(store)).filter(
+      (lease) => !isManagerLease(lease) && isElsewhere(lease.holder, machine, ownPids),
+    );
     this.#pausedUntilMs = allUntilMs;
     this.#isHeldElsewhere = heldElsewhere.length > 0;
     this.loop.pause(plansUntilMs);
@@ -164,9 +172,12 @@ export class Daemon {
   }
 
   #arm(): void {
-    this.#timer = this.#parts.clock.after(this.#isHeldElsewhere ? this.#parts.heldPauseMs : refreshMs, () => {
+    const { everyMs } = this.#succession;
+    const heldPauseMs = Math.min(this.#parts.heldPauseMs, everyMs);
+    this.#timer = this.#parts.clock.after(this.#isHeldElsewhere ? heldPauseMs : everyMs, () => {
       const failed = (error: unknown): void => this.#parts.log.error('state.unavailable', { error });
-      void this.refresh()
+      void this.#inTurn(async () => await this.#succession.look())
+        .then(async () => await this.refresh())
         .catch(failed)
         .then(() => this.#arm());
     });

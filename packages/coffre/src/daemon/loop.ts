@@ -99,6 +99,16 @@ export class DueLoop {
     }
   }
 
+  /** What a manager that is gone left open is done as if it had been missed. @returns false when it is known already */
+  takeOver(plan: string, slots: Slots, opened: OpenedSlot): boolean {
+    if (this.#jobs.has(plan) || this.waitsFor(plan) || !this.#works.has(plan)) return false;
+    this.#opened.set(plan, opened);
+    this.#owed.set(plan, slots);
+    this.#agenda.owe(plan, this.#parts.clock.now());
+    this.wake();
+    return true;
+  }
+
   pausedUntilMs(plan: string): number | undefined {
     return this.#pauses.get(plan);
   }
@@ -223,7 +233,8 @@ export class DueLoop {
         }
       }
       const end = await this.#process(job, work);
-      await this.#settle(job, end);
+      if (end === undefined) this.#agenda.ended(plan, 'cancelled', this.#parts.clock.now());
+      else await this.#settle(job, end);
     } finally {
       if (this.#jobs.get(plan) === job) this.#jobs.delete(plan);
       job.end();
@@ -232,11 +243,23 @@ export class DueLoop {
   }
 
   /** For a retry too: while it waited, another manager may have taken its slot for a lost one and done it. */
-  async #win(slots: Slots, { entry }: Work): Promise<boolean> {
-    const opened = await this.#state.win(entry, slots, this.#opened.get(entry.plan));
+  async #win(slots: Slots, work: Work): Promise<boolean> {
+    const { entry } = work;
+    const opened = await this.#state.win(work, slots, this.#opened.get(entry.plan));
     if (opened === undefined) this.#opened.delete(entry.plan);
     else this.#opened.set(entry.plan, opened);
     return opened !== undefined;
+  }
+
+  async #stillHas(job: Job): Promise<boolean> {
+    const opened = this.#opened.get(job.plan);
+    if (job.slots === undefined || opened === undefined) return true;
+    if (await this.#state.stillHas(job.plan, opened)) return true;
+    this.#parts.log.info('slot.taken', { plan: job.plan, due: new Date(opened.dueMs).toISOString() });
+    this.#opened.delete(job.plan);
+    this.#owed.delete(job.plan);
+    job.slots = undefined;
+    return false;
   }
 
   async #passOver(skip: Skip): Promise<void> {
@@ -244,7 +267,8 @@ export class DueLoop {
     if (work !== undefined) await this.#state.passOver(work.entry, skip);
   }
 
-  async #process(job: Job, work: Work): Promise<ProcessEnd> {
+  /** @returns undefined when somebody else does it meanwhile */
+  async #process(job: Job, work: Work): Promise<ProcessEnd | undefined> {
     const { startProcess, configWords, leftovers, log } = this.#parts;
     if (this.#state.isStopping) job.cancelReason ??= 'stop';
     const { plan, cause, attempt } = job;
@@ -257,6 +281,7 @@ export class DueLoop {
     for (;;) {
       await this.#state.untilFree(job, work.entry);
       if (job.cancelReason !== undefined) return { message: undefined, how: 'it did not begin', lastWords: '' };
+      if (!(await this.#stillHas(job)) && dueCauses.has(cause)) return undefined;
       job.process = startProcess(call, (message) => job.take(message));
       log.info('run.began', { plan, cause, attempt, pid: job.process.pid });
       const end = await job.process.ended;

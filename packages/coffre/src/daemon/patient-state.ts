@@ -6,10 +6,11 @@ import { lastDue } from '../schedule/due.ts';
 import type { Notice, PlanEntry, Skip, SkipReason, Slots } from '../schedule/plan-entry.ts';
 import type { ScheduleSpec } from '../schedule/schedule-spec.ts';
 import type { Zones } from '../schedule/zone.ts';
+import { holderText } from '../run/lease-keeper.ts';
 import type { Machine } from '../run/run-surroundings.ts';
 import { recordEvent } from '../store/events.ts';
 import { leasesNow } from '../store/leases.ts';
-import { claimSlots, closeSlotsUpTo, coveredRowsMax, passOverSlots } from '../store/slot-claims.ts';
+import { claimSlots, closeSlotsUpTo, coveredRowsMax, holdsSlot, passOverSlots } from '../store/slot-claims.ts';
 import { planFigures } from '../store/status-figures.ts';
 import type { Store } from '../store/store.ts';
 import type { RunId } from '../store/tables.ts';
@@ -20,6 +21,8 @@ import type { Job } from './job.ts';
 import { usualMsOf } from './progress.ts';
 import { settleRun } from './run-end.ts';
 import type { RunSettlement } from './run-end.ts';
+import { slotWorkOf } from './work.ts';
+import type { Work } from './work.ts';
 
 export type StateParts = {
   readonly store: Store;
@@ -57,19 +60,33 @@ export class PatientState {
    * @returns undefined when another manager has them, and when we stop before anybody can have them
    */
   async win(
-    { plan, spec }: PlanEntry,
+    work: Work,
     { firstDueMs, lastDueMs }: Slots,
     opened: OpenedSlot | undefined,
   ): Promise<OpenedSlot | undefined> {
-    const { store, zones, log } = this.#parts;
+    const { store, zones, log, machine } = this.#parts;
+    const { plan, spec } = work.entry;
     const coveredMs = newestBefore(spec, firstDueMs, lastDueMs, zones);
     const isReopened = opened?.dueMs === lastDueMs;
-    const claim = { plan, lastDueMs, coveredMs, ...(isReopened && { openedAtMs: opened.openedAtMs }) };
+    const claim = {
+      plan,
+      work: slotWorkOf(work),
+      manager: holderText(machine),
+      lastDueMs,
+      coveredMs,
+      ...(isReopened && { openedAtMs: opened.openedAtMs }),
+    };
     const answer = await this.#patiently(async () => ({ openedAtMs: await claimSlots(store, claim) }));
     const openedAtMs = answer?.openedAtMs;
     if (openedAtMs !== undefined) return { dueMs: lastDueMs, openedAtMs };
     log.info('slot.taken', { plan, due: new Date(lastDueMs).toISOString() });
     return undefined;
+  }
+
+  /** Who stood still for long may have been taken for dead, and somebody else has the slot. */
+  async stillHas(plan: string, { dueMs: lastDueMs, openedAtMs }: OpenedSlot): Promise<boolean> {
+    const { store } = this.#parts;
+    return (await this.#patiently(() => holdsSlot(store, { plan, lastDueMs, openedAtMs }))) ?? false;
   }
 
   async passOver({ plan, spec }: PlanEntry, { firstDueMs, lastDueMs, reason }: Skip): Promise<void> {

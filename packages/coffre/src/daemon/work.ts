@@ -3,6 +3,7 @@ import type { Config, PlanConfig, RepositoryConfig } from '../config/config.ts';
 import { careName } from '../run/care.ts';
 import { planLease } from '../run/lease-keeper.ts';
 import type { RunKind } from '../store/runs.ts';
+import type { SlotWork } from '../store/slot-claims.ts';
 import { shareOf } from '../schedule/jitter.ts';
 import { scheduleOf } from '../schedule/schedule-spec.ts';
 import type { ClockTrigger, ScheduleSpec } from '../schedule/schedule-spec.ts';
@@ -38,6 +39,10 @@ export function workOf(config: Config, host: string): ReadonlyMap<string, Work> 
     if (work !== undefined) found.set(work.entry.plan, work);
   }
   return found;
+}
+
+export function slotWorkOf({ entry, history }: Work): SlotWork {
+  return { ...history, lease: entry.leases.find(({ mode }) => mode === 'exclusive')?.repository };
 }
 
 /** A plan whose every source is on other hosts has no business here. */

@@ -1,6 +1,6 @@
 /**
  * Who may work on a repository now: one alone, or several beside each other. It keeps our own runs apart; the locks in
- * the repository stay what protects it from everybody else. A lease that is not renewed ends by itself.
+ * the repository stay what protects it from everybody else. A lease that is not renewed in its time may be taken away.
  */
 import type { Selectable } from 'kysely';
 import { decideAlone } from './exclusive.ts';
@@ -47,7 +47,11 @@ export async function takeLease(store: Store, wish: LeaseWish): Promise<LeaseAns
   });
 }
 
-/** @returns undefined when it has ended: whoever held it must stop, somebody else may work there */
+/**
+ * Also after its time, as when the state was away: whoever takes it from us removes its row first.
+ *
+ * @returns undefined when somebody did: whoever held it must stop
+ */
 export async function renewLease(rows: Rows, lease: Lease, durationMs: number): Promise<Lease | undefined> {
   const nowMs = await rows.nowMs();
   const expiresAtMs = nowMs + durationMs;
@@ -55,7 +59,6 @@ export async function renewLease(rows: Rows, lease: Lease, durationMs: number): 
     .updateTable('leases')
     .set({ expires_at: expiresAtMs })
     .where('id', '=', lease.id)
-    .where('expires_at', '>', nowMs)
     .executeTakeFirst();
   return numUpdatedRows === 1n ? { ...lease, expiresAtMs } : undefined;
 }

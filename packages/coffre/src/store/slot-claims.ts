@@ -33,8 +33,6 @@ export type SlotClaim = {
    * has done that since.
    */
   readonly openedAtMs?: number;
-  /** We opened it for something that happened just now; whatever runs began before that. */
-  readonly isFiring?: boolean;
 };
 
 /**
@@ -45,6 +43,7 @@ export async function openFiring(
   store: Store,
   plan: string,
   atMs: number,
+  manager: string | null = null,
 ): Promise<{ readonly dueMs: number; readonly openedAtMs: number }> {
   return await store.transaction(async (rows) => {
     await decideAlone(rows, `slots ${plan}`);
@@ -54,8 +53,11 @@ export async function openFiring(
       .where('plan', '=', plan)
       .executeTakeFirst();
     const openedAtMs = await rows.nowMs();
-    const dueMs = Math.max(atMs, Number(newest?.due ?? 0) + 1);
-    await rows.db.insertInto('slots').values({ plan, due_at: dueMs, opened_at: openedAtMs }).execute();
+    const dueMs = Math.max(atMs, (newest?.due ?? 0) + 1);
+    await rows.db
+      .insertInto('slots')
+      .values({ plan, due_at: dueMs, opened_at: openedAtMs, opened_by: manager })
+      .execute();
     return { dueMs, openedAtMs };
   });
 }
@@ -115,32 +117,27 @@ async function mayReopen(rows: Rows, claim: SlotClaim, open: OpenRow, nowMs: num
   return true;
 }
 
+/** A lease that has run out is taken away first, so that whoever held it cannot renew it any more. */
 async function isWorkedOn({ db }: Rows, { plan, kind, lease }: SlotWork, nowMs: number): Promise<boolean> {
-  const held =
-    lease !== undefined &&
-    (await db
-      .selectFrom('leases')
-      .select('id')
-      .where('repository', '=', lease)
-      .where('expires_at', '>', nowMs)
-      .limit(1)
-      .executeTakeFirst());
-  if (held) return true;
-  const begun = await db
+  if (lease !== undefined) {
+    await db.deleteFrom('leases').where('repository', '=', lease).where('expires_at', '<=', nowMs).execute();
+    const held = db.selectFrom('leases').select('id').where('repository', '=', lease).limit(1);
+    if ((await held.executeTakeFirst()) !== undefined) return true;
+  }
+  const begun = db
     .selectFrom('runs')
     .select('id')
     .where('plan', '=', plan)
     .where('kind', '=', kind)
     .where('ended_at', 'is', null)
     .where('started_at', '>', nowMs - beginningMs)
-    .limit(1)
-    .executeTakeFirst();
-  return begun !== undefined;
+    .limit(1);
+  return (await begun.executeTakeFirst()) !== undefined;
 }
 
 /** Its manager may have ended between the end of the run and that of the slot. */
 async function wasDone({ db }: Rows, { plan, kind }: SlotWork, dueMs: number): Promise<boolean> {
-  const run = await db
+  const run = db
     .selectFrom('runs')
     .select('id')
     .where('plan', '=', plan)
@@ -148,14 +145,12 @@ async function wasDone({ db }: Rows, { plan, kind }: SlotWork, dueMs: number): P
     .where('parent_id', 'is', null)
     .where('slot_at', '=', dueMs)
     .where((eb) => eb.or([eb('outcome', '=', 'success'), eb('outcome', '=', 'warning')]))
-    .limit(1)
-    .executeTakeFirst();
-  return run !== undefined;
+    .limit(1);
+  return (await run.executeTakeFirst()) !== undefined;
 }
 
 /** Whoever did it and comes back, as a machine that slept, finds that its lease is gone and its run has ended. */
-async function endAbandoned({ db }: Rows, { plan, kind, lease }: SlotWork, nowMs: number): Promise<void> {
-  if (lease !== undefined) await db.deleteFrom('leases').where('repository', '=', lease).execute();
+async function endAbandoned({ db }: Rows, { plan, kind }: SlotWork, nowMs: number): Promise<void> {
   const ending = { ended_at: nowMs, outcome: 'lost', closed_reason: 'its manager is gone, and another one took over' };
   const open = db.updateTable('runs').set(ending).where('plan', '=', plan).where('ended_at', 'is', null);
   await open.where((eb) => eb.or([eb('kind', '=', kind), eb('parent_id', 'is not', null)])).execute();

@@ -24,6 +24,8 @@ export type RunTable = {
   ended_at: number | null;
   outcome: string | null;
   closed_reason: string | null;
+  /** Stable code of the error, where there was one. */
+  code: string | null;
   figures: string;
   snapshots: string;
   log_path: string | null;
@@ -37,10 +39,15 @@ export type RunTable = {
   repository: string | null;
 };
 
+/** How often it was so, since the state was made. */
+export type FailureCountTable = { plan: string; source: string; cause: string; count: number };
+
 export type SlotTable = {
   plan: string;
   due_at: number;
   opened_at: number;
+  /** The manager that won it, by the name of its lease; null where that was before it was written down. */
+  opened_by: string | null;
   missing_at: number | null;
   closed_at: number | null;
   outcome: string | null;
@@ -162,6 +169,7 @@ export type SchemaTable = { version: number; name: string; applied_at: number };
 export type Tables = {
   state_schema: SchemaTable;
   runs: RunTable;
+  failure_counts: FailureCountTable;
   slots: SlotTable;
   leases: LeaseTable;
   jobs: JobTable;

@@ -59,6 +59,7 @@ export class FakeFleet {
       startProcess,
       configWords: [],
       heldPauseMs: 120_000,
+      managerLeaseMs: 480_000,
       settleMs: 60_000,
     });
     await daemon.start(configOf(this.#plans));
@@ -181,7 +182,8 @@ class FakeProcess implements RunProcess {
   async #run(onMessage: Parameters<StartRunProcess>[1]): Promise<ProcessEnd> {
     const { store, plan, purpose, machine, fate, clock, pid } = this.#births;
     const holder = `here pid ${pid} boot`;
-    const durationMs = fate.takesMs * 2 + 600_000;
+    // It is not renewed here.
+    const durationMs = 100 * 3_600_000;
     const lease = await takeLease(store, { repository: `plan/${plan}`, mode: 'exclusive', holder, durationMs });
     if (lease.kind === 'taken' && lease.by.some((other) => machine.isAlive(pidOf(other.holder)))) {
       this.#births.gone(false);

@@ -4,6 +4,8 @@ import { auditLog } from './0003-audit.ts';
 import { runParts } from './0004-run-parts.ts';
 import { scheduleAnchors } from './0005-schedule-anchors.ts';
 import { lettersAndTriggers } from './0006-letters-and-triggers.ts';
+import { slotOwners } from './0007-slot-owners.ts';
+import { failureCodes } from './0008-failure-codes.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order they are applied; the number of the last one is the version of the schema. */
@@ -14,6 +16,8 @@ export const migrations: readonly Migration[] = [
   runParts,
   scheduleAnchors,
   lettersAndTriggers,
+  slotOwners,
+  failureCodes,
 ];
 
 export const schemaVersion: number = migrations.length;

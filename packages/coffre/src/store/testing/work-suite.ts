@@ -241,21 +241,18 @@ export function workSuite(engine: string, scene: () => Scene): void {
   test(`${engine}: a firing has a slot behind all others, which is won while an earlier run goes on`, async () => {
     await using store = await openScene(scene().freshPlace());
     const { plan } = sampleRun;
-    await claimSlots(store, { plan, lastDueMs: sceneStartMs + 5, coveredMs: [] });
-    await startRun(store, sampleRun);
-    const firing = await openFiring(store, plan, sceneStartMs);
-    assert.equal(firing.dueMs, sceneStartMs + 6);
-    const claim = { plan, lastDueMs: firing.dueMs, coveredMs: [], openedAtMs: firing.openedAtMs };
-    assert.equal(await claimSlots(store, claim), undefined);
-    assert.notEqual(await claimSlots(store, { ...claim, isFiring: true }), undefined);
-    assert.equal(await claimSlots(store, { ...claim, isFiring: true }), undefined);
-    const [one, other] = [await openFiring(store, plan, sceneStartMs), await openFiring(store, plan, sceneStartMs)];
-    const late = { plan, coveredMs: [], isFiring: true };
-    assert.equal(await claimSlots(store, { ...late, lastDueMs: one.dueMs, openedAtMs: one.openedAtMs }), undefined);
-    assert.notEqual(
-      await claimSlots(store, { ...late, lastDueMs: other.dueMs, openedAtMs: other.openedAtMs }),
-      undefined,
-    );
+    const work = { plan, kind: 'backup', lease: `plan/${plan}` } as const;
+    const claim = { plan, work, manager: 'a', coveredMs: [] };
+    await claimSlots(store, { ...claim, lastDueMs: sceneStartMs + 5 });
+    await startRun(store, { ...sampleRun, slotAtMs: sceneStartMs + 5 });
+    const fire = async () => await openFiring(store, plan, sceneStartMs, 'a');
+    const { dueMs } = await fire();
+    assert.equal(dueMs, sceneStartMs + 6);
+    assert.equal(await claimSlots(store, { ...claim, manager: 'b', lastDueMs: dueMs }), undefined);
+    assert.notEqual(await claimSlots(store, { ...claim, lastDueMs: dueMs }), undefined);
+    const [one, other] = [await fire(), await fire()];
+    assert.equal(await claimSlots(store, { ...claim, lastDueMs: one.dueMs }), undefined);
+    assert.notEqual(await claimSlots(store, { ...claim, lastDueMs: other.dueMs }), undefined);
   });
 
   test(`${engine}: the name of a backup is taken once in a repository, and can be pinned and given back`, async () => {

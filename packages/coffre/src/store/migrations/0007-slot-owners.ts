@@ -1,7 +1,7 @@
 import type { Migration } from './migration.ts';
 
 export const slotOwners: Migration = {
-  version: 8,
+  version: 7,
   name: 'which manager has a slot',
   statements: () => [`alter table slots add column opened_by text`],
 };
