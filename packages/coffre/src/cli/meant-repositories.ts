@@ -74,7 +74,8 @@ export async function requireConfigured(cli: Cli, file: string | undefined): Pro
   return { loaded, config: requireConfig(loaded) };
 }
 
-async function configuredIfThere(
+/** @param isNamed a repository was; then there may be no configuration */
+export async function configuredIfThere(
   cli: Cli,
   file: string | undefined,
   isNamed: boolean,

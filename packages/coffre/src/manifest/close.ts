@@ -25,6 +25,8 @@ export type CloseParts = {
   readonly indexed: IndexedRepository;
   readonly key: KeyObject;
   readonly signal: AbortSignal;
+  /** Nothing is taken over from the parent unread. */
+  readonly readsAll: boolean;
   /** Further files; the checksums have them too. */
   readonly beside: readonly BesideFile[];
   /** Asked when everything is saved. */
@@ -41,7 +43,7 @@ export function closeWithManifest(parts: CloseParts): Closing {
       const sums = Buffer.concat(checksums.map(({ checksum }) => checksumLine(checksum)));
       const manifest = encodeManifest({
         schema: 'coffre.manifest/1',
-        type: saved.parent === undefined ? 'full' : 'incremental',
+        type: saved.parent === undefined || parts.readsAll ? 'full' : 'incremental',
         ...about,
         totals: {
           files: checksums.length,

@@ -18,7 +18,7 @@ const size = z.int().nonnegative();
 
 const manifestSchema = z.object({
   schema: z.literal('coffre.manifest/1'),
-  /** `full`: nothing earlier was there to compare with. Both restore on their own. */
+  /** `full`: all was read, asked for or because nothing earlier was there to compare with. Both restore on their own. */
   type: z.enum(['full', 'incremental']),
   at: z.string(),
   host: z.string(),

@@ -1,5 +1,7 @@
 /** How long a restore would take, from what restores and proofs took here. Pure. */
 
+import type { MeasuredRun } from '../store/restore-measures.ts';
+
 /** `loaded`: a proof that loaded it into a scratch server; `read-back`: every byte read from the repository and hashed. */
 export type MeasureKind = 'restored' | 'loaded' | 'read-back';
 
@@ -52,4 +54,16 @@ export function restoreMs(sizeBytes: number, { bytesPerSecond }: RestoreRate): n
 function middle(measures: readonly RestoreMeasure[]): number {
   const rates = measures.map(({ sizeBytes, tookMs }) => (sizeBytes * 1000) / tookMs).toSorted((a, b) => a - b);
   return rates[Math.floor((rates.length - 1) / 2)]!;
+}
+
+/** What a run of the history measured; a proof that loaded it took all the way, and is one of reading back too. */
+export function measuresOf({ kind, source, figures }: MeasuredRun): RestoreMeasure[] {
+  const measure = (of: MeasureKind, sizeBytes: number | undefined, tookMs: number | undefined): RestoreMeasure[] =>
+    sizeBytes === undefined || tookMs === undefined ? [] : [{ kind: of, source, sizeBytes, tookMs }];
+  const { bytesTotal, verifyMs, readBackBytes, readBackMs, stepsLoaded = 0, bytesRestored, restoreMs } = figures;
+  if (kind === 'restore') return measure('restored', bytesRestored, restoreMs);
+  return [
+    ...(stepsLoaded > 0 ? measure('loaded', bytesTotal, verifyMs) : []),
+    ...measure('read-back', readBackBytes, readBackMs),
+  ];
 }

@@ -23,6 +23,16 @@ export type FigureName =
   /** Of the data, those that no earlier snapshot had; and what they take in the repository. */
   | 'bytesNew'
   | 'bytesStored'
+  /** What no backup had, of this one and of all since the last full read; nought where this one is it. */
+  | 'bytesSinceFull'
+  /** 1 where all of the source was read, and nothing taken over from the backup before. */
+  | 'readFull'
+  /** What a restore is thought to take: of all of it, of what came since the last full read, and since the one before. */
+  | 'restoreEstimateMs'
+  | 'differentialEstimateMs'
+  | 'incrementalEstimateMs'
+  /** 1 where that rests on what a restore or a proof took. */
+  | 'restoreMeasured'
   /** Files that could not be read; files that were not sound and kept their last good content. */
   | 'filesFailed'
   | 'filesRejected'
@@ -34,6 +44,12 @@ export type FigureName =
   | 'stepsPassed'
   /** Those of them for which it was loaded into a scratch place and asked: schema, row_counts. */
   | 'stepsLoaded'
+  /** What of it was read back and hashed, and in which time. */
+  | 'readBackBytes'
+  | 'readBackMs'
+  /** Restores: what was written, and in which time. */
+  | 'bytesRestored'
+  | 'restoreMs'
   /** 1 where the proof of the day or the week was among them. */
   | 'provedDaily'
   | 'provedWeekly'

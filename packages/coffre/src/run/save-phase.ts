@@ -9,7 +9,8 @@ import { wantedProof } from './proof-wanted.ts';
 import { shortName } from './source-spec.ts';
 import { describeSaved, saveSource, type SavedSnapshot } from './save-source.ts';
 import type { RunFigures } from './run-figures.ts';
-import { loadedSteps, verifySaved } from './verify-saved.ts';
+import { foreseeRestore } from './restore-figures.ts';
+import { proofFigures, verifySaved } from './verify-saved.ts';
 import type { WorkingRepository } from './working-repository.ts';
 
 /** A source of which a good snapshot is there. */
@@ -176,11 +177,14 @@ async function prove(
       scribe.phase('verify', { source: source.name });
       const signal = AbortSignal.any([context.signal, to.signal]);
       const surroundings = { ...around.source, signal, warn: (line: string) => scribe.say('warning', line) };
+      const startedMs = scribe.monotonicMs;
       const proof = await part.timed('verifyMs', async () => verifySaved(to.indexed, stored, steps, surroundings));
-      proved = { stepsPassed: proof.passed.length, stepsLoaded: loadedSteps(proof), ...wanted.figures };
+      proved = { ...proofFigures(proof, scribe.monotonicMs - startedMs), ...wanted.figures };
       scribe.say('info', `${source.name}: proved ${[...proof.passed, ...proof.proved].join(', ')}`);
     }
-    const figures = { ...saved.figures, ...proved };
+    const own = { ...saved.figures, ...proved };
+    const track = { plan: context.plan.name, source: source.name, repository: context.plan.to };
+    const figures = { ...own, ...(await foreseeRestore(around.store, track, saved.views, own)) };
     const reason = lacks.length > 0 ? lacks.join(', ') : isUnchanged ? 'nothing had changed' : saved.warnings[0];
     const code = lacks.length > 0 ? ('SOURCE_INCOMPLETE' as const) : undefined;
     await part.end({ outcome: lacks.length > 0 ? 'warning' : 'success', reason, code, figures, snapshots });

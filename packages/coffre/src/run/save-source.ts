@@ -14,6 +14,7 @@ import {
 } from '@coffre/repository';
 import { guardsOf, type PlanConfig, type SourceConfig } from '../config/config.ts';
 import { planPath } from '../manifest/manifest.ts';
+import { viewsOf, type BackupViews } from '../named/restore-views.ts';
 import { incompleteTag, tagsOf } from '../named/tags.ts';
 import { saveSources, type SaveStage } from '../source-run/save-sources.ts';
 import type { RunId } from '../store/tables.ts';
@@ -47,6 +48,7 @@ export type SavedSnapshot = {
   /** The new one, or the one that still holds. */
   readonly stored: StoredSnapshot | undefined;
   readonly figures: RunFigures;
+  readonly views: BackupViews;
   /** Sentences; with any of them the source is saved, but not as it should be. */
   readonly lacks: readonly string[];
   readonly warnings: readonly string[];
@@ -66,7 +68,7 @@ export async function saveSource(source: SourceConfig, parts: SaveParts): Promis
   const warned = futureWarnings(source, parts, known);
   const failures: string[] = [];
   // The snapshot reads them when all files are done.
-  const tags = tagsFor(source, parts);
+  const tags = tagsFor(source, parts, last === undefined || purpose.full);
   const report = (event: BackupEvent): void => {
     if (event.kind !== 'error') return;
     if (failures.length === 0) tags.push(incompleteTag);
@@ -126,6 +128,7 @@ export async function saveSource(source: SourceConfig, parts: SaveParts): Promis
     warnings: [...warned, ...warnings],
     lacks: lacksOf(failures.length, rejected.length),
     figures: figuresOf(result, counters, rejected.length),
+    views: viewsOf(known, stored),
   };
 }
 
@@ -152,7 +155,7 @@ function futureWarnings(
   return [sentence];
 }
 
-function tagsFor(source: SourceConfig, { plan, purpose, runId }: SaveParts): string[] {
+function tagsFor(source: SourceConfig, { plan, purpose, runId }: SaveParts, isFull: boolean): string[] {
   return [
     ...tagsOf({
       plan: plan.name,
@@ -161,6 +164,7 @@ function tagsFor(source: SourceConfig, { plan, purpose, runId }: SaveParts): str
       name: purpose.name,
       run: String(runId),
       isPinned: purpose.pin,
+      isFull,
       description: purpose.description,
     }),
     ...plan.tags,

@@ -4,16 +4,25 @@ import type { ProofStep } from '../config/config.ts';
 import { loadManifest, verifyContent } from '../manifest/verify.ts';
 import type { CheckStep, SourceContext } from '../source/source.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
+import type { RunFigures } from './run-figures.ts';
 
 export type Proof = {
   readonly passed: readonly ProofStep[];
   /** A few words each. */
   readonly proved: readonly string[];
+  /** Where every byte was read from the repository. */
+  readonly readBack?: { readonly sizeBytes: number; readonly tookMs: number };
 };
 
-/** How many of them needed it loaded and asked. */
-export function loadedSteps({ passed }: Proof): number {
-  return passed.filter((step) => step === 'schema' || step === 'row_counts').length;
+/** As the history keeps them. */
+export function proofFigures({ passed, readBack }: Proof, tookMs: number): RunFigures {
+  return {
+    stepsPassed: passed.length,
+    // Those that needed it loaded and asked.
+    stepsLoaded: passed.filter((step) => step === 'schema' || step === 'row_counts').length,
+    verifyMs: Math.round(tookMs),
+    ...(readBack === undefined ? {} : { readBackBytes: readBack.sizeBytes, readBackMs: readBack.tookMs }),
+  };
 }
 
 const checkSteps: ReadonlySet<string> = new Set(['archive', 'open', 'schema', 'row_counts'] satisfies CheckStep[]);
@@ -29,24 +38,28 @@ export async function verifySaved(
   steps: readonly ProofStep[],
   context: SourceContext,
 ): Promise<Proof> {
-  const { signal } = context;
+  const { signal, clock } = context;
   const signed = await loadManifest(indexed, snapshot.tree, signal);
   const passed: ProofStep[] = [];
   const proved: string[] = [];
+  let readBack: Proof['readBack'];
   if (steps.includes('hash')) {
-    const { files, findings } = await verifyContent(indexed, snapshot.tree, signed, signal);
+    const startedMs = clock.monotonicMs();
+    const { files, bytes, findings } = await verifyContent(indexed, snapshot.tree, signed, signal);
     if (findings.length > 0) {
       const named = findings.slice(0, namedMax).map(({ path, why }) => `${path}: ${why}`);
       throw new CoffreError('VERIFY_FAILED', `what is saved is not what the manifest says: ${named.join('; ')}`, {
         hint: 'Change nothing in the repository. Verify an earlier snapshot, and run `coffre check --read-data`.',
       });
     }
+    readBack = { sizeBytes: bytes, tookMs: Math.max(1, Math.round(clock.monotonicMs() - startedMs)) };
     passed.push('hash');
     proved.push(`${files} hashes as signed`);
   }
   if (steps.includes('parse')) passed.push('parse');
   const wanted = new Set(steps.filter((step): step is CheckStep => checkSteps.has(step)));
-  if (wanted.size === 0) return { passed, proved };
+  const read = readBack === undefined ? {} : { readBack };
+  if (wanted.size === 0) return { passed, proved, ...read };
   const reached = new Set<CheckStep>();
   for (const entry of signed.manifest.sources) {
     const { type, saved } = openSavedSource(indexed, snapshot.tree, entry, signal);
@@ -64,5 +77,5 @@ export async function verifySaved(
     for (const step of found.passed) reached.add(step);
     proved.push(...found.proved);
   }
-  return { passed: [...passed, ...reached], proved };
+  return { passed: [...passed, ...reached], proved, ...read };
 }

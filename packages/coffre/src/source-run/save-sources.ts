@@ -80,6 +80,7 @@ export async function saveSources(request: SaveRequest): Promise<SaveOutcome> {
     indexed,
     key: request.key,
     signal: context.signal,
+    readsAll: options.change?.readAll === true,
     beside: request.beside ?? [],
     about: async (saved) => {
       const sources = await entriesOf(prepared, saved);

@@ -176,7 +176,7 @@ function snapshotPaths(options: BackupOptions): readonly string[] {
   if (stream !== undefined) return [toText(stream.path)];
   if (listedPaths !== undefined) return listedPaths;
   const all = [...absolutePaths(options), ...streams.map(({ path }) => cleanPath(path))];
-  return [...new Set(all)].toSorted().map((path) => toText(path));
+  return [...new Set(all)].map((path) => toText(path));
 }
 
 function absolutePaths({ paths = [], workingFolder }: BackupOptions): ByteString[] {

@@ -5,6 +5,7 @@ import { formatBytes, formatDurationMs, formatFixed, formatPercent } from './for
 import type { Printer } from './printer.ts';
 import { RateEstimator } from './rate.ts';
 import { careJson, messageJson, resultJson } from './run-json.ts';
+import { restoreLine } from './restore-text.ts';
 import { tableLines } from './table.ts';
 
 export class RunReport implements Disposable {
@@ -74,7 +75,7 @@ export class RunReport implements Disposable {
       // In the order in which they began, so that a proof which ends late changes nothing.
       const rows = result.parts.toSorted((a, b) => (a.id ?? 0) - (b.id ?? 0)).map(rowOf);
       for (const line of tableLines({
-        columns: ['What', 'Where', 'Outcome', 'Read', 'Stored', 'Took', 'Snapshot'],
+        columns: ['What', 'Where', 'Outcome', 'Read', 'New', 'Stored', 'Took', 'Snapshot'],
         rows,
       }))
         printer.normal(line);
@@ -83,6 +84,8 @@ export class RunReport implements Disposable {
         if (isLong(saidOf(part))) printer.normal(`${nameOf(part)} at ${part.repository}: ${saidOf(part)}`);
       }
     }
+    const estimate = restoreLine(result.parts.map(({ figures }) => figures));
+    if (estimate !== undefined) printer.normal(estimate);
     printer.normal(sentenceOf(reasonFollows ? { ...result, reason: undefined } : result));
   }
 
@@ -127,6 +130,7 @@ function rowOf(part: PartResult): string[] {
     repository,
     said === '' || isLong(said) ? outcome : `${outcome}: ${said}`,
     size(figures.bytesRead),
+    size(figures.bytesNew),
     size(figures.bytesStored),
     secondsText(durationMs),
     snapshot?.slice(0, 8) ?? '',
