@@ -76,10 +76,13 @@ const coffreLayers: readonly Layer[] = [
     uses: ['access', 'schedule', 'config', 'store', 'manifest', 'source', 'source-run', 'platform'],
     usesTypesOf: ['extension'],
   },
+  // Who is told what, and how it gets there.
+  { name: 'alert', uses: ['extension', 'config', 'store'] },
   // One plan, now, in this process.
   {
     name: 'run',
     uses: [
+      'alert',
       'extension',
       'access',
       'named',
@@ -95,7 +98,10 @@ const coffreLayers: readonly Layer[] = [
     ],
   },
   // The loop that runs plans when they are due, each in a process of its own.
-  { name: 'daemon', uses: ['schedule', 'config', 'config/read', 'store', 'platform', 'run', 'source'] },
+  {
+    name: 'daemon',
+    uses: ['alert', 'extension', 'schedule', 'config', 'config/read', 'store', 'platform', 'run', 'source'],
+  },
   // What the library takes, gives and tells.
   { name: 'library', uses: [], usesTypesOf: ['named', 'run'] },
   { name: 'cli/exit-code.ts', uses: [] },
@@ -130,6 +136,7 @@ const coffreLayers: readonly Layer[] = [
       'run',
       'named',
       'daemon',
+      'alert',
     ],
   },
   // The library's door: it does what the commands do.

@@ -115,11 +115,14 @@ function lineOf(text: unknown): string {
   return String(text).replace(/\s+/g, ' ').trim().slice(0, lineMax);
 }
 
-let failure: ThreadFailure | undefined;
-try {
-  await work();
-} catch (error) {
-  failure = failureOf(error);
+async function endOf(working: Promise<void>): Promise<ThreadFailure | undefined> {
+  try {
+    await working;
+    return undefined;
+  } catch (error) {
+    return failureOf(error);
+  }
 }
-send({ type: 'ended', failure });
+
+send({ type: 'ended', failure: await endOf(work()) });
 port.close();
