@@ -305,3 +305,46 @@ test('a path that was named by itself is saved although a pattern excludes it; w
   const saved = await readAll(await repository.loadIndex(), snapshot.tree);
   assert.deepEqual([...saved.keys()], [named, `${source}/sub/deep.txt`]);
 });
+
+test('what a dot stands for was not named: exclude rules hold for it', async () => {
+  const { repository } = await createSampleRepository();
+  const source = makeSource({ 'big.tmp': 'x', 'kept.txt': 'y', 'skipped/in.txt': 'z' });
+  const selection = createSelection(createFiles(), { exclude: compilePatterns(['*.tmp', 'skipped']) });
+  const before = process.cwd();
+  process.chdir(source);
+  try {
+    const options: BackupOptions = { paths: ['.' as ByteString], workingFolder: source, selection };
+    const { snapshot } = await backup(await repository.loadIndex(), options);
+    const nodes = await (await repository.loadIndex()).loadTree(snapshot.tree);
+    assert.deepEqual(
+      nodes.map(({ name }) => name),
+      ['kept.txt'],
+    );
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test('a folder is told with the size of its listing, as it is and as it is stored', async () => {
+  const { repository } = await createSampleRepository();
+  const source = makeSource({ a: '1' });
+  const told: [number, number][] = [];
+  const { snapshot } = await backup(
+    await repository.loadIndex(),
+    optionsFor(source, {
+      report: (event) => {
+        if (event.kind === 'entry' && event.path === source) told.push([event.added.bytes, event.added.packedBytes]);
+      },
+    }),
+  );
+  const [[bytes, packedBytes] = [0, 0]] = told;
+  assert.ok(bytes > 100 && packedBytes > 100 && bytes < (snapshot.summary?.data_added ?? 0), `${bytes} ${packedBytes}`);
+});
+
+test('a snapshot names its paths in the order they were given', async () => {
+  const { repository } = await createSampleRepository();
+  const source = makeSource({ 'a/x': '1', 'b/y': '2' });
+  const paths = [`${source}/b` as ByteString, `${source}/a` as ByteString];
+  const { snapshot } = await backup(await repository.loadIndex(), optionsFor(source, { paths }));
+  assert.deepEqual(snapshot.paths, paths);
+});

@@ -175,8 +175,9 @@ function snapshotPaths(options: BackupOptions): readonly string[] {
   const { stream, streams = [], listedPaths } = options;
   if (stream !== undefined) return [toText(stream.path)];
   if (listedPaths !== undefined) return listedPaths;
-  const all = [...absolutePaths(options), ...streams.map(({ path }) => cleanPath(path))];
-  return [...new Set(all)].map((path) => toText(path));
+  const all = new Set([...absolutePaths(options), ...streams.map(({ path }) => cleanPath(path))]);
+  // Paths stay in the order they were given, as restic keeps them; streams have none.
+  return (streams.length === 0 ? [...all] : [...all].toSorted()).map((path) => toText(path));
 }
 
 function absolutePaths({ paths = [], workingFolder }: BackupOptions): ByteString[] {

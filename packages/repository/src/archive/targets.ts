@@ -11,6 +11,8 @@ import { cleanPath as cleanText } from '../select/clean-path.ts';
 export type TargetNode = {
   /** Path to save whole; absent on folders that only lead to targets. */
   path?: ByteString;
+  /** The path was named by itself, not found in a folder that was: no exclude rule holds for it. */
+  isNamed?: boolean;
   /** Where the metadata of a leading folder is read. */
   metadataPath?: ByteString;
   /** What this name was reached from: tells equal names of different origin apart. */
@@ -54,26 +56,16 @@ export function planTargets(
   entriesOf: (folder: ByteString) => readonly ByteString[],
 ): TargetNode {
   const top: TargetNode = { root: '' as ByteString, children: new Map() };
-  const seen = new Set<ByteString>();
   for (const given of paths) {
     const path = cleanPath(given);
-    const expanded =
-      componentsOf(path).length > 0
-        ? [path]
-        : entriesOf(path)
-            .toSorted()
-            .map((name) => joinPath(path, name));
-    for (const target of expanded) {
-      if (seen.has(target)) continue;
-      seen.add(target);
-      insert(top, target);
-    }
+    if (componentsOf(path).length > 0) insert(top, path).isNamed = true;
+    else for (const name of entriesOf(path).toSorted()) insert(top, joinPath(path, name));
   }
   unroll(top, entriesOf);
   return top;
 }
 
-function insert(top: TargetNode, target: ByteString): void {
+function insert(top: TargetNode, target: ByteString): TargetNode {
   const components = componentsOf(target);
   let node = top;
   let root = rootOf(target);
@@ -90,6 +82,7 @@ function insert(top: TargetNode, target: ByteString): void {
     node = child;
     root = here;
   }
+  return node;
 }
 
 function freeName(node: TargetNode, component: ByteString, root: ByteString): ByteString {
@@ -107,6 +100,7 @@ function unroll(node: TargetNode, entriesOf: (folder: ByteString) => readonly By
   if (node.path !== undefined && node.children.size > 0) {
     const path = node.path;
     delete node.path;
+    delete node.isNamed;
     node.metadataPath = path;
     for (const name of entriesOf(path)) {
       const child = node.children.get(name);

@@ -83,12 +83,12 @@ export class SourceWalk {
     node: TargetNode,
     snapshotPath: ByteString,
     parent: ParentFolder,
-    done: (tree: FinishedTree) => void,
+    done: (tree: FinishedTree, bytes: Buffer) => void,
   ): Promise<void> {
     const folder = new OpenFolder((complete) =>
       this.#finish(complete, parent, (tree, bytes) => {
         this.leadingTrees.set(tree.id, bytes);
-        done(tree);
+        done(tree, bytes);
       }),
     );
     for (const name of [...node.children.keys()].toSorted()) {
@@ -175,12 +175,12 @@ export class SourceWalk {
     described: TreeNode,
     previous: TreeNode | undefined,
     snapshotPath: ByteString,
-  ): (tree: FinishedTree) => void {
+  ): (tree: FinishedTree, bytes: Buffer) => void {
     const startedMs = this.#parts.host.clock.monotonicMs();
-    return (tree) => {
+    return (tree, { byteLength: bytes }) => {
       const text = encodeNode({ ...described, subtree: tree.id });
       folder.fill(slot, text);
-      const added = tree.isNew ? { blobs: 1, bytes: 0, packedBytes: tree.packedBytes } : nothingAdded();
+      const added = tree.isNew ? { blobs: 1, bytes, packedBytes: tree.packedBytes } : nothingAdded();
       this.#tally.folder({ snapshotPath, previous }, text, added, startedMs);
     };
   }
