@@ -12,6 +12,8 @@ import { runPurpose } from '../run/run-request.ts';
 import type { RunResult } from '../run/run-request.ts';
 import { listNamedBackups, nameBackup } from '../store/named-backups.ts';
 import type { Store } from '../store/store.ts';
+import { readsAll } from './backup-type.ts';
+import type { TypeOptions } from './backup-type.ts';
 import type { Cli } from './cli.ts';
 import { configuredState } from './configured-state.ts';
 import { meantRepository, plansMeant, requireConfigured } from './meant-repositories.ts';
@@ -21,11 +23,12 @@ import { RunReport } from './output/run-report.ts';
 import { withRunSurroundings } from './planned-runs.ts';
 import { usage } from './values.ts';
 
-export type CreateOptions = Omit<MeantOptions, 'from'> & {
-  readonly name: string;
-  readonly pin?: true | undefined;
-  readonly description?: string | undefined;
-};
+export type CreateOptions = Omit<MeantOptions, 'from'> &
+  TypeOptions & {
+    readonly name: string;
+    readonly pin?: true | undefined;
+    readonly description?: string | undefined;
+  };
 
 export async function createNamed(cli: Cli, options: CreateOptions): Promise<void> {
   const configured = await requireConfigured(cli, options.config);
@@ -57,6 +60,7 @@ export async function saveNamed(
     kind: 'manual',
     name,
     pin: options.pin === true,
+    full: readsAll(options),
     ...(description === undefined ? {} : { description }),
   });
   return await withRunSurroundings(cli, narrowed(configured, plan, options.source), tell, async (around) => {

@@ -1,6 +1,8 @@
-import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
+import { bytesReadOf, CoffreError, isCoffreError, messageOf } from '@coffre/repository';
+import type { Snapshot } from '@coffre/repository';
 import { answeringTo, backupsOf } from '../named/backups.ts';
 import type { Backup } from '../named/backups.ts';
+import { readKindOf } from '../named/full-read.ts';
 import { factsOf } from '../named/tags.ts';
 import type { Cli } from './cli.ts';
 import { configuredState } from './configured-state.ts';
@@ -119,11 +121,13 @@ function show(
       .toString({ smallestUnit: 'second' })
       .replace('T', ' ');
   const lines = tableLines({
-    columns: ['Name', 'Created', 'Size', 'Kind', 'Pinned', 'Sources', 'Repository', 'Verified'],
+    columns: ['Name', 'Created', 'Size', 'New', 'Stored', 'Kind', 'Pinned', 'Sources', 'Repository', 'Verified'],
     rows: rows.map(({ backup, repository, verifiedMs }) => [
       quoteName(backup.name),
       local(backup.createdMs),
-      backup.sizeBytes === undefined ? '' : formatBytes(backup.sizeBytes),
+      sizeText(backup.sizeBytes),
+      sizeText(sumOf(backup, (one) => one.summary?.data_added)),
+      sizeText(sumOf(backup, (one) => one.summary?.data_added_packed)),
       backup.kind ?? '',
       backup.isPinned ? 'pinned' : '',
       backup.snapshots
@@ -137,12 +141,25 @@ function show(
   for (const line of lines) printer.always(line);
 }
 
+function sizeText(sizeBytes: number | undefined): string {
+  return sizeBytes === undefined ? '' : formatBytes(sizeBytes);
+}
+
+/** Undefined where one of its snapshots does not say. */
+function sumOf({ snapshots }: Backup, pick: (snapshot: Snapshot) => number | undefined): number | undefined {
+  const sizes = snapshots.map(({ snapshot }) => pick(snapshot));
+  return sizes.some((size) => size === undefined) ? undefined : sizes.reduce<number>((sum, size) => sum + size!, 0);
+}
+
 export function backupJson(backup: Backup): Record<string, unknown> {
   return {
     name: backup.name,
     answers_to: backup.names,
     created: new Date(backup.createdMs).toISOString(),
     size: backup.sizeBytes ?? null,
+    read: sumOf(backup, bytesReadOf) ?? null,
+    new: sumOf(backup, (one) => one.summary?.data_added) ?? null,
+    stored: sumOf(backup, (one) => one.summary?.data_added_packed) ?? null,
     kind: backup.kind ?? null,
     pinned: backup.isPinned,
     plan: backup.plan ?? null,
@@ -150,6 +167,7 @@ export function backupJson(backup: Backup): Record<string, unknown> {
     snapshots: backup.snapshots.map(({ id, snapshot }) => ({
       id,
       source: factsOf(snapshot).source ?? null,
+      type: readKindOf(snapshot),
       time: snapshot.time,
       size: snapshot.summary?.total_bytes_processed ?? null,
     })),

@@ -25,6 +25,9 @@ export function defineNamed(command: Command, cli: Cli): void {
     .option('--plan <plan>', 'the plan whose sources are saved')
     .option('--source <site/source>', 'only this source; names its plan where only one has it')
     .option('--pin', 'it never expires')
+    .option('--full', 'read everything again instead of comparing with the last backup')
+    .option('--force', 'the same')
+    .option('--type <type>', 'full is --full; incremental and differential store what is new, as every backup does')
     .option('--description <text>', 'a line about it')
     .action(async (options) => (await import('./backup-create.ts')).createNamed(cli, options));
   withFrom(withPlace(command.command('list')))

@@ -29,9 +29,6 @@ export async function readSourceRequest(
   if (options.stdin === true || options.stdinFromCommand === true) {
     throw usage('--stdin saves one stream alone', 'Use --command-source NAME=COMMAND beside other sources.');
   }
-  if (options.force === true) {
-    throw usage('--force would forget the last good state of files that are not sound', 'Leave it out.');
-  }
   // The root stands for paths: it is always there, and the guards judge the real ones.
   const request = readRequest(
     cli,

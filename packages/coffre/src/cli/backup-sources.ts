@@ -11,6 +11,7 @@ import {
 import { keyFilePath, keyFingerprint, openSigningKey } from '../manifest/signature.ts';
 import { listedPathsOf, saveSources } from '../source-run/save-sources.ts';
 import type { SaveOutcome } from '../source-run/save-sources.ts';
+import { fullTag } from '../named/tags.ts';
 import { stateFolder } from '../store/location.ts';
 import { chooseParent } from './backup-parent.ts';
 import { readSourceRequest } from './backup-source-request.ts';
@@ -29,6 +30,8 @@ export async function runSourceBackup(cli: Cli, args: readonly string[], options
   const files = createFiles();
   const request = await readSourceRequest(cli, args, options, files);
   const dryRun = options.dryRun === true;
+  // Compared with the last backup all the same: files that are not sound keep their last good content.
+  const readAll = options.force === true;
   const key = openSigningKey(keyFilePath(stateFolder(cli.environment, process.getuid?.())));
   await using session = await openSession(cli, dryRun ? 'none' : 'shared', { dryRun });
   const { repository, signal } = session;
@@ -49,7 +52,8 @@ export async function runSourceBackup(cli: Cli, args: readonly string[], options
     about: async () => await describeSurroundings({ cli, options, context, host, clock: systemClock() }),
     options: {
       workingFolder: workingFolder(),
-      tags: request.tags,
+      tags: readAll ? [...request.tags, fullTag] : request.tags,
+      change: { ignoreCtime: false, ignoreInode: false, readAll },
       excludes: options.exclude ?? [],
       withAtime: options.withAtime === true,
       compression,

@@ -6,6 +6,7 @@ import type { DaemonClient } from '../daemon/control/control-client.ts';
 import { waitWords } from '../daemon/control/wait-words.ts';
 import type { RunMessageOf } from '../run/run-message.ts';
 import type { Cli } from './cli.ts';
+import { savedText } from './output/restore-text.ts';
 import type { RunReport } from './output/run-report.ts';
 
 /** @returns false when no daemon runs them: none is there, or it does not know all of the plans */
@@ -46,6 +47,8 @@ async function follow(
         continue;
       }
       report.onMessage(message);
+      // The table is made in the process of the run.
+      if (message.type === 'saved' && !cli.printer().json) cli.printer().normal(savedText(message));
       if (message.type === 'ended') ended = message;
     }
   } catch (error) {

@@ -11,11 +11,14 @@ import { withRunSurroundings } from './planned-runs.ts';
 import { runByDaemon } from './run-by-daemon.ts';
 import { runContinuously, watchedIn } from './run-continuously.ts';
 import { showRun } from './run-preview.ts';
+import { readsAll } from './backup-type.ts';
 import { usage } from './values.ts';
 
 export type RunVerbOptions = {
   readonly config?: string | undefined;
   readonly full?: true | undefined;
+  readonly force?: true | undefined;
+  readonly type?: string | undefined;
   readonly copy?: string | undefined;
   readonly continuous?: true | undefined;
   readonly foreground?: true | undefined;
@@ -61,8 +64,9 @@ export async function runPlans(cli: Cli, names: readonly string[], options: RunV
 }
 
 /** The daemon itself starts us with a purpose; it knows of nothing but whole runs. */
-function mayBeRunByDaemon({ environment }: Cli, { foreground, full, copy, continuous }: RunVerbOptions): boolean {
-  const isPlain = foreground === undefined && full === undefined && copy === undefined && continuous === undefined;
+function mayBeRunByDaemon({ environment }: Cli, options: RunVerbOptions): boolean {
+  const { foreground, copy, continuous } = options;
+  const isPlain = foreground === undefined && !readsAll(options) && copy === undefined && continuous === undefined;
   return isPlain && environment[runPurposeVariable] === undefined && process.send === undefined;
 }
 
@@ -86,6 +90,7 @@ function planToWatch({ config }: Configured, plans: readonly PlanName[]): PlanCo
   return plan;
 }
 
-function purposeOf(given: RunPurpose, { full, copy }: RunVerbOptions): RunPurpose {
-  return { ...given, ...(full === true ? { full } : {}), ...(copy === undefined ? {} : { copyTo: copy }) };
+function purposeOf(given: RunPurpose, options: RunVerbOptions): RunPurpose {
+  const { copy } = options;
+  return { ...given, ...(readsAll(options) ? { full: true } : {}), ...(copy === undefined ? {} : { copyTo: copy }) };
 }

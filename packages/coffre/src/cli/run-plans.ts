@@ -7,6 +7,8 @@ export function defineRun(command: Command, cli: Cli): void {
     .argument('[plan...]', 'names of plans; the only one of the configuration when none is given')
     .option('--config <file>', 'the configuration (default: $COFFRE_CONFIG, ./coffre.yaml, …)')
     .option('--full', 'read everything again instead of comparing with the last backup')
+    .option('--force', 'the same, as backup has it')
+    .option('--type <type>', 'full is --full; incremental and differential store what is new, as every backup does')
     .option('--copy <repository>', 'save nothing, only copy there what it lacks')
     .option('--continuous', 'stay, and run the plan whenever one of its SQLite databases was written')
     .option('--foreground', 'in this process, also where `coffre serve` works')

@@ -60,6 +60,7 @@ export class Job {
         this.progress = message;
         break;
       case 'line':
+      case 'saved':
       case 'ended':
         break;
       default:

@@ -65,6 +65,7 @@ export function createEvents(): Events {
         }
         case 'line':
           return emit('run.line', { plan: named, level: message.level, text: message.text });
+        case 'saved':
         case 'ended':
           // The result says more, and comes right after it.
           return undefined;

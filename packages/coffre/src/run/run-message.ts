@@ -5,6 +5,7 @@
 import type { ErrorCode } from '@coffre/repository';
 import type { RunOutcome } from '../store/runs.ts';
 import type { RunId } from '../store/tables.ts';
+import type { RunFigures } from './run-figures.ts';
 
 /** In their order; which of them happen depends on the plan. `hooks` comes wherever hooks stand. */
 export type RunPhase = 'lease' | 'open' | 'hooks' | 'preflight' | 'read' | 'publish' | 'verify' | 'copy' | 'retention';
@@ -22,6 +23,14 @@ export type RunMessage =
     }
   | ({ readonly type: 'progress' } & RunProgress)
   | { readonly type: 'line'; readonly level: LineLevel; readonly text: string }
+  /** A source is saved, and proved where the plan wants it; undefined where nothing had changed. */
+  | {
+      readonly type: 'saved';
+      readonly source: string;
+      readonly repository: string;
+      readonly snapshot: string | undefined;
+      readonly figures: RunFigures;
+    }
   | {
       readonly type: 'ended';
       readonly outcome: RunOutcome;

@@ -188,6 +188,7 @@ async function prove(
     const reason = lacks.length > 0 ? lacks.join(', ') : isUnchanged ? 'nothing had changed' : saved.warnings[0];
     const code = lacks.length > 0 ? ('SOURCE_INCOMPLETE' as const) : undefined;
     await part.end({ outcome: lacks.length > 0 ? 'warning' : 'success', reason, code, figures, snapshots });
+    scribe.tell({ type: 'saved', source: source.name, repository: to.name, snapshot: saved.id, figures });
     return stored === undefined ? undefined : { source, stored };
   } catch (error) {
     const ending = endingAt(source, error);

@@ -1,5 +1,6 @@
 /** How long a restore is thought to take, for people. */
 import type { RunFigures } from '../../run/run-figures.ts';
+import type { RunMessageOf } from '../../run/run-message.ts';
 import { formatBytes } from './format.ts';
 
 /** `under 1 s`, `about 8 s`, `about 3 min`, `about 2 h 10 min`, `about 3 d 4 h`. */
@@ -47,6 +48,14 @@ export function restoreLine(saved: readonly RunFigures[]): string | undefined {
   ].filter((text) => text !== undefined);
   const isMeasured = known.every(({ restoreMeasured }) => restoreMeasured === 1);
   return `restore, estimated: ${views.join(', ')}${isMeasured ? '' : `; ${notMeasured}`}`;
+}
+
+/** `lyon/shop: read 2.000 MiB, new 1.000 MiB, stored 0.500 MiB; restore, estimated: full about 2 s (40.000 MiB), …` */
+export function savedText({ source, figures }: RunMessageOf<'saved'>): string {
+  const size = (bytes: number | undefined): string => (bytes === undefined ? 'unknown' : formatBytes(bytes));
+  const { bytesRead, bytesNew, bytesStored } = figures;
+  const amounts = `read ${size(bytesRead)}, new ${size(bytesNew)}, stored ${size(bytesStored)}`;
+  return [`${source}: ${amounts}`, restoreLine([figures])].filter((part) => part !== undefined).join('; ');
 }
 
 function viewText(name: string, durationMs: number | undefined, sizeBytes: number | undefined): string | undefined {

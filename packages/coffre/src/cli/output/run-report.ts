@@ -5,7 +5,7 @@ import { formatBytes, formatDurationMs, formatFixed, formatPercent } from './for
 import type { Printer } from './printer.ts';
 import { RateEstimator } from './rate.ts';
 import { careJson, messageJson, resultJson } from './run-json.ts';
-import { restoreLine } from './restore-text.ts';
+import { restoreLine, savedText } from './restore-text.ts';
 import { tableLines } from './table.ts';
 
 export class RunReport implements Disposable {
@@ -36,6 +36,9 @@ export class RunReport implements Disposable {
         return this.#status(`${this.#doing}: ${this.#progressText(message)}`);
       case 'line':
         return this.#line(message.level, message.text);
+      case 'saved':
+        printer.verbose(savedText(message));
+        return;
       case 'ended':
         return this.#status('');
       default:
