@@ -166,8 +166,10 @@ function forward(exchange: Exchange, body: Buffer): Promise<ProxiedReply> {
 }
 
 function reply({ outgoing }: Exchange, { status, headers, body }: ProxiedReply, endsConnection = false): void {
+  // When it has finished it has no socket any more.
+  const { socket } = outgoing;
   outgoing.writeHead(status, headers);
-  if (endsConnection) outgoing.on('finish', () => outgoing.socket?.destroySoon());
+  if (endsConnection) outgoing.on('finish', () => socket?.destroySoon());
   outgoing.end(body);
 }
 
