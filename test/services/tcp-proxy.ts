@@ -14,12 +14,14 @@ export type TcpProxy = AsyncDisposable & {
   hang(): void;
 };
 
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+/** @param seen is told how many bytes were brought to the server so far, over all connections */
+export async function startTcpProxy(target: number, seen?: (bytes: number) => void): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let connections = 0;
   let cutBytes: number | undefined;
   let cutAnswersBytes: number | undefined;
   let answered = 0;
+  let brought = 0;
   let hanging = false;
 
   const server = createServer((client) => {
@@ -39,6 +41,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       const left = cutBytes === undefined ? Infinity : cutBytes - carried;
       carried += bytes.byteLength;
       upstream.write(bytes.byteLength > left ? bytes.subarray(0, Math.max(0, left)) : bytes);
+      seen?.((brought += bytes.byteLength));
       if (carried < (cutBytes ?? Infinity)) return;
       client.resetAndDestroy();
       upstream.end();

@@ -80,6 +80,43 @@ export function readStatement(sql: Buffer): DumpStatement {
   );
 }
 
+export type ProgramKind = 'VIEW' | 'PROCEDURE' | 'FUNCTION' | 'PACKAGE' | 'PACKAGE BODY' | 'TRIGGER' | 'EVENT';
+
+const routineMade = new RegExp(
+  `^CREATE (?:${definer} )?(?:AGGREGATE )?(PROCEDURE|FUNCTION|PACKAGE BODY|PACKAGE) (${loose})`,
+);
+const eventMade = new RegExp(`^CREATE (?:${definer} )?EVENT (?:IF NOT EXISTS )?(${loose})`);
+
+/** What the statement makes; undefined when it makes none of these. */
+export function programOf({ kind, name, sql }: DumpStatement): { kind: ProgramKind; name: string } | undefined {
+  const raw = sql.toString('latin1', 0, headBytesMax);
+  const head = plainHead(raw);
+  if (!/^CREATE /i.test(head)) return undefined;
+  const named = (kindMade: ProgramKind, found: string | undefined): { kind: ProgramKind; name: string } | undefined =>
+    found === undefined ? undefined : { kind: kindMade, name: utf8(unquoted(found)) };
+  switch (kind) {
+    case 'view':
+      return name === undefined ? undefined : { kind: 'VIEW', name };
+    case 'trigger':
+      return named('TRIGGER', triggerPlace.exec(raw)?.[2]);
+    case 'routine': {
+      const found = routineMade.exec(head);
+      return named((found?.[1] ?? 'PROCEDURE') as ProgramKind, found?.[2]);
+    }
+    case 'event':
+      return named('EVENT', eventMade.exec(head)?.[1]);
+    case 'setting':
+    case 'table':
+    case 'rows':
+    case 'lock':
+    case 'sequence':
+    case 'database default':
+      return undefined;
+    default:
+      return kind satisfies never;
+  }
+}
+
 /** The beginning, for people. */
 export function headOf(sql: Buffer): string {
   return utf8(plainHead(sql.toString('latin1', 0, headBytesMax)));
@@ -99,7 +136,7 @@ function triggerTable(raw: string): string | undefined {
 
 function unquoted(name: string): string {
   const [quote = ''] = name;
-  return quote === '`' || quote === '"' ? name.slice(1, -1).replaceAll(quote + quote, quote) : name;
+  return quote === '`' || quote === '"' ? name.slice(1, -1).replaceAll(quote + quote, () => quote) : name;
 }
 
 function utf8(latin1: string): string {

@@ -1,10 +1,11 @@
 /** Views, routines, triggers and events of a live database: taken down, and put back as they were. */
+import type { ProgramKind } from './dump-statements.ts';
 import { identifier, literal } from './names.ts';
 import { text } from './server-facts.ts';
 import type { Session } from './session.ts';
 
 export type LiveProgram = {
-  readonly kind: 'VIEW' | 'PROCEDURE' | 'FUNCTION' | 'PACKAGE' | 'PACKAGE BODY' | 'TRIGGER' | 'EVENT';
+  readonly kind: ProgramKind;
   readonly name: string;
   /** Of a trigger. */
   readonly table: string | undefined;

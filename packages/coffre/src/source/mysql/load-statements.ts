@@ -75,13 +75,16 @@ export async function send(loader: Session, statement: DumpStatement, placing: P
   try {
     await loader.run(placed(statement, placing).toString('latin1'));
   } catch (error) {
-    const number = errorNumberOf(error);
-    if (number === undefined) throw error;
-    const start = headOf(statement.sql).slice(0, 90);
-    throw new CoffreError(
-      'SOURCE_TARGET_REFUSED',
-      `the server does not take ${JSON.stringify(start)}… of ${showName(placing.original)}: ${messageOf(error)}`,
-      { hint: hints[number] ?? 'Nothing is left of the load.', cause: error },
-    );
+    throw errorNumberOf(error) === undefined ? error : refusedStatement(error, statement.sql, placing);
   }
+}
+
+/** The server's answer to a statement of a dump, in words. */
+export function refusedStatement(error: unknown, sql: Buffer, { original }: Placing): CoffreError {
+  const start = headOf(sql).slice(0, 90);
+  return new CoffreError(
+    'SOURCE_TARGET_REFUSED',
+    `the server does not take ${JSON.stringify(start)}… of ${showName(original)}: ${messageOf(error)}`,
+    { hint: hints[errorNumberOf(error) ?? 0] ?? 'Nothing is left of the load.', cause: error },
+  );
 }

@@ -6,17 +6,19 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { CoffreError, messageOf } from '@coffre/repository';
 import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
-import { charsetWords, lockWaitS, putInPlace, type Proved } from './exchange.ts';
+import { lockWaitS, putInPlace, type Proved } from './exchange.ts';
+import { abandoned, mendExchanges } from './exchange-journal.ts';
+import { charsetWords } from './exchange-steps.ts';
 import { makeUsers, type MadeUsers } from './load-users.ts';
 import { feed, openLoader, provisional } from './load-statements.ts';
 import { planLoad, type LoadPlan, type PlannedDatabase } from './load-target.ts';
 import { compareDatabase, isSameSeriesAs, type MysqlTruth } from './mysql-truth.ts';
 import { identifier, literal, showName } from './names.ts';
 import { readContent } from './read-content.ts';
-import { readFacts, text, type ServerFacts } from './server-facts.ts';
+import { readFacts, type ServerFacts } from './server-facts.ts';
 import { readOptionGroup } from './option-file.ts';
 import { openSession, usableSession, type Session } from './session.ts';
-import { showAddress, type MysqlSettings } from './settings.ts';
+import { showAddress, type MysqlAddress, type MysqlSettings } from './settings.ts';
 import { checkTarget, definersMissing, missingDefiners, refused } from './target-checks.ts';
 
 /** @returns where they are now. @throws {CoffreError} SOURCE_TARGET_REFUSED, SOURCE_VERIFY_FAILED */
@@ -28,11 +30,11 @@ export async function loadSaved(
   const plan = withLoginFile(planLoad(saved.truth, target));
   await using session = await openSession(plan.address);
   refuseOtherFamily(saved.truth, await readFacts(session));
+  await session.run(`SET SESSION foreign_key_checks = 0, lock_wait_timeout = ${lockWaitS}`);
+  await sweepAbandoned(session, plan.address, context);
   // All of them before the first is touched.
   for (const database of plan.databases) await checkTarget(session, database, target.overwrite);
   await using users = await definersFor(saved, plan, target, session);
-  await session.run(`SET SESSION foreign_key_checks = 0, lock_wait_timeout = ${lockWaitS}`);
-  await sweepAbandoned(session);
   await using prepared = new AsyncDisposableStack();
   const ready: Prepared[] = [];
   for (const database of plan.databases)
@@ -43,13 +45,12 @@ export async function loadSaved(
   return `${names} on ${showAddress(plan.address)}`;
 }
 
-/** What loads that were killed left behind. What they replaced is never touched: it may be the only copy. */
-async function sweepAbandoned(session: Session): Promise<void> {
-  const rows = await session.rows(
-    `SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA
-     WHERE SCHEMA_NAME RLIKE '^coffre_load_[0-9a-f]{12}$' AND IS_FREE_LOCK(SCHEMA_NAME) = 1`,
-  );
-  for (const row of rows) await session.run(`DROP DATABASE IF EXISTS ${identifier(text(row, 'name'))}`);
+/** What loads that were killed left behind. */
+async function sweepAbandoned(session: Session, address: MysqlAddress, { warn }: SourceContext): Promise<void> {
+  await mendExchanges(session, address, warn);
+  for (const name of await abandoned(session, '^coffre_load_[0-9a-f]{12}$')) {
+    await session.run(`DROP DATABASE IF EXISTS ${identifier(name)}`);
+  }
 }
 
 /** Each writes what the other does not read; what came through could not be proved to be the same. */
@@ -106,7 +107,7 @@ async function prepare(
   plan: LoadPlan,
   planned: PlannedDatabase,
   session: Session,
-  { signal }: SourceContext,
+  { signal, warn }: SourceContext,
 ): Promise<Prepared> {
   const { saved: truth, tables } = planned;
   const aside = `coffre_load_${randomBytes(6).toString('hex')}`;
@@ -114,8 +115,12 @@ async function prepare(
   await session.run(`DO GET_LOCK(${literal(aside)}, 0)`);
   await session.run(`CREATE DATABASE ${identifier(aside)} ${charsetWords(truth)}`);
   const drop = async (): Promise<void> => {
-    await using held = await usableSession(session, plan.address);
-    await held.session.run(`DROP DATABASE IF EXISTS ${identifier(aside)}`);
+    try {
+      await using held = await usableSession(session, plan.address);
+      await held.session.run(`DROP DATABASE IF EXISTS ${identifier(aside)}`);
+    } catch (error) {
+      warn(`${aside} is left on the server until the next load: ${messageOf(error)}`);
+    }
   };
   try {
     const placing = { original: truth.name, database: aside, definer: plan.definer };

@@ -2,6 +2,7 @@
 import { isCoffreError } from '@coffre/repository';
 import type { Preflight, SourceContext } from '../source.ts';
 import { findDumpProgram } from './dump-program.ts';
+import { brokenExchanges } from './exchange-journal.ts';
 import type { MysqlTruth } from './mysql-truth.ts';
 import { literal, showName } from './names.ts';
 import { chosenDatabases, readFacts, text } from './server-facts.ts';
@@ -22,6 +23,13 @@ export async function preflight(
   const here = databases.map(literal).join(', ');
   const warnings = await looseTables(session, here);
   warnings.push(...(await lostSince(session, last, databases, here)));
+  for (const { journal } of await brokenExchanges(session)) {
+    if (!databases.includes(journal.to)) continue;
+    warnings.push(
+      `${showName(journal.to)}: a load was cut off when tables changed places, so views or triggers may be missing; ` +
+        'the next `coffre db restore` into this server puts that right',
+    );
+  }
   if ((await planUsers(session, facts)) === undefined) {
     warnings.push('users and their rights are not saved: the user may not read them (GRANT SELECT ON mysql.*)');
   }

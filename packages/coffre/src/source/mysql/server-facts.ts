@@ -31,6 +31,9 @@ export async function readFacts(session: Session): Promise<ServerFacts> {
 
 const ownDatabases = new Set(['information_schema', 'performance_schema', 'mysql', 'sys']);
 
+/** Of a load under way, or of one that was killed. */
+const loadDatabase = /^coffre_(?:load|old)_[0-9a-f]{12}$/;
+
 /** Names of what is to be saved. @throws {CoffreError} SOURCE_MISSING */
 export async function chosenDatabases(session: Session, settings: MysqlSettings): Promise<string[]> {
   const found = (await session.rows('SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA')).map((row) =>
@@ -42,7 +45,8 @@ export async function chosenDatabases(session: Session, settings: MysqlSettings)
       hint: 'Check the spelling and the rights of the user; nothing was saved.',
     });
   }
-  const all = settings.databases.length > 0 ? settings.databases : found.filter((name) => !ownDatabases.has(name));
+  const others = found.filter((name) => !ownDatabases.has(name) && !loadDatabase.test(name));
+  const all = settings.databases.length > 0 ? settings.databases : others;
   const chosen = all.filter((name) => !settings.excludeDatabases.includes(name)).toSorted();
   if (chosen.length > 0) return chosen;
   throw new CoffreError('SOURCE_MISSING', 'the server has no database that could be saved', {
