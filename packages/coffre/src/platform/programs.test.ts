@@ -61,6 +61,33 @@ test('who stops asking ends the program and all that it started', async (t) => {
   assert.equal(isRunning(pid), false);
 });
 
+test('what a program that has ended left behind ends with its time, also what holds its output only', async (t) => {
+  const mark = join(scratch(t), 'pid');
+  const leaves = ['sh', '-c', `sleep 60 & echo $! > '${mark}'`];
+  await assert.rejects(textOf(programs, call(leaves, { timeoutMs: 100 })), /did not end within 0.1 s/);
+  assert.equal(isRunning(Number(readFileSync(mark, 'utf8'))), false);
+  const flees = ['sh', '-c', `setsid sh -c 'echo $$ > "${mark}"; exec sleep 60' & sleep 60`];
+  await assert.rejects(textOf(programs, call(flees, { timeoutMs: 500 })), /did not end within/);
+  const pid = Number(readFileSync(mark, 'utf8'));
+  assert.ok(isRunning(pid), 'who left the group is out of reach, and not waited for');
+  process.kill(pid);
+});
+
+test('a program that may leave others behind has ended when it has, and they go on', async (t) => {
+  const mark = join(scratch(t), 'pid');
+  const starts = call(['sh', '-c', `sleep 60 & echo $! > '${mark}'; echo started`], { mayLeaveOthers: true });
+  assert.equal(await textOf(programs, starts), 'started\n');
+  const pid = Number(readFileSync(mark, 'utf8'));
+  assert.ok(isRunning(pid));
+  process.kill(pid);
+  const fails = call(['sh', '-c', `sleep 60 & echo $! > '${mark}'; exit 4`], {
+    mayLeaveOthers: true,
+    timeoutMs: 59_000,
+  });
+  await assert.rejects(textOf(programs, fails), /exit code 4/);
+  process.kill(Number(readFileSync(mark, 'utf8')));
+});
+
 test('the signal ends a program and its reason is told', async () => {
   const stop = new AbortController();
   const reading = textOf(programs, call(['sleep', '60'], { signal: stop.signal }));

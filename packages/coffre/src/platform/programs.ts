@@ -18,6 +18,8 @@ export type ProgramCall = {
   readonly mayLeaveInput?: boolean;
   /** From the start to the end of the program. */
   readonly timeoutMs: number;
+  /** It has ended when it itself has: what it started and left running (a service, say) may keep its output open. */
+  readonly mayLeaveOthers?: boolean;
   readonly signal?: AbortSignal;
   /** For servers that refuse to run as root, and for work on data that is not trusted. Only root can give itself up. */
   readonly asUser?: SystemUser;
@@ -38,6 +40,8 @@ const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'T
 const complaintBytesMax = 2000;
 /** Between the friendly signal and the other one. */
 const graceMs = 3000;
+/** For what a program that has ended printed last, while another one keeps its output open. */
+const lastWordsMs = 250;
 
 export function createPrograms(environment: Readonly<Record<string, string | undefined>>): Programs {
   const few = Object.fromEntries(
@@ -61,7 +65,8 @@ async function* outputOf(call: ProgramCall, environment: Record<string, string>)
     ...(call.workingFolder === undefined ? {} : { cwd: call.workingFolder }),
     ...call.asUser,
   });
-  const end = (): void => endGroup(child);
+  const pipes = pipesOf(child, call.mayLeaveOthers === true);
+  const end = (): void => endGroup(child, pipes);
   stop.addEventListener('abort', end);
   const complaints = lastWords(child);
   const ended = new Promise<string | undefined>((resolve) => {
@@ -70,7 +75,11 @@ async function* outputOf(call: ProgramCall, environment: Record<string, string>)
   });
   const fed = feed(child, call.input);
   try {
-    for await (const bytes of child.stdout ?? []) yield bytes as Uint8Array;
+    try {
+      for await (const bytes of child.stdout ?? []) yield bytes as Uint8Array;
+    } catch (error) {
+      if (!pipes.areLetGo()) throw error;
+    }
     const [why, inputFailure] = await Promise.all([ended, fed]);
     if (call.signal?.aborted === true) throw interrupted(call.signal);
     if (stop.aborted) throw failed(program, `did not end within ${call.timeoutMs / 1000} s`, complaints());
@@ -97,13 +106,44 @@ async function feed(child: ChildProcess, input: AsyncIterable<Uint8Array> | unde
   }
 }
 
-/** Already ended programs are not touched: their number may belong to somebody else by now. */
-function endGroup(child: ChildProcess): void {
+type Pipes = {
+  /** Somebody else may hold them open for ever; from here on nobody reads them. */
+  letGo(): void;
+  areLetGo(): boolean;
+  areClosed(): boolean;
+};
+
+function pipesOf(child: ChildProcess, mayLeaveOthers: boolean): Pipes {
+  let isLetGo = false;
+  let isClosed = false;
+  const letGo = (): void => {
+    if (isClosed) return;
+    isLetGo = true;
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
+  child.once('close', () => (isClosed = true));
+  if (mayLeaveOthers) {
+    child.once('exit', () => {
+      const late = setTimeout(letGo, lastWordsMs);
+      child.once('close', () => clearTimeout(late));
+    });
+  }
+  return { letGo, areLetGo: () => isLetGo, areClosed: () => isClosed };
+}
+
+/**
+ * A program that has ended and closed its pipes is not touched: its number may belong to somebody else by now. Where it
+ * has ended and its pipes are open, what it started holds them, and is ended for it.
+ */
+function endGroup(child: ChildProcess, pipes: Pipes): void {
   const { pid } = child;
-  if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (pid === undefined || pipes.areClosed()) return;
   signalGroup(pid, 'SIGTERM');
   const last = setTimeout(() => {
-    if (child.exitCode === null && child.signalCode === null) signalGroup(pid, 'SIGKILL');
+    signalGroup(pid, 'SIGKILL');
+    // Who left the group is out of reach, and is not waited for.
+    pipes.letGo();
   }, graceMs);
   child.once('close', () => clearTimeout(last));
 }

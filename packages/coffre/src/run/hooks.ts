@@ -75,7 +75,7 @@ async function runHook(hook: HookConfig, facts: HookFacts, parts: HookParts, sig
   }
   const { command, timeoutMs } = hook;
   const argv = 'argv' in command ? command.argv : ['/bin/sh', '-c', command.shell];
-  const call = { argv, environment, timeoutMs, ...(signal === undefined ? {} : { signal }) };
+  const call = { argv, environment, timeoutMs, mayLeaveOthers: true, ...(signal === undefined ? {} : { signal }) };
   let text = '';
   try {
     for await (const bytes of parts.programs.output(call)) {
