@@ -95,6 +95,8 @@ export type TroubleRow = {
   readonly kind: RunKind;
   readonly outcome: RunOutcome;
   readonly reason: string | undefined;
+  /** Of the error, where there was one. */
+  readonly code: string | undefined;
   readonly startedMs: number;
   readonly tookMs: number;
 };
@@ -106,6 +108,7 @@ type TroubleColumns = {
   kind: RunKind;
   outcome: RunOutcome;
   closed_reason: string | null;
+  code: string | null;
   started_at: number;
   ended_at: number;
 };
@@ -122,12 +125,12 @@ type FailureColumns = Omit<TroubleColumns, 'started_at' | 'ended_at'> & { n: num
 /** Runs and parts that ended badly; a whole run only where none of its parts says why. Oldest first. */
 export async function failedRuns({ db }: Rows, { fromMs, toMs }: Between, countMax: number): Promise<FailureRow[]> {
   const found = await sql<FailureColumns>`
-    select plan, source, repository, kind, outcome, closed_reason, count(*) as n,
+    select plan, source, repository, kind, outcome, closed_reason, code, count(*) as n,
       min(started_at) as first, max(started_at) as last
     from runs where started_at >= ${fromMs} and started_at < ${toMs} and outcome in ('failed', 'lost', 'warning')
       and not exists (select 1 from runs part where part.parent_id = runs.id
         and part.outcome in ('failed', 'lost', 'warning'))
-    group by plan, source, repository, kind, outcome, closed_reason
+    group by plan, source, repository, kind, outcome, closed_reason, code
     order by min(started_at), plan, source, repository, kind limit ${countMax}`.execute(db);
   return found.rows.map((row) => ({
     plan: row.plan,
@@ -136,6 +139,7 @@ export async function failedRuns({ db }: Rows, { fromMs, toMs }: Between, countM
     kind: row.kind,
     outcome: row.outcome,
     reason: row.closed_reason ?? undefined,
+    code: row.code ?? undefined,
     count: row.n,
     firstMs: row.first,
     lastMs: row.last,
@@ -154,7 +158,7 @@ async function troubleRows(
   countMax: number,
 ): Promise<TroubleRow[]> {
   const found = await sql<TroubleColumns>`
-    select plan, source, repository, kind, outcome, closed_reason, started_at, ended_at from runs
+    select plan, source, repository, kind, outcome, closed_reason, code, started_at, ended_at from runs
     where started_at >= ${fromMs} and started_at < ${toMs} and ${condition}
     order by started_at, id limit ${countMax}`.execute(db);
   return found.rows.map((row) => ({
@@ -164,6 +168,7 @@ async function troubleRows(
     kind: row.kind,
     outcome: row.outcome,
     reason: row.closed_reason ?? undefined,
+    code: row.code ?? undefined,
     startedMs: row.started_at,
     tookMs: row.ended_at - row.started_at,
   }));

@@ -40,6 +40,8 @@ export type RunEnd = {
   readonly outcome: RunOutcome;
   /** Why, where the outcome alone does not say it. */
   readonly reason?: string;
+  /** Of the error, where there was one. */
+  readonly code?: string;
   readonly figures?: RunFigures;
   readonly snapshots?: readonly string[];
 };
@@ -53,7 +55,13 @@ export type Run = {
   readonly slotAtMs: number | undefined;
   readonly startedAtMs: number;
   readonly end:
-    | { readonly atMs: number; readonly outcome: RunOutcome; readonly reason: string | undefined }
+    | {
+        readonly atMs: number;
+        readonly outcome: RunOutcome;
+        readonly reason: string | undefined;
+        /** An `ErrorCode`, perhaps of another version. */
+        readonly code: string | undefined;
+      }
     | undefined;
   readonly figures: RunFigures;
   readonly snapshots: readonly string[];
@@ -97,6 +105,7 @@ export async function endRun(rows: Rows, id: RunId, end: RunEnd): Promise<boolea
       ended_at: await rows.nowMs(),
       outcome: end.outcome,
       closed_reason: end.reason ?? null,
+      code: end.code ?? null,
       ...(end.figures !== undefined && { figures: JSON.stringify(end.figures) }),
       ...(end.snapshots !== undefined && { snapshots: JSON.stringify(end.snapshots) }),
     })
@@ -147,7 +156,12 @@ function runOf(row: Selectable<RunTable>): Run {
     end:
       row.ended_at === null
         ? undefined
-        : { atMs: row.ended_at, outcome: row.outcome as RunOutcome, reason: row.closed_reason ?? undefined },
+        : {
+            atMs: row.ended_at,
+            outcome: row.outcome as RunOutcome,
+            reason: row.closed_reason ?? undefined,
+            code: row.code ?? undefined,
+          },
     figures: JSON.parse(row.figures) as RunFigures,
     snapshots: JSON.parse(row.snapshots) as string[],
     logPath: row.log_path ?? undefined,

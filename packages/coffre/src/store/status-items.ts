@@ -13,6 +13,8 @@ export type EndedRow = {
   readonly endedMs: number;
   readonly outcome: RunOutcome;
   readonly reason: string | undefined;
+  /** Of the error, where there was one. */
+  readonly code: string | undefined;
 };
 
 export type PlanRow = {
@@ -40,6 +42,7 @@ type PlanColumns = {
   n_end: number | null;
   n_outcome: RunOutcome | null;
   n_reason: string | null;
+  n_code: string | null;
   g_start: number | null;
   failures: number;
   durations: string | null;
@@ -55,7 +58,7 @@ export async function planRows(rows: Rows, plans: readonly string[]): Promise<Pl
   const list = sql.raw(rows.engine === 'sqlite' ? 'json_group_array(took)' : `coalesce(json_agg(took), '[]')::text`);
   const ofPlan = sql`from runs where runs.plan = given.plan and kind = 'backup'`;
   const found = await sql<PlanColumns>`
-    select n.started_at as n_start, n.ended_at as n_end, n.outcome as n_outcome, n.closed_reason as n_reason,
+    select n.started_at as n_start, n.ended_at as n_end, n.outcome as n_outcome, n.closed_reason as n_reason, n.code as n_code,
       g.started_at as g_start,
       (select count(*) from (select 1 ${ofPlan} and outcome in ('failed', 'lost')
         and started_at > coalesce(g.started_at, -1) limit 100) failing) as failures,
@@ -76,7 +79,7 @@ export async function planRows(rows: Rows, plans: readonly string[]): Promise<Pl
     left join schedule_anchors anchor on anchor.plan = given.plan
     order by given.place`.execute(rows.db);
   return found.rows.map((row) => ({
-    newest: endedRow(row.n_start, row.n_end, row.n_outcome, row.n_reason),
+    newest: endedRow(row.n_start, row.n_end, row.n_outcome, row.n_reason, row.n_code),
     lastGoodMs: row.g_start ?? undefined,
     failures: row.failures,
     durationsMs: JSON.parse(row.durations ?? '[]') as number[],
@@ -116,10 +119,12 @@ type TrackColumns = {
   n_end: number | null;
   n_outcome: RunOutcome | null;
   n_reason: string | null;
+  n_code: string | null;
   g_start: number | null;
   g_end: number | null;
   g_outcome: RunOutcome | null;
   g_reason: string | null;
+  g_code: string | null;
   snapshots: string | null;
   figures: string | null;
   point_at: number | null;
@@ -154,8 +159,8 @@ async function trackRows(rows: Rows, keys: readonly TrackKey[], kind: RunKind): 
     : sql``;
   const entries = keys.map(({ plan, source, repository, from }) => [plan, source, repository, from ?? '']);
   const found = await sql<TrackColumns>`
-    select n.started_at as n_start, n.ended_at as n_end, n.outcome as n_outcome, n.closed_reason as n_reason,
-      g.started_at as g_start, g.ended_at as g_end, g.outcome as g_outcome, g.closed_reason as g_reason,
+    select n.started_at as n_start, n.ended_at as n_end, n.outcome as n_outcome, n.closed_reason as n_reason, n.code as n_code,
+      g.started_at as g_start, g.ended_at as g_end, g.outcome as g_outcome, g.closed_reason as g_reason, g.code as g_code,
       g.snapshots as snapshots, g.figures as figures ${waiting}
     from (${given(rows, entries, ['plan', 'source', 'repository', 'origin'])}) given
     left join runs n on n.id = (select id ${here} and ${telling} order by started_at desc limit 1)
@@ -167,9 +172,9 @@ async function trackRows(rows: Rows, keys: readonly TrackKey[], kind: RunKind): 
 }
 
 function trackOf(row: TrackColumns): TrackRow {
-  const lastGood = endedRow(row.g_start, row.g_end, row.g_outcome, row.g_reason);
+  const lastGood = endedRow(row.g_start, row.g_end, row.g_outcome, row.g_reason, row.g_code);
   return {
-    newest: endedRow(row.n_start, row.n_end, row.n_outcome, row.n_reason),
+    newest: endedRow(row.n_start, row.n_end, row.n_outcome, row.n_reason, row.n_code),
     lastGood:
       lastGood === undefined
         ? undefined
@@ -186,9 +191,10 @@ function endedRow(
   end: number | null,
   outcome: RunOutcome | null,
   reason: string | null,
+  code: string | null,
 ): EndedRow | undefined {
   if (start === null || end === null || outcome === null) return undefined;
-  return { startedMs: start, endedMs: end, outcome, reason: reason ?? undefined };
+  return { startedMs: start, endedMs: end, outcome, reason: reason ?? undefined, code: code ?? undefined };
 }
 
 /** The newest retention of a plan in each of its repositories. */
@@ -199,11 +205,11 @@ export async function retentionRows(
   if (keys.length === 0) return [];
   const entries = keys.map(({ plan, repository }) => [plan, repository]);
   const found = await sql<PlanColumns>`
-    select n.started_at as n_start, n.ended_at as n_end, n.outcome as n_outcome, n.closed_reason as n_reason
+    select n.started_at as n_start, n.ended_at as n_end, n.outcome as n_outcome, n.closed_reason as n_reason, n.code as n_code
     from (${given(rows, entries, ['plan', 'repository'])}) given
     left join runs n on n.id = (select id from runs where repository = given.repository and runs.plan = given.plan
       and source is null and kind = 'retention' and ${telling}
       order by started_at desc limit 1)
     order by given.place`.execute(rows.db);
-  return found.rows.map((row) => endedRow(row.n_start, row.n_end, row.n_outcome, row.n_reason));
+  return found.rows.map((row) => endedRow(row.n_start, row.n_end, row.n_outcome, row.n_reason, row.n_code));
 }

@@ -13,12 +13,13 @@ const sum = { tookMs: 60_000, bytesStored: 1_000_000, bytesRead: 5_000_000, snap
 export function sampleFacts(name: string): ReportFacts {
   const period = periodOf('weekly', '2026-08-17', nowMs, parseZone('Europe/Paris'));
   const backup = { plan: name, source: undefined, repository: name, kind: 'backup' } as const;
-  const failure = { plan: name, source: name, repository: name, reason: name };
+  const failure = { plan: name, source: name, repository: name, reason: name, code: name };
   const trouble = {
     plan: name,
     source: name,
     repository: name,
     reason: name,
+    code: name,
     startedMs: period.fromMs + hourMs,
     tookMs: 5000,
   };

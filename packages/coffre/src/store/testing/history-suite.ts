@@ -1,6 +1,7 @@
 /** What runs and slots promise, on any engine. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { countFailure, failureCounts } from '../failure-counts.ts';
 import { endRun, findRun, listRuns, openRuns, runParts, startRun } from '../runs.ts';
 import type { NewRun } from '../runs.ts';
 import { closeSlot, markSlotMissing, newestSlot, openSlot, openSlots } from '../slots.ts';
@@ -38,7 +39,7 @@ export function historySuite(engine: string, scene: () => Scene): void {
       trigger: 'schedule',
       slotAtMs: sceneStartMs,
       startedAtMs: sceneStartMs,
-      end: { atMs: sceneStartMs + 5000, outcome: 'success', reason: undefined },
+      end: { atMs: sceneStartMs + 5000, outcome: 'success', reason: undefined, code: undefined },
       figures: { bytesAdded: 2 ** 43 },
       snapshots: ['ab'.repeat(32)],
       logPath: undefined,
@@ -86,7 +87,9 @@ export function historySuite(engine: string, scene: () => Scene): void {
     assert.deepEqual(await ids({ plan: 'shop-db' }), [second, first]);
     assert.deepEqual(await ids({ plan: 'shop-db', kind: 'backup' }), [first]);
     assert.deepEqual(await ids({ sinceMs: sceneStartMs + 1000 }), [third, second]);
-    await endRun(store, third, { outcome: 'failed', reason: 'no room' });
+    await endRun(store, third, { outcome: 'failed', reason: 'no room', code: 'BACKEND_FULL' });
+    const { end } = (await findRun(store, third)) ?? {};
+    assert.deepEqual([end?.outcome, end?.reason, end?.code], ['failed', 'no room', 'BACKEND_FULL']);
     assert.deepEqual(
       (await openRuns(store)).map(({ id }) => id),
       [first, second],
@@ -94,6 +97,22 @@ export function historySuite(engine: string, scene: () => Scene): void {
     assert.deepEqual(
       (await openRuns(store, 'beta')).map(({ id }) => id),
       [second],
+    );
+  });
+
+  test(`${engine}: failures are counted by what they were, whatever is removed of the history`, async () => {
+    await using store = await openScene(scene().freshPlace());
+    const about = { plan: 'shop', source: 'lyon/db', outcome: 'failed' } as const;
+    for (const code of ['VERIFY_FAILED', 'BACKEND_IO', 'VERIFY_FAILED']) await countFailure(store, { ...about, code });
+    // Neither of these says what went wrong, or that anything did.
+    await countFailure(store, about);
+    await countFailure(store, { ...about, outcome: 'warning', code: 'SOURCE_INCOMPLETE' });
+    assert.deepEqual(
+      (await failureCounts(store)).map(({ cause, count }) => [cause, count]),
+      [
+        ['hash_mismatch', 2],
+        ['repository', 1],
+      ],
     );
   });
 

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { sql } from 'kysely';
 import { auditHead } from '../audit-rows.ts';
 import { listEvents } from '../events.ts';
+import { failureCounts } from '../failure-counts.ts';
 import { leasedQueue } from '../leased-queue.ts';
 import { leaseHolders } from '../leases.ts';
 import { channelFigures, waitingLetters } from '../letters.ts';
@@ -66,6 +67,8 @@ export function migrationSuite(engine: 'sqlite' | 'postgres', scene: () => Migra
         assert.equal((await channelFigures(store, ['mail'], 0))[0]?.givenUpError, 'nobody answers');
         assert.equal((await triggerStates(store))[0]?.failing?.problem, 'no answer');
       }
+      const failed = { plan: sampleRun.plan, source: 'sqlite', cause: 'repository', count: 1 };
+      assert.deepEqual(await failureCounts(store), version >= 8 ? [failed] : []);
       if (version >= 3) assert.equal((await auditHead(store))?.size, 1);
     });
   }

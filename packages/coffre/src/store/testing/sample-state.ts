@@ -1,6 +1,7 @@
 /** A few rows in every table, for stored copies. Times are fixed. */
 import { appendAudit } from '../audit-rows.ts';
 import { recordEvent } from '../events.ts';
+import { countFailure } from '../failure-counts.ts';
 import { leasedQueue } from '../leased-queue.ts';
 import { takeLease } from '../leases.ts';
 import { giveUp, takeLetters } from '../letters.ts';
@@ -32,6 +33,7 @@ export async function fillSample(store: Store): Promise<void> {
   await openSlot(store, { plan, dueAtMs: sceneStartMs + 3_600_000 });
   const ended = await startRun(store, sampleRun);
   await endRun(store, ended, { outcome: 'success', figures: { bytesAdded: 12 }, snapshots: ['ab'.repeat(32)] });
+  await countFailure(store, { plan, source: 'sqlite', outcome: 'failed', code: 'BACKEND_IO' });
   await closeSlot(store, { plan, dueAtMs: sceneStartMs }, 'success');
   const open = await startRun(store, { ...sampleRun, kind: 'copy' });
   await takeLease(store, { repository: 'local', mode: 'shared', holder: 'alpha', durationMs: 60_000 });
