@@ -5,6 +5,7 @@ import type { DaemonStatus, JobView, WaitingView } from '../daemon/control/contr
 import { waitWords } from '../daemon/control/wait-words.ts';
 import type { Cli } from './cli.ts';
 import { formatBytes, formatDurationMs } from './output/format.ts';
+import { codeWords } from './output/code-words.ts';
 import { formatLocalTime } from './output/local-time.ts';
 import { tableLines } from './output/table.ts';
 
@@ -40,7 +41,8 @@ function jobRow({ plan, state, startedAt, runId, phase, progress, attempt }: Job
   return [plan, `${state}${tries}`, since, runId === undefined ? '' : String(runId), `${phase ?? 'begins'}${done}`];
 }
 
-function waitingRow({ plan, since, waitsFor, notBefore }: WaitingView): string[] {
+function waitingRow({ plan, since, waitsFor, notBefore, failed }: WaitingView): string[] {
   const until = notBefore === undefined ? '' : `, not before ${formatLocalTime(new Date(notBefore))}`;
-  return [plan, 'waiting', formatLocalTime(new Date(since)), '', `${waitWords(waitsFor)}${until}`];
+  const after = failed?.code === undefined ? '' : `; the last try failed${codeWords(failed.cause, failed.code)}`;
+  return [plan, 'waiting', formatLocalTime(new Date(since)), '', `${waitWords(waitsFor)}${until}${after}`];
 }

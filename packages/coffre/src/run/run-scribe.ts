@@ -4,8 +4,9 @@
  */
 import { isCoffreError, messageOf, type ErrorCode, type SnapshotId } from '@coffre/repository';
 import type { RepositoryName, SourceName } from '../config/config.ts';
+import { countFailure } from '../store/failure-counts.ts';
 import { endRun, startRun, type NewRun, type RunKind, type RunOutcome } from '../store/runs.ts';
-import type { Store } from '../store/store.ts';
+import type { Rows, Store } from '../store/store.ts';
 import type { RunId } from '../store/tables.ts';
 import type { FigureName, RunFigures } from './run-figures.ts';
 import type { RunLog } from './run-log.ts';
@@ -68,22 +69,31 @@ export class RunScribe {
     return await this.#write(async () => await startRun(this.#parts.store, run));
   }
 
-  async end(id: RunId | undefined, ended: Ended): Promise<void> {
+  /** @param also is written with it or not at all */
+  async end(id: RunId | undefined, ended: Ended, also?: (rows: Rows) => Promise<unknown>): Promise<void> {
     if (id === undefined) return;
-    const { outcome, reason, figures, snapshots } = ended;
-    await this.#write(async () =>
-      endRun(this.#parts.store, id, {
+    const { outcome, reason, code, figures, snapshots } = ended;
+    const write = async (rows: Rows): Promise<boolean> =>
+      await endRun(rows, id, {
         outcome,
         ...(reason === undefined ? {} : { reason }),
+        ...(code === undefined ? {} : { code }),
         ...(figures === undefined ? {} : { figures }),
         ...(snapshots === undefined ? {} : { snapshots }),
-      }),
-    );
+      });
+    const { store } = this.#parts;
+    await this.#write(async () => {
+      if (also === undefined) return await write(store);
+      return await store.transaction(async (rows) => {
+        // What another one ended before is its business.
+        if (await write(rows)) await also(rows);
+      });
+    });
   }
 
   async startPart(run: NewRun, kind: RunKind, repository: RepositoryName, source?: SourceName): Promise<RunPart> {
     const id = await this.start({ ...run, kind, repository, ...(source === undefined ? {} : { source }) });
-    return new RunPart(this, { id, kind, repository, source });
+    return new RunPart(this, { id, kind, repository, source }, run.plan);
   }
 
   async #write<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -116,11 +126,13 @@ type About = {
 export class RunPart {
   readonly about: About;
   readonly #scribe: RunScribe;
+  readonly #plan: string;
   readonly #startedMs: number;
   readonly #spent = new Map<FigureName, number>();
 
-  constructor(scribe: RunScribe, about: About) {
+  constructor(scribe: RunScribe, about: About, plan: string) {
     this.#scribe = scribe;
+    this.#plan = plan;
     this.about = about;
     this.#startedMs = scribe.monotonicMs;
   }
@@ -141,7 +153,13 @@ export class RunPart {
 
   async end(ended: Ended): Promise<PartResult> {
     const figures: RunFigures = { ...ended.figures, ...Object.fromEntries(this.#spent) };
-    await this.#scribe.end(this.about.id, { ...ended, figures });
+    const { kind, source } = this.about;
+    const plan = this.#plan;
+    const count =
+      kind === 'source' && source !== undefined
+        ? async (rows: Rows) => await countFailure(rows, { plan, source, ...ended })
+        : undefined;
+    await this.#scribe.end(this.about.id, { ...ended, figures }, count);
     const result: PartResult = {
       ...this.about,
       outcome: ended.outcome,

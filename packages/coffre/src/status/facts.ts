@@ -79,6 +79,8 @@ export type EndedRun = {
   readonly endedMs: number;
   readonly outcome: RunOutcome;
   readonly reason: string | undefined;
+  /** Of the error, where there was one. */
+  readonly code?: string | undefined;
 };
 
 export type OpenRunFacts = {

@@ -195,6 +195,7 @@ function trackFacts(repository: string, row: TrackRow | undefined, isProved: boo
             endedMs: lastGood.endedMs,
             outcome: lastGood.outcome,
             reason: lastGood.reason,
+            code: lastGood.code,
             // Of several that a copy brought, the newest comes last.
             snapshot: lastGood.snapshots.at(-1),
             isVerified: isProved && (lastGood.figures['stepsPassed'] ?? 0) > 0,
