@@ -15,6 +15,7 @@ import type { Cli } from './cli.ts';
 import { configuredState } from './configured-state.ts';
 import { requireConfigured } from './meant-repositories.ts';
 import { linesToCome } from './follow-file.ts';
+import { endingWords } from './output/code-words.ts';
 import { formatBytes } from './output/format.ts';
 import { formatLocalTime } from './output/local-time.ts';
 import type { Printer } from './output/printer.ts';
@@ -76,7 +77,7 @@ function lineOf(message: FollowMessage): string | undefined {
     case 'line':
       return message.level === 'info' ? message.text : `${message.level}: ${message.text}`;
     case 'ended':
-      return message.reason === undefined ? message.outcome : `${message.outcome}: ${message.reason}`;
+      return endingWords(message);
     default:
       return message satisfies never;
   }
@@ -112,8 +113,8 @@ function isWhole({ kind, source }: Run): boolean {
 }
 
 function headOf({ id, plan, startedAtMs, end }: Run): string {
-  const reason = end?.reason === undefined ? '' : `: ${end.reason}`;
-  return `run ${id} of ${plan}, ${formatLocalTime(new Date(startedAtMs))}: ${end === undefined ? 'goes on' : `${end.outcome}${reason}`}`;
+  const ending = end === undefined ? 'goes on' : endingWords(end);
+  return `run ${id} of ${plan}, ${formatLocalTime(new Date(startedAtMs))}: ${ending}`;
 }
 
 async function printDaemonLog(cli: Cli, folder: string, linesMax: number, follow: boolean): Promise<void> {

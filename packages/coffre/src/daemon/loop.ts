@@ -22,6 +22,7 @@ import type { Leftovers } from './leftovers.ts';
 import { PatientState } from './patient-state.ts';
 import type { OpenedSlot, StateParts } from './patient-state.ts';
 import { endingOf, outcomeFor } from './run-end.ts';
+import type { Ending } from './run-end.ts';
 import type { ProcessEnd, StartRunProcess } from './run-process.ts';
 import { runEnvironment } from './run-environment.ts';
 import type { Work } from './work.ts';
@@ -46,6 +47,8 @@ export class DueLoop {
   readonly #jobs = new Map<string, Job>();
   /** Slots of plans whose run failed and is tried again, or was lost with an earlier daemon. */
   readonly #owed = new Map<string, Slots>();
+  /** How the last try of a plan ended that is tried again. */
+  readonly failures = new Map<string, Ending>();
   /** The last slot of each plan that was opened: by us for a try before, or by a daemon that is gone. */
   readonly #opened = new Map<string, OpenedSlot>();
   readonly #settling = new Set<Promise<void>>();
@@ -304,7 +307,9 @@ export class DueLoop {
     const slotsStayOpen = cancelReason === 'stop' || isTriedAgain;
     if (isTriedAgain && job.slots !== undefined) this.#owed.set(plan, job.slots);
     else this.#owed.delete(plan);
-    const words = { plan, outcome: ending.outcome, runId: job.runId, reason: ending.reason };
+    if (isTriedAgain) this.failures.set(plan, ending);
+    else this.failures.delete(plan);
+    const words = { plan, outcome: ending.outcome, runId: job.runId, reason: ending.reason, code: ending.code };
     if (outcome === 'failed') log.warn('run.ended', words);
     else log.info('run.ended', words);
     await this.#state.settle(job, { ending, slotsStayOpen });

@@ -1,4 +1,5 @@
 /** What the end of a process means for its run, its slots and its plan. */
+import type { ErrorCode } from '@coffre/repository';
 import { triggerOf } from '../run/run-request.ts';
 import type { Machine } from '../run/run-surroundings.ts';
 import type { Outcome } from '../schedule/plan-entry.ts';
@@ -12,7 +13,12 @@ import type { ProcessEnd } from './run-process.ts';
 /** Times of rows are by the clock of the state, which may be a server's. */
 const clockDifferenceMs = 3_600_000;
 
-export type Ending = { readonly outcome: RunOutcome; readonly reason: string | undefined };
+export type Ending = {
+  readonly outcome: RunOutcome;
+  readonly reason: string | undefined;
+  /** Of the error, where the process said one. */
+  readonly code?: ErrorCode | undefined;
+};
 
 const cancelWords: Readonly<Record<CancelReason, string>> = {
   asked: 'somebody cancelled it',
@@ -23,7 +29,7 @@ const cancelWords: Readonly<Record<CancelReason, string>> = {
 export function endingOf({ message, how, lastWords }: ProcessEnd, cancelled: CancelReason | undefined): Ending {
   if (message !== undefined) {
     const reason = message.outcome === 'cancelled' && cancelled !== undefined ? cancelWords[cancelled] : message.reason;
-    return { outcome: message.outcome, reason };
+    return { outcome: message.outcome, reason, code: message.code };
   }
   // What is no run of a plan, such as the care of a repository, has only its exit code.
   if (how === 'exit code 0') return { outcome: 'success', reason: undefined };
@@ -115,8 +121,8 @@ async function writeDownRun(
   await endRun(rows, id, withReason(ending));
 }
 
-function withReason({ outcome, reason }: Ending): { outcome: RunOutcome; reason?: string } {
-  return { outcome, ...(reason !== undefined && { reason }) };
+function withReason({ outcome, reason, code }: Ending): { outcome: RunOutcome; reason?: string; code?: ErrorCode } {
+  return { outcome, ...(reason !== undefined && { reason }), ...(code !== undefined && { code }) };
 }
 
 function slotEndingOf({ outcome, reason }: Ending): Parameters<typeof closeSlotsUpTo>[3] {

@@ -3,9 +3,11 @@
  * row in the history is closed, `finally` hooks ran, and leases and locks are given back.
  */
 import { asError, CoffreError } from '@coffre/repository';
+import { noteRunEnd } from '../alert/note-run.ts';
 import { keyFilePath, openSigningKey } from '../manifest/signature.ts';
 import type { PlanConfig } from '../config/config.ts';
 import { Zones } from '../schedule/zone.ts';
+import { countFailure } from '../store/failure-counts.ts';
 import type { NewRun } from '../store/runs.ts';
 import { startRun } from '../store/runs.ts';
 import type { RunId } from '../store/tables.ts';
@@ -61,7 +63,15 @@ export async function runPlan(around: RunSurroundings, request: RunRequest): Pro
   const snapshots = scribe.parts.flatMap(({ kind, snapshot }) =>
     kind === 'source' && snapshot !== undefined ? [snapshot] : [],
   );
-  await scribe.end(runId, { ...verdict, figures, snapshots });
+  await scribe.end(runId, { ...verdict, figures, snapshots }, async (rows) => {
+    const isTriedAgain = purpose.triesLeft > 0;
+    const { kind } = row;
+    // Where it came to no source, or only what stands beside them failed, none of them has a good run.
+    const isCounted = scribe.parts.some((part) => part.kind === 'source' && part.outcome === 'failed');
+    const uncounted = isCounted || purpose.copyTo !== undefined ? [] : plan.sources;
+    for (const source of uncounted) await countFailure(rows, { plan: plan.name, source: source.name, outcome, code });
+    await noteRunEnd(rows, around.config.alerts, { plan: plan.name, kind, runId, outcome, reason, code, isTriedAgain });
+  });
   scribe.tell({ type: 'ended', outcome, reason, code });
   removeOldLogs(around.stateFolder, nowMs);
   const durationMs = Math.round(clock.monotonicMs() - startedMs);

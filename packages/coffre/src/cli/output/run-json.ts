@@ -1,4 +1,5 @@
 /** Runs as programs are told of them; `docs/reference/runs.md`. */
+import { failureCause } from '../../store/failure-cause.ts';
 import type { RunMessage } from '../../run/run-message.ts';
 import type { PartResult, RunResult } from '../../run/run-request.ts';
 
@@ -20,8 +21,10 @@ export function messageJson(message: RunMessage): object {
       };
     case 'line':
       return { message_type: 'run_line', level: message.level, text: message.text };
-    case 'ended':
-      return { message_type: 'run_ended', outcome: message.outcome, reason: message.reason, code: message.code };
+    case 'ended': {
+      const { outcome, reason, code } = message;
+      return { message_type: 'run_ended', outcome, reason, code, cause: failureCause(outcome, code) };
+    }
     default:
       return message satisfies never;
   }
@@ -45,6 +48,7 @@ export function resultJson({
     outcome,
     reason,
     code,
+    cause: failureCause(outcome, code),
     hint,
     duration_s: durationMs / 1000,
     log: logPath,
@@ -78,6 +82,7 @@ function partJson({
     outcome,
     reason,
     code,
+    cause: failureCause(outcome, code),
     hint,
     snapshot,
     duration_s: durationMs / 1000,

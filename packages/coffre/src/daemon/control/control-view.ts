@@ -1,9 +1,11 @@
 /** What the daemon tells about itself over its socket, as JSON. */
 import type { WaitReason } from '../../schedule/plan-entry.ts';
 import type { RunMessage } from '../../run/run-message.ts';
+import { failureCause, type FailureCause } from '../../store/failure-cause.ts';
 import type { JobState } from '../job.ts';
 import type { Job } from '../job.ts';
 import type { DueLoop } from '../loop.ts';
+import type { Ending } from '../run-end.ts';
 
 export type JobView = {
   readonly plan: string;
@@ -29,6 +31,8 @@ export type WaitingView = {
   readonly since: string;
   readonly notBefore?: string;
   readonly waitsFor?: WaitReason;
+  /** How the try before this one ended. */
+  readonly failed?: { readonly reason?: string; readonly code?: string; readonly cause?: FailureCause };
 };
 
 export type DaemonStatus = {
@@ -78,7 +82,20 @@ export function waitingViews(loop: DueLoop): WaitingView[] {
     since: instant(readyMs),
     ...(notBeforeMs > readyMs && { notBefore: instant(notBeforeMs) }),
     ...(waitsFor !== undefined && { waitsFor }),
+    ...(cause === 'retry' && failedView(loop.failures.get(entry.plan))),
   }));
+}
+
+function failedView(ending: Ending | undefined): Pick<WaitingView, 'failed'> {
+  if (ending === undefined) return {};
+  const { outcome, reason, code } = ending;
+  const cause = failureCause(outcome, code);
+  const failed = {
+    ...(reason !== undefined && { reason }),
+    ...(code !== undefined && { code }),
+    ...(cause !== undefined && { cause }),
+  };
+  return { failed };
 }
 
 function instant(atMs: number): string {
