@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { systemProcesses } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { resolveSettings } from '../access/extension-settings.ts';
 import { configuredStatePlace, openState } from '../access/state.ts';
 import type { Config } from '../config/config.ts';
 import { requireConfig } from '../config/parse.ts';
@@ -12,6 +14,7 @@ import type { DaemonLog, LogFields, LogLevel } from '../daemon/daemon-log.ts';
 import { lockStateFolder } from '../daemon/only-one.ts';
 import { runProcesses } from '../daemon/run-process.ts';
 import type { StartRunProcess } from '../daemon/run-process.ts';
+import { extensionThreads } from '../extension/extension-thread.ts';
 import { isLoopback, parseListenAddress } from '../repo-server/listen-address.ts';
 import { notifyVariables, systemdNotifier } from '../daemon/sd-notify.ts';
 import type { Cli } from './cli.ts';
@@ -66,6 +69,12 @@ async function serve(cli: Cli, options: ServeOptions): Promise<void> {
     },
     startProcess: ownProcesses(cli),
     configWords: options.config === undefined ? [] : ['--config', options.config],
+    extensions: {
+      folder: dirname(file),
+      startThread: extensionThreads({ graceMs: 5000 }),
+      resolve: async (settings, secrets) =>
+        await resolveSettings(settings, secrets, systemSecretDoors(cli.environment)),
+    },
   });
   await daemon.start(config);
   await using _control = await daemon.listen();

@@ -7,6 +7,8 @@ import type { Caps } from '../schedule/plan-entry.ts';
 import { serveControl } from './control/control-server.ts';
 import { jobView, waitingViews } from './control/control-view.ts';
 import type { DaemonStatus } from './control/control-view.ts';
+import { ExtensionWork } from './extension-work.ts';
+import type { ExtensionDoors } from './extension-work.ts';
 import { Leftovers } from './leftovers.ts';
 import { DueLoop } from './loop.ts';
 import type { LoopParts } from './loop.ts';
@@ -19,7 +21,9 @@ import { DatabaseWatches } from './watch/database-watches.ts';
 import { workOf } from './work.ts';
 import type { Work } from './work.ts';
 
-export type DaemonParts = Omit<LoopParts, 'zones' | 'limits' | 'leftovers'> & {
+export type DaemonParts = Omit<LoopParts, 'zones' | 'limits' | 'leftovers' | 'alerts' | 'onLetters'> & {
+  /** Absent: no trigger listens, and nothing is sent. */
+  readonly extensions?: ExtensionDoors;
   readonly stateFolder: string;
   /** As it was named; for people. */
   readonly configName: string;
@@ -43,6 +47,7 @@ export class Daemon {
   readonly #databases: DatabaseWatches;
   readonly #leftovers: Leftovers;
   readonly #succession: Succession;
+  readonly #extensions: ExtensionWork;
   #pausedUntilMs: number | undefined;
   #configProblem: string | undefined;
   #isHeldElsewhere = false;
@@ -57,16 +62,20 @@ export class Daemon {
     this.#leftovers = new Leftovers(parts.stateFolder, parts.clock);
     this.loop = new DueLoop({
       ...parts,
+      alerts: () => this.#extensions.alerts,
+      onLetters: () => this.#extensions.wake(),
       leftovers: this.#leftovers,
       zones: new Zones(),
       limits: { runsMax: 1, runsPerHostMax: 1, settleMs: parts.settleMs },
     });
+    this.#extensions = new ExtensionWork(parts, (plan, use) => this.loop.fired(plan, use));
     const leaseMs = parts.managerLeaseMs ?? managerLeaseDefaultMs;
     this.#succession = new Succession({ ...parts, loop: this.loop, leaseMs });
   }
 
   get status(): DaemonStatus {
     const { loop } = this;
+    const { triggers } = this.#extensions;
     return {
       schema: 'coffre.daemon/1',
       pid: process.pid,
@@ -78,6 +87,7 @@ export class Daemon {
       ...(this.#configProblem !== undefined && { configProblem: this.#configProblem }),
       jobs: [...loop.jobs.values()].map(jobView),
       waiting: waitingViews(loop),
+      ...(triggers.length > 0 && { triggers }),
     };
   }
 
@@ -88,7 +98,6 @@ export class Daemon {
       .map(({ history }) => history.plan);
   }
 
-  /** @param config not kept: runs read it by themselves */
   async start(config: Config): Promise<void> {
     const { store, log, machine } = this.#parts;
     await this.#succession.look();
@@ -100,6 +109,7 @@ export class Daemon {
     for (const { work, progress } of await loadProgress(store, [...works.values()])) this.loop.put(work, progress);
     this.#watches.watch(works.values());
     this.#databases.watch(works.values());
+    this.#extensions.take(config, works.values());
     this.#arm();
   }
 
@@ -140,7 +150,9 @@ export class Daemon {
     this.#timer?.[Symbol.dispose]();
     this.#watches[Symbol.dispose]();
     this.#databases[Symbol.dispose]();
+    await this.#extensions.stopTriggers();
     await this.loop.stop(how);
+    await this.#extensions.stopSending();
     await this.#succession.end();
   }
 
@@ -154,6 +166,7 @@ export class Daemon {
     for (const { work, progress } of loaded) this.loop.put(work, { handledMs: progress.handledMs });
     this.#watches.watch(works.values());
     this.#databases.watch(works.values());
+    this.#extensions.take(config, works.values());
     this.loop.limit(limitsOf(config));
   }
 

@@ -18,6 +18,10 @@ export class Firings {
     return opening;
   }
 
+  has(plan: string): boolean {
+    return this.#plans.has(plan);
+  }
+
   /** A run begins, or nobody wants one any more; what fires from now on has another slot. */
   async take(plan: string): Promise<OpenedSlot | undefined> {
     const opening = this.#plans.get(plan);

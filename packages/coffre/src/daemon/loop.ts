@@ -16,6 +16,7 @@ import type {
   Surroundings,
 } from '../schedule/plan-entry.ts';
 import type { Pending } from '../schedule/decide.ts';
+import { Firings, spanOf } from './firings.ts';
 import { Job } from './job.ts';
 import type { CancelReason } from './job.ts';
 import type { Leftovers } from './leftovers.ts';
@@ -39,6 +40,11 @@ export type LoopParts = StateParts & {
 const heartbeatMs = 60_000;
 const dueCauses: ReadonlySet<Cause> = new Set<Cause>(['slot', 'catch_up', 'retry']);
 
+/** Where another manager does it, it is done. */
+function isDue(cause: Cause): boolean {
+  return dueCauses.has(cause) || cause.startsWith('trigger:');
+}
+
 export class DueLoop {
   readonly #parts: LoopParts;
   readonly #state: PatientState;
@@ -51,6 +57,7 @@ export class DueLoop {
   readonly failures = new Map<string, Ending>();
   /** The last slot of each plan that was opened: by us for a try before, or by a daemon that is gone. */
   readonly #opened = new Map<string, OpenedSlot>();
+  readonly #firings: Firings;
   readonly #settling = new Set<Promise<void>>();
   #surroundings: Surroundings = {};
   #timer: Disposable | undefined;
@@ -61,6 +68,7 @@ export class DueLoop {
   constructor(parts: LoopParts) {
     this.#parts = parts;
     this.#state = new PatientState(parts);
+    this.#firings = new Firings(async (plan) => await this.#state.openFiring(plan));
     this.#agenda = new Agenda(parts.limits, parts.zones);
   }
 
@@ -133,6 +141,15 @@ export class DueLoop {
     this.wake();
   }
 
+  /** A trigger of an extension fired. @returns false when the plan does not listen to it */
+  fired(plan: string, use: string): boolean {
+    if (!this.#works.has(plan) || !this.#agenda.fired(plan, use, this.#parts.clock.now())) return false;
+    const opening = this.#firings.note(plan);
+    if (opening !== undefined) this.#keep(opening.then(() => undefined));
+    this.wake();
+    return true;
+  }
+
   /** @returns false when there is no such plan */
   ask(plan: string, by: 'webhook' | 'command'): boolean {
     const isKnown = this.#agenda.ask(plan, by, this.#parts.clock.now());
@@ -155,6 +172,7 @@ export class DueLoop {
     this.#owed.delete(plan);
     if (forgone.skip !== undefined) this.#keep(this.#passOver(forgone.skip));
     if (owed !== undefined) this.#keep(this.#state.forgo(plan, owed));
+    if (this.#firings.has(plan)) this.#keep(this.#forgoFiring(plan));
     this.wake();
     return true;
   }
@@ -221,16 +239,17 @@ export class DueLoop {
   async #run(start: Start, nowMs: number): Promise<void> {
     const { plan } = start;
     const work = this.#works.get(plan)!;
-    const slots = joined(this.#owed.get(plan), start.slots);
-    const job = new Job(start, work, slots, nowMs);
+    const job = new Job(start, work, joined(this.#owed.get(plan), start.slots), nowMs);
     this.#jobs.set(plan, job);
     for (const listener of this.#onJob) listener(job);
     try {
+      if (this.#firings.has(plan)) await this.#coverFiring(job);
+      const { slots } = job;
       if (slots !== undefined && !(await this.#win(slots, work))) {
         this.#owed.delete(plan);
         job.slots = undefined;
         // Somebody does what was due; what was asked for is done all the same.
-        if (dueCauses.has(start.cause)) {
+        if (isDue(start.cause)) {
           this.#agenda.ended(plan, 'cancelled', this.#parts.clock.now());
           return;
         }
@@ -243,6 +262,20 @@ export class DueLoop {
       job.end();
       this.wake();
     }
+  }
+
+  /** Whatever the run begins for, it stands for what fired before it. */
+  async #coverFiring(job: Job): Promise<void> {
+    const firing = await this.#firings.take(job.plan);
+    if (firing === undefined) return;
+    job.slots = spanOf(job.slots, { firstDueMs: firing.dueMs, lastDueMs: firing.dueMs });
+    if (job.slots?.lastDueMs === firing.dueMs) this.#opened.set(job.plan, firing);
+  }
+
+  async #forgoFiring(plan: string): Promise<void> {
+    const firing = await this.#firings.take(plan);
+    if (firing === undefined) return;
+    await this.#state.forgo(plan, { firstDueMs: firing.dueMs, lastDueMs: firing.dueMs });
   }
 
   /** For a retry too: while it waited, another manager may have taken its slot for a lost one and done it. */
@@ -278,13 +311,13 @@ export class DueLoop {
     const mark = leftovers.newMark();
     const call = {
       words: [...work.words, ...configWords],
-      environment: runEnvironment(job, mark),
+      environment: runEnvironment(job, mark, Math.max(0, work.entry.retries.times + 1 - attempt)),
       priority: work.entry.priority,
     };
     for (;;) {
       await this.#state.untilFree(job, work.entry);
       if (job.cancelReason !== undefined) return { message: undefined, how: 'it did not begin', lastWords: '' };
-      if (!(await this.#stillHas(job)) && dueCauses.has(cause)) return undefined;
+      if (!(await this.#stillHas(job)) && isDue(cause)) return undefined;
       job.process = startProcess(call, (message) => job.take(message));
       log.info('run.began', { plan, cause, attempt, pid: job.process.pid });
       const end = await job.process.ended;
@@ -312,7 +345,7 @@ export class DueLoop {
     const words = { plan, outcome: ending.outcome, runId: job.runId, reason: ending.reason, code: ending.code };
     if (outcome === 'failed') log.warn('run.ended', words);
     else log.info('run.ended', words);
-    await this.#state.settle(job, { ending, slotsStayOpen });
+    await this.#state.settle(job, { ending, slotsStayOpen, isFailure: outcome === 'failed', isTriedAgain });
     if (outcome === 'success' && job.history.kind === 'backup') this.#learn(plan, await this.#state.usualMs(plan));
   }
 

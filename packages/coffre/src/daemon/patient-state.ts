@@ -8,9 +8,17 @@ import type { ScheduleSpec } from '../schedule/schedule-spec.ts';
 import type { Zones } from '../schedule/zone.ts';
 import { holderText } from '../run/lease-keeper.ts';
 import type { Machine } from '../run/run-surroundings.ts';
-import { recordEvent } from '../store/events.ts';
+import { noteNotice, noteRunEnd } from '../alert/note-run.ts';
+import type { Config } from '../config/config.ts';
 import { leasesNow } from '../store/leases.ts';
-import { claimSlots, closeSlotsUpTo, coveredRowsMax, holdsSlot, passOverSlots } from '../store/slot-claims.ts';
+import {
+  claimSlots,
+  closeSlotsUpTo,
+  coveredRowsMax,
+  holdsSlot,
+  openFiring,
+  passOverSlots,
+} from '../store/slot-claims.ts';
 import { planFigures } from '../store/status-figures.ts';
 import type { Store } from '../store/store.ts';
 import type { RunId } from '../store/tables.ts';
@@ -32,6 +40,10 @@ export type StateParts = {
   readonly machine: Machine;
   /** How often is looked whether another process has given a plan or a repository back: nothing tells. */
   readonly heldPauseMs: number;
+  /** Whom events concern, as the configuration is now. */
+  readonly alerts: () => Config['alerts'];
+  /** There may be something to send. */
+  readonly onLetters: () => void;
 };
 
 /** A slot that was opened and has not come to its end. */
@@ -89,6 +101,13 @@ export class PatientState {
     return (await this.#patiently(() => holdsSlot(store, { plan, lastDueMs, openedAtMs }))) ?? false;
   }
 
+  /** Of a trigger that fired just now. */
+  async openFiring(plan: string): Promise<OpenedSlot | undefined> {
+    const { store, clock, machine } = this.#parts;
+    const atMs = clock.now().wallMs;
+    return await this.#patiently(() => openFiring(store, plan, atMs, holderText(machine)));
+  }
+
   async passOver({ plan, spec }: PlanEntry, { firstDueMs, lastDueMs, reason }: Skip): Promise<void> {
     const { store, zones } = this.#parts;
     const dueMs = [...newestBefore(spec, firstDueMs, lastDueMs, zones), lastDueMs];
@@ -101,8 +120,18 @@ export class PatientState {
   }
 
   async settle(job: Job, settlement: RunSettlement): Promise<void> {
-    const { store, machine } = this.#parts;
-    await this.#patiently(() => settleRun(store, machine, job, settlement));
+    const { store, machine, alerts, onLetters } = this.#parts;
+    const { ending, isFailure, isTriedAgain } = settlement;
+    const { plan, kind } = job.history;
+    // The process of a run says itself how it ended, unless it died or was cancelled.
+    const outcome = isFailure && ending.outcome === 'cancelled' ? 'failed' : ending.outcome;
+    const note = { plan, kind, outcome, reason: ending.reason, isTriedAgain };
+    await this.#patiently(() =>
+      settleRun(store, machine, job, settlement, async (rows, runId) => {
+        await noteRunEnd(rows, alerts(), { ...note, runId });
+      }),
+    );
+    onLetters();
   }
 
   /** How long its runs usually take, now that one more has ended. */
@@ -113,11 +142,11 @@ export class PatientState {
   }
 
   async tell({ plan, why }: Notice, runId: RunId | undefined): Promise<void> {
-    const { store, log } = this.#parts;
+    const { store, log, alerts, onLetters } = this.#parts;
     const code = why === 'overrun' ? 'run.overrun' : `plan.${why}`;
     log.warn(code, { plan, runId });
-    const event = { code, plan, detail: {}, ...(runId !== undefined && { runId }) };
-    await this.#patiently(() => store.transaction((rows) => recordEvent(rows, event, [])));
+    await this.#patiently(() => store.transaction((rows) => noteNotice(rows, alerts(), { code, plan, runId })));
+    onLetters();
   }
 
   /** Somebody may run it by hand, or another manager: its turn has come, and it waits. */

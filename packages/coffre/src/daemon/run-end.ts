@@ -6,6 +6,7 @@ import type { Outcome } from '../schedule/plan-entry.ts';
 import { endRun, listRuns, openRuns, startRun } from '../store/runs.ts';
 import type { RunOutcome } from '../store/runs.ts';
 import type { Rows, Store } from '../store/store.ts';
+import type { RunId } from '../store/tables.ts';
 import { closeSlotsUpTo } from '../store/slot-claims.ts';
 import type { CancelReason, Job } from './job.ts';
 import type { ProcessEnd } from './run-process.ts';
@@ -74,7 +75,13 @@ export function outcomeFor({ outcome }: Ending, cancelled: CancelReason | undefi
   }
 }
 
-export type RunSettlement = { readonly ending: Ending; readonly slotsStayOpen: boolean };
+export type RunSettlement = {
+  readonly ending: Ending;
+  readonly slotsStayOpen: boolean;
+  /** As the agenda counts it. */
+  readonly isFailure: boolean;
+  readonly isTriedAgain: boolean;
+};
 
 /**
  * Ends the rows that the process left open, or makes one where it died before its first. Its slots are closed, unless
@@ -85,16 +92,19 @@ export async function settleRun(
   { host, bootId }: Machine,
   job: Job,
   { ending, slotsStayOpen }: RunSettlement,
+  also: (rows: Rows, runId: RunId | undefined) => Promise<void>,
 ): Promise<void> {
   await store.transaction(async (rows) => {
     const pid = job.process?.pid;
     const left = (await openRuns(rows, host)).filter((run) => pid !== undefined && run.pid === pid);
     for (const run of left) await endRun(rows, run.id, withReason(ending));
     const isOnRecord = left.length > 0 || job.runId !== undefined || ending.outcome === 'success';
-    if (!isOnRecord && !(await wroteItself(rows, job))) await writeDownRun(rows, { host, bootId }, job, ending);
+    const isLacking = !isOnRecord && !(await wroteItself(rows, job));
+    const written = isLacking ? await writeDownRun(rows, { host, bootId }, job, ending) : undefined;
     if (!slotsStayOpen && job.slots !== undefined) {
       await closeSlotsUpTo(rows, job.plan, job.slots.lastDueMs, slotEndingOf(ending));
     }
+    await also(rows, job.runId ?? written ?? left.find(({ parent }) => parent === undefined)?.id);
   });
 }
 
@@ -110,7 +120,7 @@ async function writeDownRun(
   here: Pick<Machine, 'host' | 'bootId'>,
   job: Job,
   ending: Ending,
-): Promise<void> {
+): Promise<RunId> {
   const id = await startRun(rows, {
     ...job.history,
     trigger: triggerOf(job),
@@ -119,6 +129,7 @@ async function writeDownRun(
     ...here,
   });
   await endRun(rows, id, withReason(ending));
+  return id;
 }
 
 function withReason({ outcome, reason, code }: Ending): { outcome: RunOutcome; reason?: string; code?: ErrorCode } {

@@ -5,6 +5,7 @@ import { failureCause, type FailureCause } from '../../store/failure-cause.ts';
 import type { JobState } from '../job.ts';
 import type { Job } from '../job.ts';
 import type { DueLoop } from '../loop.ts';
+import type { TriggerView } from '../trigger/triggers.ts';
 import type { Ending } from '../run-end.ts';
 
 export type JobView = {
@@ -47,6 +48,8 @@ export type DaemonStatus = {
   readonly configProblem?: string;
   readonly jobs: readonly JobView[];
   readonly waiting: readonly WaitingView[];
+  /** Of extensions; absent where no plan has one. */
+  readonly triggers?: readonly TriggerView[];
 };
 
 /** What follows a run over the socket: its messages, and before them that it waits for its turn. */
