@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -236,8 +236,51 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
     const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
     const script = `'${process.execPath}' ${flags} '${main}' --no-lock list blobs | true; echo "\${PIPESTATUS[0]}"`;
     const run = world.shell(script);
-    assert.match(run.stdout, /^(0|130)\n$/);
+    assert.match(run.stdout, /^(0|141)\n$/);
     assert.doesNotMatch(run.stderr, /Error|EPIPE|at /);
+  });
+
+  test('a hangup, with which `restic unlock` asks who is alive, does not end a backup', async () => {
+    const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'];
+    const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
+    const released = join(world.folder, 'released');
+    const waiting = ['sh', '-c', 'until test -e "$0"; do sleep 0.1; done; echo done', released];
+    const argv = [...flags, main, 'backup', '--stdin-from-command', '--', ...waiting];
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: world.folder,
+      RESTIC_REPOSITORY: world.repository,
+      RESTIC_PASSWORD: samplePassword,
+    };
+    rmSync(released, { force: true });
+    const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const ended = once(child, 'close') as Promise<[number | null]>;
+    try {
+      await waitForLock(world);
+      world.restic(['unlock']);
+      assert.notEqual(world.restic(['list', 'locks']).stdout, '', 'the lock of a program that lives was removed');
+      child.kill('SIGHUP');
+      writeFileSync(released, '');
+      assert.equal((await ended)[0], 0);
+    } finally {
+      child.kill();
+      await ended;
+      rmSync(released, { force: true });
+    }
+  });
+
+  test('a full disk under the output ends what only prints with 1, and stops no backup', () => {
+    const flags = '--conditions=@coffre/source --disable-warning=ExperimentalWarning';
+    const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
+    const count = (): number => world.restic(['list', 'snapshots']).stdout.trim().split('\n').length;
+    const before = count();
+    const coffre = `'${process.execPath}' ${flags} '${main}'`;
+    const run = world.shell(
+      `${coffre} backup --stdin-from-command -- echo x >/dev/full; ${coffre} dump latest stdin >/dev/full; echo $?`,
+    );
+    assert.equal(run.stdout, '1\n');
+    assert.match(run.stderr, /^cannot write the output: ENOSPC/m);
+    assert.equal(count(), before + 1);
   });
 });
 

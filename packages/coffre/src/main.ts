@@ -12,21 +12,29 @@ if (process.env['COFFRE_MALLOC'] !== undefined) {
 }
 
 const abort = new AbortController();
+/** 141 is what a shell sees of a program that ends with the reader of its pipe. */
+let interruptedCode: 130 | 141 = 130;
+let isOutputLost = false;
 
 /** The first signal lets the verb clean up and give its lock back; the second does not wait. */
 function onSignal(name: 'interrupt' | 'terminated'): () => void {
   return () => {
-    if (abort.signal.aborted) process.exit(130);
+    if (abort.signal.aborted) process.exit(interruptedCode);
     process.stderr.write(`\rsignal ${name} received, cleaning up \n`);
     abort.abort(new CoffreError('INTERRUPTED', 'interrupted by a signal'));
   };
 }
 
-/** Nobody reads on: stop as for a signal, without a word. */
+/** Nobody reads on: stop as for a signal, without a word. A full disk under a log is no reason to stop a backup. */
 function onOutputError(error: NodeJS.ErrnoException): void {
   if (abort.signal.aborted) return;
-  const words = error.code === 'EPIPE' ? '' : `cannot write the output: ${error.message}`;
-  abort.abort(new CoffreError('INTERRUPTED', words));
+  if (error.code === 'EPIPE') {
+    interruptedCode = 141;
+    abort.abort(new CoffreError('INTERRUPTED', ''));
+  } else if (!isOutputLost) {
+    isOutputLost = true;
+    process.stderr.write(`cannot write the output: ${error.message}\n`);
+  }
 }
 
 /** Undefined where the system does not tell. */
@@ -40,6 +48,8 @@ function commandLine(): Uint8Array | undefined {
 
 process.on('SIGINT', onSignal('interrupt'));
 process.on('SIGTERM', onSignal('terminated'));
+// `restic unlock` asks with a hangup whether the owner of a lock is alive; it ignores them itself, closed terminals too.
+process.on('SIGHUP', () => undefined);
 process.stdout.on('error', onOutputError);
 process.stderr.on('error', () => undefined);
 
@@ -66,4 +76,4 @@ const code = await runCli(argv, {
 // What is still on its way into a pipe would be lost with the process. A reader that is gone answers with an error.
 const sent = (stream: NodeJS.WriteStream): Promise<void> => new Promise((resolve) => stream.write('', () => resolve()));
 await Promise.all([sent(process.stdout), sent(process.stderr)]);
-process.exit(code);
+process.exit(code === 130 ? interruptedCode : code === 0 && isOutputLost ? 1 : code);

@@ -1,3 +1,4 @@
+import { CoffreError } from '@coffre/repository/opening';
 import { truncate, withoutControls } from './display.ts';
 
 /** What we need of `process.stdout` and `process.stderr`. */
@@ -25,6 +26,7 @@ export class Terminal {
   #pending: string[] = [];
   #pendingChars = 0;
   #status: readonly string[] = [];
+  #isLost = false;
 
   constructor(doors: {
     stdout: OutputStream;
@@ -34,6 +36,7 @@ export class Terminal {
   }) {
     this.#out = doors.stdout;
     this.#err = doors.stderr;
+    doors.stdout.once('error', () => (this.#isLost = true));
     this.inputIsTerminal = doors.inputIsTerminal;
     this.outputIsTerminal = doors.stdout.isTTY === true;
     this.canUpdateStatus = this.outputIsTerminal && doors.term !== undefined && doors.term !== 'dumb';
@@ -84,8 +87,12 @@ export class Terminal {
     this.#out.write(text);
   }
 
-  /** Bytes to stdout as they are, waiting while the reader is slow. */
+  /**
+   * Bytes to stdout as they are, waiting while the reader is slow.
+   * @throws {CoffreError} RESTORE_INCOMPLETE when earlier ones could not be written
+   */
   async writeRaw(bytes: Uint8Array): Promise<void> {
+    if (this.#isLost) throw new CoffreError('RESTORE_INCOMPLETE', 'the output cannot be written');
     this.#clearStatus();
     this.flush();
     if (this.#out.write(bytes)) return;
