@@ -24,12 +24,17 @@ export { CoffreError, isCoffreError, type ErrorCode } from '@coffre/repository';
 export type { BackupKind } from './named/tags.ts';
 export type { PartResult, RunResult } from './run/run-request.ts';
 export type {
+  ChannelDoors,
   Extension,
+  ExtensionChannel,
   ExtensionRetention,
   ExtensionSource,
   ExtensionStorage,
+  ExtensionTrigger,
   ExtensionValidation,
+  TriggerDoors,
 } from './extension/contract.ts';
+export type { Notice, NoticeSeverity } from './extension/notice.ts';
 export type * from './source/source.ts';
 export type { CoffreEvents } from './library/events.ts';
 export type * from './library/types.ts';

@@ -12,7 +12,8 @@ export function defineConfig(command: Command, cli: Cli): void {
     .description('Look for mistakes; what the file names need not exist')
     .action(async ({ config }) => {
       const { checkReport } = await import('./config-check.ts');
-      checkReport(cli, await load(config));
+      const { withExtensionMistakes } = await import('./config-extensions.ts');
+      checkReport(cli, await withExtensionMistakes(await load(config)));
     });
   withConfigOption(command.command('show'))
     .description('Print the configuration as it is understood, without secrets')

@@ -9,6 +9,7 @@ import { plainOf } from '../config/located.ts';
 import { systemZone } from '../config/read/system-zone.ts';
 import { systemSecretDoors } from '../config/read/secrets.ts';
 import type { RunMessage } from '../run/run-message.ts';
+import { runPurposeVariable } from '../run/run-request.ts';
 import type { RunSurroundings } from '../run/run-surroundings.ts';
 import { closeLostRuns } from '../run/stale-runs.ts';
 import type { Cli } from './cli.ts';
@@ -68,10 +69,23 @@ export async function withRunSurroundings<T>(
     signal: parent.signal,
   };
   try {
-    return await work(around);
+    const done = await work(around);
+    if (!isOfDaemon(cli) && !parent.signal.aborted) await tellChannels(around, warn);
+    return done;
   } finally {
     await parent.flushed();
   }
+}
+
+/** It sends by itself what its runs leave to be sent. */
+function isOfDaemon({ environment }: Cli): boolean {
+  return environment[runPurposeVariable] !== undefined && process.send !== undefined;
+}
+
+async function tellChannels(around: RunSurroundings, warn: (sentence: string) => void): Promise<void> {
+  if (Object.keys(around.config.alerts.channels).length === 0) return;
+  const { sendAfterRun } = await import('./send-after-run.ts');
+  await sendAfterRun(around, warn);
 }
 
 type Parent = Disposable & {

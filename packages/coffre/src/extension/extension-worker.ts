@@ -2,8 +2,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { CoffreError, isCoffreError, messageOf } from '@coffre/repository/opening';
 import type { AnyExtensionChannel, AnyExtensionTrigger } from './contract.ts';
-import { extensionFor, extensionWords } from './load.ts';
-import type { FromThread, ThreadFailure, ThreadSetup, ToThread } from './thread-messages.ts';
+import { extensionFor, extensionWords, namesBrought } from './load.ts';
+import type { ExtensionPlaces } from './load.ts';
+import type {
+  FromThread,
+  ThreadCheck,
+  ThreadFailure,
+  ThreadQuestion,
+  ThreadSetup,
+  ToThread,
+} from './thread-messages.ts';
 
 const port = parentPort!;
 const setup = workerData as ThreadSetup;
@@ -17,20 +25,19 @@ const send = (message: FromThread): void => port.postMessage(message);
 async function work(): Promise<void> {
   const { places, use, settings, task } = setup;
   switch (task.kind) {
-    case 'check': {
-      const found = await extensionFor(places, task.of, use);
-      requireFunctions(task.of, found, ['parseSettings', task.of === 'triggers' ? 'watch' : 'deliver']);
-      if (settings !== undefined) found.parseSettings(settings);
+    case 'check':
+      for (const [index, question] of task.questions.entries()) {
+        send({ type: 'checked', index, check: await checkOf(places, question) });
+      }
       return;
-    }
     case 'trigger': {
       const trigger = await extensionFor(places, 'triggers', use);
-      requireFunctions('triggers', trigger, ['parseSettings', 'watch']);
+      requireFunctions('triggers', use, trigger);
       return await watch(trigger, trigger.parseSettings(settings), task.plan);
     }
     case 'channel': {
       const channel = await extensionFor(places, 'channels', use);
-      requireFunctions('channels', channel, ['parseSettings', 'deliver']);
+      requireFunctions('channels', use, channel);
       return await serve(channel, channel.parseSettings(settings), task.channel);
     }
     default:
@@ -95,11 +102,34 @@ async function deliver(
   }
 }
 
-function requireFunctions(kind: 'triggers' | 'channels', found: unknown, names: readonly string[]): void {
+async function checkOf(places: ExtensionPlaces, { kind, use, settings }: ThreadQuestion): Promise<ThreadCheck> {
+  let known: readonly string[];
+  try {
+    known = await namesBrought(places, kind);
+  } catch (error) {
+    const { message: problem, hint } = failureOf(error);
+    return { kind: 'unloadable', problem, hint };
+  }
+  if (!known.includes(use)) return { kind: 'unknown', known };
+  try {
+    const found = await extensionFor(places, kind, use);
+    if (kind !== 'triggers' && kind !== 'channels') return { kind: 'good' };
+    requireFunctions(kind, use, found);
+    if (settings !== undefined) (found as AnyExtensionTrigger | AnyExtensionChannel).parseSettings(settings);
+    return { kind: 'good' };
+  } catch (error) {
+    const { message: problem, hint } = failureOf(error);
+    return { kind: 'refused', problem, hint };
+  }
+}
+
+const functionsOf = { triggers: ['parseSettings', 'watch'], channels: ['parseSettings', 'deliver'] } as const;
+
+function requireFunctions(kind: 'triggers' | 'channels', use: string, found: unknown): void {
   const parts = (typeof found === 'object' && found !== null ? found : {}) as Readonly<Record<string, unknown>>;
-  const missing = names.filter((name) => typeof parts[name] !== 'function');
+  const missing = functionsOf[kind].filter((name) => typeof parts[name] !== 'function');
   if (missing.length === 0) return;
-  const what = `${extensionWords[kind]} ${JSON.stringify(setup.use)}`;
+  const what = `${extensionWords[kind]} ${JSON.stringify(use)}`;
   const type = kind === 'triggers' ? 'ExtensionTrigger' : 'ExtensionChannel';
   throw new CoffreError('EXTENSION_UNUSABLE', `${what} has no function ${missing.join(' and no ')}`, {
     hint: `The type ${type} of the package coffre says what it needs.`,

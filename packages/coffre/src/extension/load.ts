@@ -61,6 +61,13 @@ export async function extensionFor<Kind extends keyof Kinds>(
   });
 }
 
+/** Of one kind, by all modules. @throws {CoffreError} EXTENSION_UNUSABLE when one of them cannot be loaded */
+export async function namesBrought(places: ExtensionPlaces, kind: ExtensionKind): Promise<string[]> {
+  const names: string[] = [];
+  for (const module of places.names) names.push(...Object.keys((await loadModule(module, places.folder))[kind] ?? {}));
+  return names;
+}
+
 export const extensionWords = {
   sources: 'the source',
   validations: 'the validation',

@@ -1,18 +1,30 @@
 /** What the thread of an extension and the program say to each other. */
 import type { Notice } from './notice.ts';
-import type { ExtensionPlaces } from './load.ts';
+import type { ExtensionKind, ExtensionPlaces } from './load.ts';
 
 export type ThreadTask =
   | { readonly kind: 'trigger'; readonly plan: string }
   | { readonly kind: 'channel'; readonly channel: string }
-  /** Only whether it is there and takes the settings. */
-  | { readonly kind: 'check'; readonly of: 'triggers' | 'channels' };
+  /** Only whether things are there and take their settings. */
+  | { readonly kind: 'check'; readonly questions: readonly ThreadQuestion[] };
+
+export type ThreadQuestion = {
+  readonly kind: ExtensionKind;
+  readonly use: string;
+  /** Undefined: they are not looked at. */
+  readonly settings: unknown;
+};
+
+export type ThreadCheck =
+  | { readonly kind: 'good' }
+  | { readonly kind: 'unknown'; readonly known: readonly string[] }
+  | { readonly kind: 'refused'; readonly problem: string; readonly hint: string | undefined }
+  | { readonly kind: 'unloadable'; readonly problem: string; readonly hint: string | undefined };
 
 export type ThreadSetup = {
   readonly places: ExtensionPlaces;
   /** What the extension calls it. */
   readonly use: string;
-  /** Undefined: they are not looked at. */
   readonly settings: unknown;
   readonly task: ThreadTask;
 };
@@ -29,6 +41,7 @@ export type FromThread =
   | { readonly type: 'ready' }
   | { readonly type: 'fired'; readonly reason: string | undefined }
   | { readonly type: 'said'; readonly text: string }
+  | { readonly type: 'checked'; readonly index: number; readonly check: ThreadCheck }
   | { readonly type: 'delivered'; readonly id: string }
   | { readonly type: 'refused'; readonly id: string; readonly failure: ThreadFailure }
   /** Nothing comes after it. */

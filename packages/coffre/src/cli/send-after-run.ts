@@ -1,0 +1,40 @@
+/** Sends what is due when a run without a daemon has ended; what does not go soon goes after the next one. */
+import { messageOf } from '@coffre/repository/opening';
+import { resolveSettings } from '../access/extension-settings.ts';
+import { deliverOnce } from '../alert/delivery.ts';
+import { deliveringChannels } from '../alert/routing.ts';
+import { extensionThreads } from '../extension/extension-thread.ts';
+import { holderText } from '../run/lease-keeper.ts';
+import type { RunSurroundings } from '../run/run-surroundings.ts';
+import { waitingLetters } from '../store/letters.ts';
+
+const limitMs = 20_000;
+
+/** Never rejects: that nobody could be told is no failure of a backup. */
+export async function sendAfterRun(around: RunSurroundings, warn: (sentence: string) => void): Promise<void> {
+  const { config, store, machine, repositories } = around;
+  const failed = (event: string, { channel, reason }: Readonly<Record<string, unknown>>): void =>
+    warn(
+      `${event === 'notice.given_up' ? 'a notice was given up' : 'a notice was not delivered yet'}: ${String(channel)}: ${String(reason)}`,
+    );
+  try {
+    const nowMs = await store.nowMs();
+    const due = new Set(
+      (await waitingLetters(store)).filter(({ nextAtMs }) => nextAtMs <= nowMs).map(({ channel }) => channel),
+    );
+    const channels = deliveringChannels(config.alerts).filter(({ name }) => due.has(name));
+    if (channels.length === 0) return;
+    const parts = {
+      store,
+      sender: { alerts: config.alerts, company: config.company, host: machine.host },
+      places: repositories.extensions ?? { names: [], folder: '.' },
+      startThread: extensionThreads({ graceMs: 1000 }),
+      resolve: async (settings: unknown) => await resolveSettings(settings, config.secrets, repositories.doors),
+      worker: holderText(machine),
+      log: { info: () => undefined, warn: failed, error: failed },
+    };
+    await deliverOnce(channels, parts, AbortSignal.timeout(limitMs));
+  } catch (error) {
+    warn(`notices could not be sent: ${messageOf(error)}`);
+  }
+}
