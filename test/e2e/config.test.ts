@@ -48,6 +48,19 @@ test('a good file is valid, a bad one ends with 2 and says every mistake with it
   assert.equal((JSON.parse(json.stderr) as { error_code: string }).error_code, 'CONFIG_INVALID');
 });
 
+test('no file is read without end, and an included one must hold keys', (t) => {
+  const folder = scene(t);
+  writeFileSync(join(folder, 'coffre.yaml'), 'version: 1\ninclude: [/dev/zero]\n');
+  const endless = coffre(folder, ['config', 'check']);
+  assert.deepEqual(
+    [endless.code, endless.stdout],
+    [2, 'coffre.yaml:2:11: /dev/zero is larger than 4 MiB\n    Split it into `conf.d/`.\n'],
+  );
+  writeFileSync(join(folder, 'words.yaml'), 'only words\n');
+  writeFileSync(join(folder, 'coffre.yaml'), 'version: 1\ninclude: [words.yaml]\n');
+  assert.equal(coffre(folder, ['config', 'check']).stdout, 'words.yaml:1:1: words.yaml must be a map of keys\n');
+});
+
 test('parts in conf.d and includes are one configuration, and each value says where it came from', (t) => {
   const folder = scene(t);
   mkdirSync(join(folder, 'conf.d'));

@@ -42,6 +42,27 @@ test('the example of a whole company is valid, with one warning about a source t
   assert.notEqual(config, undefined);
 });
 
+test('a repository that says no place is no other place, as status counts it', () => {
+  const warnings = (place: string): string[] => {
+    const text = `version: 1
+secrets: {pw: {env: PW}}
+repositories:
+  main: {url: /srv/main, password: "\${secret:pw}"}
+  far: {url: /srv/far, password: "\${secret:pw}"${place}}
+sites: {home: {place: lyon, sources: {docs: {type: files, paths: [/srv/docs], criticality: high}}}}
+plans: {docs: {sources: [home/docs], to: main, copy: {far: {after: each}}}}
+`;
+    const { mistakes } = parseConfig([readYaml({ file: 'coffre.yaml', text })], {
+      variables: {},
+      systemZone: 'UTC' as ZoneName,
+    });
+    return mistakes.map(({ message }) => message);
+  };
+  assert.deepEqual(warnings(''), ['`home/docs` is high and is kept where nobody said']);
+  assert.deepEqual(warnings(', place: " Lyon"'), ['`home/docs` is high and is kept at one place only ( Lyon)']);
+  assert.deepEqual(warnings(', place: paris'), []);
+});
+
 test('a misspelled key and a name that nobody declared are told with what was meant, all at once and in order', () => {
   assert.deepEqual(broken(['    to: local\n    schedule: {cron', '    to: locale\n    shedule: {cron']), [
     '65:9 `plans.db-hourly.to` names the repository `locale`, which is not declared | Did you mean `local`?',
@@ -136,4 +157,41 @@ test('settings that exclude each other are told', () => {
   assert.deepEqual(broken(['run: [/srv/shop/bin/maintenance, "off"]', 'run: ["true"], shell: "true"']), [
     '78:9 `plans.files-6h.hooks[1]` has both `run` and `shell`; keep one',
   ]);
+});
+
+test('what would quietly do nothing, or something else than it says, is told', () => {
+  assert.deepEqual(
+    broken(
+      ['shrink_over: 40%', 'shrink_over: 150%'],
+      ['max_runtime: 3h ', 'max_runtime: 0s '],
+      ['url: /backup/coffre ', 'url: ~/coffre '],
+      ['vault_key: {file: /etc', 'vault_key: {file: ~/etc'],
+      ['paths: [/srv/shop/uploads]', 'paths: [/srv/a, ~/b]'],
+      ['timeout: 30s', 'timeout: 0s'],
+      ['to: local\n', 'to: local\n    tags: ["coffre:pinned", "a,b"]\n'],
+    ),
+    [
+      '7:16 `defaults.max_runtime` leaves no time at all | Take it out for the usual limit.',
+      '9:61 `defaults.guards.shrink_over` must be less than 100%, not "150%" | Nothing shrinks by more.',
+      '12:21 `secrets.vault_key.file` begins with ~, which only a shell understands | Write "${HOME}/etc/coffre/keys/repo.key", or the whole path.',
+      '20:10 `repositories.local.url` begins with ~, which only a shell understands | Write "${HOME}/coffre", or the whole path.',
+      '47:46 `sites.lyon.sources.uploads.paths[1]` begins with ~, which only a shell understands | Write "${HOME}/b", or the whole path.',
+      '66:12 `plans.db-hourly.tags[0]` begins with coffre:, as the tags do that say what a backup is | Choose another word.',
+      '66:29 `plans.db-hourly.tags[1]` must be a word without commas and control characters, not "a,b"',
+      '78:88 `plans.files-6h.hooks[0].timeout` leaves no time at all | Take it out for the usual limit.',
+    ],
+  );
+  const { mistakes } = parseConfig(
+    [
+      readYaml({
+        file: 'coffre.yaml',
+        text: example.replace('schedule: {every: 6h}', 'schedule: {window: "19:00-07:00"}'),
+      }),
+    ],
+    { variables: {}, systemZone: 'UTC' as ZoneName },
+  );
+  assert.match(
+    mistakes.map(({ severity, message }) => `${severity} ${message}`).join('\n'),
+    /^warning `plans\.files-6h\.schedule` starts nothing: it says no time and no event$/m,
+  );
 });

@@ -4,6 +4,7 @@ import { buildConfig } from './build/build-config.ts';
 import type { Config } from './config.ts';
 import { createJsonSchema, keysAt } from './json-schema.ts';
 import { combinationMistakes } from './combinations.ts';
+import { extensionMistakes } from './extension-uses.ts';
 import type { SchemaNode } from './json-schema.ts';
 import type { Issue } from './issues.ts';
 import { mistakesOf } from './issues.ts';
@@ -11,6 +12,7 @@ import { merged, plainOf, replaced, valueAt } from './located.ts';
 import type { Located, Scalar } from './located.ts';
 import { byPlace, ConfigError, hasErrors } from './mistake.ts';
 import type { ConfigPath, Mistake } from './mistake.ts';
+import { quietMistakes } from './quiet-settings.ts';
 import { referenceMistakes } from './references.ts';
 import { documentSchema } from './schema/document.ts';
 import { substituteVariables } from './variables.ts';
@@ -51,7 +53,14 @@ export function parseConfig(files: readonly ReadYaml[], { variables, systemZone 
   const found = mistakesOf(checked.error?.issues ?? [], root, (path) =>
     keysAt((schema ??= createJsonSchema()), path, root),
   );
-  const mistakes = sorted([...wrongVariables, ...found, ...referenceMistakes(root), ...combinationMistakes(root)]);
+  const mistakes = sorted([
+    ...wrongVariables,
+    ...found,
+    ...referenceMistakes(root),
+    ...combinationMistakes(root),
+    ...extensionMistakes(root),
+    ...quietMistakes(root),
+  ]);
   const isValid = checked.success && !hasErrors(mistakes);
   return { root, config: isValid ? buildConfig(checked.data, systemZone) : undefined, mistakes, unset };
 }

@@ -1,5 +1,5 @@
 /** Finds and reads configuration files: one main file, what it includes, and `conf.d/` beside it. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { CoffreError } from '@coffre/repository/opening';
 import type { Located } from '../located.ts';
@@ -7,9 +7,11 @@ import type { Mistake } from '../mistake.ts';
 import type { Variables } from '../variables.ts';
 import { readYaml } from '../yaml-text.ts';
 import type { ReadYaml } from '../yaml-text.ts';
+import { readAtMost } from './bounded-file.ts';
 
 const fileName = 'coffre.yaml';
 const includesMax = 200;
+const sizeMax = 4 << 20;
 
 /** Where a configuration is looked for, in this order. */
 export function configPlaces(environment: Variables, folder: string): readonly string[] {
@@ -62,6 +64,11 @@ class Reading {
   withIncludes(file: string, text: string, within: readonly string[]): ReadYaml[] {
     const read = readYaml({ file, text });
     const mistakes: Mistake[] = [...read.mistakes];
+    // Keys of the file that includes it would hide what it is.
+    if (within.length > 0 && read.value.kind !== 'map') {
+      const { place } = read.value;
+      mistakes.push({ severity: 'error', place, path: [], message: `${file} must be a map of keys`, hint: undefined });
+    }
     const chain = [...within, resolve(this.#folder, file)];
     const before = includesOf(read.value).flatMap(({ path, at }) => {
       const included = join(path.startsWith('/') ? '/' : dirname(file), path);
@@ -104,14 +111,17 @@ function yamlNamesIn(folder: string): string[] {
   }
 }
 
-/** @throws {CoffreError} CONFIG_NOT_FOUND when it is there and cannot be read */
+/** @throws {CoffreError} CONFIG_NOT_FOUND when it is there and cannot be read, CONFIG_INVALID */
 function readIfThere(path: string): string | undefined {
-  let bytes: Buffer;
+  let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = readAtMost(path, sizeMax);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw unreadable(path, error);
+  }
+  if (bytes.length > sizeMax) {
+    throw new CoffreError('CONFIG_INVALID', `${path} is larger than 4 MiB`, { hint: 'Split it into `conf.d/`.' });
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -1,12 +1,12 @@
 /** Reads secrets where they are used, once for each use. Values are never kept, shown or put into messages. */
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoffreError } from '@coffre/repository/opening';
 import { decodeText, trimSpace } from '../../platform/text.ts';
 import type { Config, SecretName, SecretSource } from '../config.ts';
 import type { Confidential } from '../schema/leaf.ts';
 import type { Variables } from '../variables.ts';
+import { loadAtMost } from './bounded-file.ts';
 
 /** The outside, as far as secrets need it. */
 export type SecretDoors = {
@@ -23,7 +23,7 @@ const commandTimeoutMs = 120_000;
 export function systemSecretDoors(environment: Variables): SecretDoors {
   return {
     environment,
-    readFile: (path) => readFile(path),
+    readFile: (path) => loadAtMost(path, sizeMax),
     output: (argv) =>
       new Promise((resolve, reject) => {
         const [program = '', ...args] = argv;

@@ -30,10 +30,22 @@ export function leaf<T>(format: string, read: (text: string) => Read<T>) {
 }
 
 export const durationMs = leaf('a duration such as 30s, 10m, 3h or 90d', readDurationMs);
+/** A time limit, which is no limit at nothing. */
+export const limitMs = leaf('a duration such as 30s, 10m, 3h or 90d', (value) => {
+  const found = readDurationMs(value);
+  return found.value === 0 ? { problem: 'leaves no time at all', hint: 'Take it out for the usual limit.' } : found;
+});
 export const calendarSpan = leaf('a time such as 36h, 7d, 2w, 6mo or 1y', readCalendarSpan);
 export const sizeBytes = leaf('a size such as 500 MB or 60 GB', readSizeBytes);
 export const bytesPerSecond = leaf('a rate such as 20 Mbit/s', readBytesPerSecond);
 export const percent = leaf('a percentage such as 80%', readPercent);
+/** Of what can only become less. */
+export const lossPercent = leaf('a percentage such as 80%', (value) => {
+  const found = readPercent(value);
+  return found.value !== undefined && found.value >= 100
+    ? { problem: 'must be less than 100%', hint: 'Nothing shrinks by more.' }
+    : found;
+});
 export const share = leaf('a share such as 2% per day', readShare);
 export const timeWindow = leaf('a window such as 19:00-07:00', readTimeWindow);
 export const timeZone = leaf('a time zone such as Europe/Paris', readTimeZone);
@@ -64,6 +76,15 @@ export const longText = leaf('a text', (value) =>
     ? { problem: 'is empty' }
     : value.includes('\0')
       ? { problem: 'holds a NUL character' }
+      : { value },
+);
+
+/** Of a snapshot. Those of `coffre:` decide what is kept and what may go, and are ours to give. */
+export const tag = leaf('a text', (value) =>
+  value.startsWith('coffre:')
+    ? { problem: 'begins with coffre:, as the tags do that say what a backup is', hint: 'Choose another word.' }
+    : value.trim() === '' || /[\u0000-\u001f\u007f,]/.test(value)
+      ? { problem: 'must be a word without commas and control characters' }
       : { value },
 );
 

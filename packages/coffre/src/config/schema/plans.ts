@@ -1,6 +1,20 @@
 /** Which sources go where, when, and how long they stay. */
 import { z } from 'zod';
-import { calendarSpan, durationMs, flag, leaf, list, name, named, text, wholeNumber, word, timetable } from './leaf.ts';
+import {
+  calendarSpan,
+  durationMs,
+  flag,
+  leaf,
+  limitMs,
+  list,
+  name,
+  named,
+  tag,
+  text,
+  wholeNumber,
+  word,
+  timetable,
+} from './leaf.ts';
 import { schedule } from './schedule.ts';
 import { enabled, guards, hooks, priority, retries, usualGuards } from './sections.ts';
 
@@ -98,10 +112,10 @@ export const plan = z.strictObject({
   guards: guards.prefault({}).describe('When to refuse a backup; the rest comes from `defaults`'),
   jitter: durationMs.optional().describe('Start later by up to this, always by the same amount'),
   catch_up: word(['once', 'skip']).optional().describe('What becomes of missed slots'),
-  max_runtime: durationMs.optional().describe('Cancel a run that takes longer'),
+  max_runtime: limitMs.optional().describe('Cancel a run that takes longer'),
   priority: priority.optional().describe('Who goes first, and how nice to other programs'),
   retries: retries.optional().describe('Further tries before a run counts as failed'),
-  tags: list(text, 'tags').prefault([]).describe('Further tags of the snapshots'),
+  tags: list(tag, 'tags').prefault([]).describe('Further tags of the snapshots'),
 });
 
 export const plans = named(plan).prefault({}).describe('Which sources go where, when, and for how long');
@@ -112,7 +126,7 @@ export const defaults = z
       .prefault('0s')
       .describe('Start later by up to this, by an amount that stays the same for a plan'),
     catch_up: word(['once', 'skip']).prefault('once').describe('Missed slots run once, or not at all'),
-    max_runtime: durationMs.prefault('24h').describe('Cancel a run that takes longer'),
+    max_runtime: limitMs.prefault('24h').describe('Cancel a run that takes longer'),
     priority: priority.prefault('normal').describe('Who goes first, and how nice to other programs'),
     retries: retries.prefault({}).describe('Further tries before a run counts as failed'),
     guards: usualGuards.prefault({}).describe('When to refuse a backup'),

@@ -1,6 +1,19 @@
 /** Settings that stand at several places. */
 import { z } from 'zod';
-import { argv, durationMs, flag, list, longText, percent, text, wholeNumber, withSecrets, word } from './leaf.ts';
+import {
+  argv,
+  durationMs,
+  flag,
+  limitMs,
+  list,
+  longText,
+  lossPercent,
+  percent,
+  text,
+  wholeNumber,
+  withSecrets,
+  word,
+} from './leaf.ts';
 
 export const priority = word(['low', 'normal', 'high']);
 export const criticality = word(['low', 'medium', 'high', 'critical']);
@@ -22,7 +35,7 @@ export const guards = z.strictObject({
   empty_source: guardAction.optional().describe(guardMeaning.empty),
   wrong_mount: guardAction.optional().describe(guardMeaning.mount),
   min_files: fewest.optional().describe(guardMeaning.fewest),
-  shrink_over: percent.optional().describe(guardMeaning.shrink),
+  shrink_over: lossPercent.optional().describe(guardMeaning.shrink),
   growth_over: percent.optional().describe(guardMeaning.growth),
   future_snapshots: future.optional().describe(guardMeaning.future),
 });
@@ -32,7 +45,7 @@ export const usualGuards = z.strictObject({
   empty_source: guardAction.prefault('refuse').describe(guardMeaning.empty),
   wrong_mount: guardAction.prefault('refuse').describe(guardMeaning.mount),
   min_files: fewest.prefault(1).describe(guardMeaning.fewest),
-  shrink_over: percent.optional().describe(guardMeaning.shrink),
+  shrink_over: lossPercent.optional().describe(guardMeaning.shrink),
   growth_over: percent.optional().describe(guardMeaning.growth),
   future_snapshots: future.prefault('ignore').describe(guardMeaning.future),
 });
@@ -48,7 +61,7 @@ export const hook = z
     ),
     run: argv.optional().describe('Program and arguments; no shell'),
     shell: longText.optional().describe('A line for /bin/sh, where a shell is wanted'),
-    timeout: durationMs.prefault('5m').describe('Give up after this time'),
+    timeout: limitMs.prefault('5m').describe('Give up after this time'),
     on_error: word(['abort', 'warn']).prefault('abort').describe('Whether its failure stops the run'),
     environment: z
       .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of a variable' }), withSecrets)

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   argv,
   durationMs,
+  limitMs,
   flag,
   leaf,
   list,
@@ -115,7 +116,7 @@ export const source = z.discriminatedUnion(
       run: argv.describe('Program whose output is saved; no shell'),
       load: argv.optional().describe('Program that takes the output back'),
       filename: text.optional().describe('Name of the file in the snapshot'),
-      timeout: durationMs.optional().describe('Give up after this time'),
+      timeout: limitMs.optional().describe('Give up after this time'),
     }),
     z.strictObject({
       type: z.literal('extension').describe('A kind that an extension brings'),
