@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { CoffreError, messageOf } from '@coffre/repository/opening';
 import type { Config, PlanName, SiteName } from '../config/config.ts';
 import { requireConfig } from '../config/parse.ts';
+import { failureCounts } from '../store/failure-counts.ts';
 import { replaceFile } from '../platform/replace-file.ts';
 import { Zones } from '../schedule/zone.ts';
 import { localTimeIn } from '../status/local-time.ts';
@@ -48,7 +49,8 @@ async function show(cli: Cli, plans: readonly string[], options: StatusOptions, 
   const status = await currentStatus(cli, config, { plans, site: options.site });
   if (options.promFile !== undefined) {
     const { statusMetrics } = await import('../status/metrics.ts');
-    replaceFile(options.promFile, await statusMetrics(status, { company: config.company, version }));
+    const failures = (await withHistory(cli, config, async (store) => store && failureCounts(store))) ?? [];
+    replaceFile(options.promFile, await statusMetrics(status, { company: config.company, version, failures }));
   }
   const printer = cli.printer();
   if (options.nagios === true) {

@@ -8,6 +8,7 @@ import {
   toText,
   type BlobId,
   type ByteString,
+  type ErrorCode,
   type IndexedRepository,
 } from '@coffre/repository';
 import { parseChecksums, type Checksum } from './checksums.ts';
@@ -69,6 +70,8 @@ export type VerifyFinding = {
   readonly path: string;
   readonly kind: 'missing' | 'added' | 'changed' | 'unreadable';
   readonly why: string;
+  /** Why it is unreadable. */
+  readonly code?: ErrorCode;
 };
 
 export type VerifyProgress = { readonly files: number; readonly bytes: number };
@@ -83,8 +86,8 @@ export async function verifyContent(
   signal: AbortSignal,
 ): Promise<VerifiedContent> {
   const findings: VerifyFinding[] = [];
-  const find = (path: ByteString, kind: VerifyFinding['kind'], why: string): void =>
-    void findings.push({ path: toText(path), kind, why });
+  const find = (path: ByteString, kind: VerifyFinding['kind'], why: string, more: { code?: ErrorCode } = {}): void =>
+    void findings.push({ path: toText(path), kind, why, ...more });
   const ours = new Set<string>(closingPaths);
   const saved = new Map<string, SavedFile>();
   for (const file of await listFiles(indexed, tree)) if (!ours.has(file.path)) saved.set(file.path, file);
@@ -110,7 +113,7 @@ export async function verifyContent(
         find(file.path, 'changed', `its SHA-256 is ${found.sha256} instead of ${file.sha256}`);
       } catch (error) {
         if (signal.aborted || !isCoffreError(error)) throw error;
-        find(file.path, 'unreadable', messageOf(error));
+        find(file.path, 'unreadable', messageOf(error), { code: error.code });
       }
     },
     signal,

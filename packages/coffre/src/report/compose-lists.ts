@@ -1,5 +1,7 @@
 /** The sections that list what happened: failures, missed slots, objectives, copies, storage, proofs, names. */
 import { ageText, spanText } from '../status/age.ts';
+import { failureCause } from '../store/failure-cause.ts';
+import type { RunOutcome } from '../store/runs.ts';
 import type { Composer } from './compose-parts.ts';
 import { bytesText, listed, shareText, tableOf, tookText } from './compose-parts.ts';
 import type { ReportSection } from './document.ts';
@@ -18,7 +20,7 @@ export function historySections(composer: Composer): ReportSection[] {
 }
 
 function failuresSection({ report, words, localTime }: Composer): ReportSection {
-  const rows = report.failures.map(({ firstMs, lastMs, count, plan, source, repository, kind, outcome, reason }) => [
+  const rows = report.failures.map(({ firstMs, lastMs, count, plan, source, repository, kind, outcome, reason, code }) => [
     localTime(firstMs),
     count === 1 ? words.none : localTime(lastMs),
     String(count),
@@ -27,11 +29,29 @@ function failuresSection({ report, words, localTime }: Composer): ReportSection 
     repository ?? words.none,
     words.kind[kind],
     words.outcome[outcome],
+    codeText(outcome, code) ?? words.none,
     reason ?? words.none,
   ]);
-  const columns = ['time', 'newest', '>count', 'plan', 'source', 'repository', 'what', 'outcome', 'reason'] as const;
+  const columns = [
+    'time',
+    'newest',
+    '>count',
+    'plan',
+    'source',
+    'repository',
+    'what',
+    'outcome',
+    'code',
+    'reason',
+  ] as const;
   const table = tableOf(words, columns, rows);
   return listed(words, { id: 'failures', heading: words.heading.failures }, table, words.nothing.failures);
+}
+
+/** `hash_mismatch VERIFY_FAILED`: stable words, the same in every language. */
+function codeText(outcome: RunOutcome, code: string | undefined): string | undefined {
+  if (code === undefined) return undefined;
+  return [failureCause(outcome, code), code].filter((word) => word !== undefined).join(' ');
 }
 
 function missedSection({ report, words, localTime }: Composer): ReportSection {
@@ -108,16 +128,18 @@ function verificationsSection({ report, words, localTime }: Composer): ReportSec
 
 function restoresSection(composer: Composer): ReportSection {
   const { report, words, localTime } = composer;
-  const rows = report.restores.map(({ startedMs, kind, plan, source, repository, outcome, tookMs, reason }) => [
+  const rows = report.restores.map(({ startedMs, kind, plan, source, repository, outcome, tookMs, reason, code }) => [
     localTime(startedMs),
     words.kind[kind],
     source ?? plan,
     repository ?? words.none,
     words.outcome[outcome],
     tookText(composer, tookMs),
+    codeText(outcome, code) ?? words.none,
     reason ?? words.none,
   ]);
-  const table = tableOf(words, ['time', 'what', 'source', 'repository', 'outcome', '>duration', 'reason'], rows);
+  const columns = ['time', 'what', 'source', 'repository', 'outcome', '>duration', 'code', 'reason'] as const;
+  const table = tableOf(words, columns, rows);
   return listed(words, { id: 'restores', heading: words.heading.restores }, table, words.nothing.restores);
 }
 

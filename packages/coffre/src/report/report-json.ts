@@ -2,6 +2,7 @@
 import { problemJson } from '../status/status-json.ts';
 import { listedMax, successShare } from './report.ts';
 import type { Report, Tally } from './report.ts';
+import { failureCause } from '../store/failure-cause.ts';
 import type { FailureRow, TroubleRow } from '../store/report-rows.ts';
 
 export function reportJson(report: Report): Record<string, unknown> {
@@ -115,6 +116,8 @@ function aboutJson(row: Omit<TroubleRow, 'startedMs' | 'tookMs'>): Record<string
     repository: row.repository ?? null,
     outcome: row.outcome,
     reason: row.reason ?? null,
+    code: row.code ?? null,
+    cause: failureCause(row.outcome, row.code) ?? null,
   };
 }
 

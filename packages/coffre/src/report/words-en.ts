@@ -19,6 +19,7 @@ export const english: ReportWords = {
     time: 'Time',
     what: 'What',
     outcome: 'Outcome',
+    code: 'Code',
     reason: 'Cause',
     good: 'Good',
     failed: 'Failed',

@@ -23,6 +23,7 @@ export const french: ReportWords = {
     time: 'Heure',
     what: 'Quoi',
     outcome: 'Résultat',
+    code: 'Code',
     reason: 'Cause',
     good: 'Bonnes',
     failed: 'Échecs',

@@ -14,6 +14,7 @@ export type ReportColumn =
   | 'time'
   | 'what'
   | 'outcome'
+  | 'code'
   | 'reason'
   | 'good'
   | 'failed'

@@ -1,9 +1,17 @@
 /** The proof that a plan wants of what was just saved: read back from the repository, opened, compared with the manifest. */
-import { CoffreError, isCoffreError, messageOf, type IndexedRepository, type StoredSnapshot } from '@coffre/repository';
+import {
+  CoffreError,
+  isCoffreError,
+  messageOf,
+  type ErrorCode,
+  type IndexedRepository,
+  type StoredSnapshot,
+} from '@coffre/repository';
 import type { ProofStep } from '../config/config.ts';
-import { loadManifest, verifyContent } from '../manifest/verify.ts';
+import { loadManifest, verifyContent, type VerifyFinding } from '../manifest/verify.ts';
 import type { CheckStep, SourceContext } from '../source/source.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
+import { failureCause } from '../store/failure-cause.ts';
 import type { RunFigures } from './run-figures.ts';
 
 export type Proof = {
@@ -28,6 +36,14 @@ export function proofFigures({ passed, readBack }: Proof, tookMs: number): RunFi
 const checkSteps: ReadonlySet<string> = new Set(['archive', 'open', 'schema', 'row_counts'] satisfies CheckStep[]);
 const namedMax = 3;
 
+/** Where nothing is known to be damaged, and the storage alone gave no answer. */
+function unreachedCode(findings: readonly VerifyFinding[]): ErrorCode | undefined {
+  const codes = findings.map(({ code }) => code);
+  const isDamage = (code: ErrorCode | undefined): boolean =>
+    code === undefined || failureCause('failed', code) === 'integrity';
+  return codes.some(isDamage) ? undefined : codes[0];
+}
+
 /**
  * `parse` was done while the files were read: what did not parse is not in the snapshot as good.
  * @throws {CoffreError} VERIFY_FAILED, SOURCE_VERIFY_FAILED, MANIFEST_DAMAGED
@@ -47,8 +63,13 @@ export async function verifySaved(
     const startedMs = clock.monotonicMs();
     const { files, bytes, findings } = await verifyContent(indexed, snapshot.tree, signed, signal);
     if (findings.length > 0) {
-      const named = findings.slice(0, namedMax).map(({ path, why }) => `${path}: ${why}`);
-      throw new CoffreError('VERIFY_FAILED', `what is saved is not what the manifest says: ${named.join('; ')}`, {
+      const named = findings
+        .slice(0, namedMax)
+        .map(({ path, why }) => `${path}: ${why}`)
+        .join('; ');
+      const unreached = unreachedCode(findings);
+      if (unreached !== undefined) throw new CoffreError(unreached, `what is saved could not be read back: ${named}`);
+      throw new CoffreError('VERIFY_FAILED', `what is saved is not what the manifest says: ${named}`, {
         hint: 'Change nothing in the repository. Verify an earlier snapshot, and run `coffre check --read-data`.',
       });
     }

@@ -2,6 +2,7 @@
 import { isFailure } from './outcome.ts';
 import type { EndedRun, ItemFacts } from './facts.ts';
 import { objectiveAllowanceMs } from './objective.ts';
+import { whyOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
 import { isPrecious } from './three-two-one.ts';
 
@@ -16,7 +17,7 @@ export function backupProblems(facts: ItemFacts, nowMs: number): Problem[] {
   const { lastGood } = facts.backup;
   if (lastGood === undefined) problems.push(neverRan(facts, nowMs));
   else if (lastGood.outcome === 'warning') {
-    problems.push({ cause: 'incomplete', level: 'warning', sinceMs: lastGood.endedMs, ...reasonOf(lastGood) });
+    problems.push({ cause: 'incomplete', level: 'warning', sinceMs: lastGood.endedMs, ...whyOf(lastGood) });
   }
   if (failed.length === 0) problems.push(...lateness(facts, nowMs));
   return problems;
@@ -44,13 +45,16 @@ function failedAttempt(facts: ItemFacts, nowMs: number): Problem[] {
   if (newest === undefined || !isFailure(newest.outcome)) return [];
   const isTriedAgain = run.openSlots > 0 && run.failures <= facts.retriesMax && !isObjectiveBroken(facts, nowMs);
   const level: Level = isTriedAgain ? 'warning' : 'critical';
+  const why = whyOf(newest);
+  // Another try cures what did not arrive, never what is stored wrong.
+  const isMismatch = why.failure?.cause === 'hash_mismatch';
   return [
     {
-      cause: newest.outcome === 'lost' ? 'lost' : 'failed',
-      level,
+      cause: newest.outcome === 'lost' ? 'lost' : isMismatch ? 'hash_mismatch' : 'failed',
+      level: isMismatch ? 'critical' : level,
       sinceMs: newest.startedMs,
       ...(run.failures > 1 && { count: run.failures }),
-      ...reasonOf(newest),
+      ...why,
     },
   ];
 }
@@ -107,6 +111,3 @@ function lateness(facts: ItemFacts, nowMs: number): Problem[] {
   return [];
 }
 
-function reasonOf({ reason }: EndedRun): { readonly detail?: string } {
-  return reason === undefined ? {} : { detail: reason };
-}

@@ -1,6 +1,7 @@
 /** What is wrong with a copy: a state of its own, with its own promise. A failed copy is never a failed backup. */
 import { isFailure } from './outcome.ts';
 import type { CopyFacts, ItemFacts } from './facts.ts';
+import { whyOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
 
 /** Where nobody says how far a copy may lag behind. */
@@ -13,8 +14,7 @@ export function copyProblems(copy: CopyFacts, facts: ItemFacts, nowMs: number): 
   const late = lateness(copy, nowMs);
   const isIdle = !facts.isEnabled || facts.pause !== undefined;
   if (newest !== undefined && isFailure(newest.outcome)) {
-    const detail = newest.reason === undefined ? {} : { detail: newest.reason };
-    problems.push({ cause: 'copy_failed', level: 'warning', repository, sinceMs: newest.startedMs, ...detail });
+    problems.push({ cause: 'copy_failed', level: 'warning', repository, sinceMs: newest.startedMs, ...whyOf(newest) });
   }
   const level: Level = isIdle || copy.when === 'manual' ? 'warning' : 'critical';
   if (late !== undefined) problems.push({ ...late, level, repository });

@@ -2,7 +2,7 @@
 import type { Criticality, RepositoryPlace } from '../config/config.ts';
 import { isFailure, isGood } from './outcome.ts';
 import type { CopyFacts, ItemFacts, PauseFacts, TrackFacts, VerificationFact } from './facts.ts';
-import { byWorst, worstOf } from './problem.ts';
+import { byWorst, whyOf, worstOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
 import type { ProvedSnapshot } from '../store/status-repositories.ts';
 import { backupProblems } from './backup-problems.ts';
@@ -219,8 +219,7 @@ function suspendedRetention({ newest, retainsIn }: ItemFacts['run']): Problem[] 
 
 function retentionProblem({ repository, run }: ItemFacts['run']['retention'][number]): Problem[] {
   if (isGood(run.outcome)) return [];
-  const detail = run.reason === undefined ? {} : { detail: run.reason };
-  return [{ cause: 'retention_failed', level: 'warning', repository, sinceMs: run.startedMs, ...detail }];
+  return [{ cause: 'retention_failed', level: 'warning', repository, sinceMs: run.startedMs, ...whyOf(run) }];
 }
 
 /** Integrity goes before everything: a backup that came in time and is damaged is not there. */

@@ -2,7 +2,10 @@
  * The metrics of `status` in the text format of Prometheus. Instants are exported, never ages, which would stand still
  * together with whoever exports them.
  */
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { failureReason, failureReasons } from '../store/failure-cause.ts';
+import type { FailureReason } from '../store/failure-cause.ts';
+import type { FailureCount } from '../store/failure-counts.ts';
 import type { CopyState, ItemState } from './item.ts';
 import type { RepositoryState } from './repository.ts';
 import type { Status } from './status.ts';
@@ -10,6 +13,8 @@ import type { Status } from './status.ts';
 export type MetricSurroundings = {
   readonly company: string | undefined;
   readonly version: string;
+  /** Since the state was made. */
+  readonly failures: readonly FailureCount[];
   /** Above so many jobs only those that are not fine have series of their own; the others are counted. */
   readonly itemsMax?: number;
 };
@@ -29,6 +34,7 @@ export async function statusMetrics(status: Status, around: MetricSurroundings):
     for (const copy of item.copies) copyMetrics(copy, item, status, around, gauge);
   }
   for (const repository of status.repositories) repositoryMetrics(repository, gauge);
+  countFailures(status, around, isLarge, registry);
   return await registry.metrics();
 }
 
@@ -99,6 +105,28 @@ function jobMetrics(item: ItemState, labels: Labels, gauge: SetGauge): void {
     item.backup.proof?.level ?? 0,
   );
   runMetrics(item, labels, gauge);
+}
+
+/** Every reason from the start, so that the first failure is an increase. */
+function countFailures(status: Status, around: MetricSurroundings, isLarge: boolean, registry: Registry): void {
+  const counter = new Counter({
+    name: 'coffre_run_failures_total',
+    help: 'Runs of a job that failed, by what failed',
+    labelNames: ['company', 'site', 'backup_job', 'reason'],
+    registers: [registry],
+  });
+  const key = (plan: string, source: string, reason: FailureReason): string => JSON.stringify([plan, source, reason]);
+  const counts = new Map<string, number>();
+  for (const { plan, source, cause, count } of around.failures) {
+    const at = key(plan, source, failureReason(cause));
+    counts.set(at, (counts.get(at) ?? 0) + count);
+  }
+  for (const item of status.items) {
+    if (isLarge && item.level === 'ok') continue;
+    for (const reason of failureReasons) {
+      counter.inc({ ...labelsOf(item, around), reason }, counts.get(key(item.plan, item.source, reason)) ?? 0);
+    }
+  }
 }
 
 function endOf({ backup }: ItemState): number | undefined {

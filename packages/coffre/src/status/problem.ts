@@ -1,4 +1,6 @@
 /** What can be wrong, in words that scripts may rely on; MONITORING's where it has one. */
+import { failureCause, type FailureCause } from '../store/failure-cause.ts';
+import type { EndedRun } from './facts.ts';
 
 /** From best to worst. */
 export const levels = ['ok', 'unknown', 'warning', 'critical'] as const;
@@ -51,7 +53,16 @@ export type Problem = {
   readonly percent?: number;
   /** In the words of whoever found it: the sentence of a failed run, the reason of a pause. */
   readonly detail?: string;
+  /** What kind of thing a run failed of, and the code of its error. */
+  readonly failure?: { readonly cause: FailureCause; readonly code: string };
 };
+
+/** What a run that ended says of itself. */
+export function whyOf({ outcome, reason, code }: EndedRun): Pick<Problem, 'detail' | 'failure'> {
+  const cause = failureCause(outcome, code);
+  const failure = cause === undefined || code === undefined ? {} : { failure: { cause, code } };
+  return { ...(reason !== undefined && { detail: reason }), ...failure };
+}
 
 export function worse(one: Level, other: Level): Level {
   return levels.indexOf(one) >= levels.indexOf(other) ? one : other;

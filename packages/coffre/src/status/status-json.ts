@@ -114,6 +114,7 @@ export function problemJson(problem: Problem): Record<string, unknown> {
     ...(problem.count !== undefined && { count: problem.count }),
     ...(problem.percent !== undefined && { percent: problem.percent }),
     detail: problem.detail ?? null,
+    ...(problem.failure !== undefined && { failure: problem.failure }),
   };
 }
 

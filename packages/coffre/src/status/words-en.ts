@@ -63,7 +63,8 @@ export const english: StatusWords = {
 
 function problemText(problem: Problem, age: (durationMs: number) => string): string {
   const { cause, count, detail, overMs, percent } = problem;
-  const because = detail === undefined ? '' : `: ${detail}`;
+  const code = problem.failure === undefined ? '' : ` (${problem.failure.code})`;
+  const because = detail === undefined ? code : `: ${detail}${code}`;
   const over = overMs === undefined ? '' : ` by ${age(overMs)}`;
   const times = count === undefined ? '' : `, ${count} times in a row`;
   const where = problem.repository === undefined ? 'the repository' : problem.repository;
@@ -85,7 +86,9 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
     case 'incomplete':
       return `the newest backup is not complete${because}`;
     case 'hash_mismatch':
-      return `damage was found in ${where}, which holds its backups`;
+      return problem.failure === undefined
+        ? `damage was found in ${where}, which holds its backups`
+        : `the last backup is stored otherwise than it was read${times}${because}`;
     case 'paused':
       return `paused${overMs === undefined ? '' : ` for another ${age(overMs)}`}${because}`;
     case 'disabled':

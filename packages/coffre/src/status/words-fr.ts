@@ -64,7 +64,8 @@ export const french: StatusWords = {
 
 function problemText(problem: Problem, age: (durationMs: number) => string): string {
   const { cause, count, detail, overMs, percent } = problem;
-  const because = detail === undefined ? '' : ` : ${detail}`;
+  const code = problem.failure === undefined ? '' : ` (${problem.failure.code})`;
+  const because = detail === undefined ? code : ` : ${detail}${code}`;
   const over = overMs === undefined ? '' : ` de ${age(overMs)}`;
   const times = count === undefined ? '' : `, ${count} fois de suite`;
   const where = problem.repository === undefined ? 'le dépôt' : problem.repository;
@@ -86,7 +87,9 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
     case 'incomplete':
       return `la sauvegarde la plus récente n'est pas complète${because}`;
     case 'hash_mismatch':
-      return `des dégâts ont été trouvés dans ${where}, qui tient ses sauvegardes`;
+      return problem.failure === undefined
+        ? `des dégâts ont été trouvés dans ${where}, qui tient ses sauvegardes`
+        : `la dernière sauvegarde est stockée autrement qu'elle n'a été lue${times}${because}`;
     case 'paused':
       return `en pause${overMs === undefined ? '' : ` encore ${age(overMs)}`}${because}`;
     case 'disabled':

@@ -47,6 +47,7 @@ const causeOfCode: { readonly [Code in ErrorCode]?: FailureCause } = {
   BACKEND_DENIED: 'auth',
   BACKEND_HOST_UNKNOWN: 'auth',
   BACKEND_HOST_CHANGED: 'auth',
+  BACKEND_NOT_FOUND: 'integrity',
   BACKEND_FULL: 'space',
   STORE_FULL: 'space',
   VERIFY_FAILED: 'hash_mismatch',

@@ -68,7 +68,7 @@ export function reportSuite(engine: string, freshPlace: () => StoreLocation): vo
         atMs: atMs + 1000,
         outcome: isBroken ? 'failed' : 'success',
         parts: isBroken
-          ? [{ ...saved, outcome: 'failed', reason: 'the database is locked', figures: {} }]
+          ? [{ ...saved, outcome: 'failed', reason: 'the database is locked', code: 'SOURCE_BUSY', figures: {} }]
           : [saved, { ...copied, outcome: hour === 6 || hour === 7 ? 'failed' : 'success' }],
       });
       await closeSlot(store, { plan, dueAtMs: atMs }, isBroken ? 'failed' : 'success');
@@ -99,10 +99,10 @@ export function reportSuite(engine: string, freshPlace: () => StoreLocation): vo
     assert.deepEqual(report.slots, { due: 24, inTime: 17, late: 0, missed: 6 });
     assert.deepEqual(report.copies, { good: 15, bad: 2, other: 0, warnings: 0 });
     assert.deepEqual(
-      report.failures.map(({ kind, outcome, reason, count }) => [kind, outcome, reason, count]),
+      report.failures.map(({ kind, outcome, reason, code, count }) => [kind, outcome, reason, code, count]),
       [
-        ['source', 'failed', 'the database is locked', 1],
-        ['copy', 'failed', undefined, 2],
+        ['source', 'failed', 'the database is locked', 'SOURCE_BUSY', 1],
+        ['copy', 'failed', undefined, undefined, 2],
       ],
     );
     assert.deepEqual([report.missed.length, report.missed[0]!.reason], [6, 'the machine was off']);

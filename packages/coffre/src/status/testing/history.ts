@@ -14,6 +14,7 @@ export type Part = {
   readonly repository: string;
   readonly outcome?: RunOutcome;
   readonly reason?: string;
+  readonly code?: string;
   readonly figures?: RunEnd['figures'];
   readonly snapshots?: readonly string[];
 };
@@ -73,10 +74,11 @@ export async function tellRun(store: Store, clock: SetClock, told: Told): Promis
   return id;
 }
 
-function endOf({ outcome, reason, figures, snapshots }: Part, whole: RunOutcome): RunEnd {
+function endOf({ outcome, reason, code, figures, snapshots }: Part, whole: RunOutcome): RunEnd {
   return {
     outcome: outcome ?? whole,
     ...(reason !== undefined && { reason }),
+    ...(code !== undefined && { code }),
     ...(figures !== undefined && { figures }),
     ...(snapshots !== undefined && { snapshots }),
   };

@@ -16,6 +16,8 @@ import { growthPerDay } from '../capacity.ts';
 import { readStatusFacts } from '../read-facts.ts';
 import { statusOf } from '../status.ts';
 import type { Status } from '../status.ts';
+import { countFailure, failureCounts } from '../../store/failure-counts.ts';
+import { statusMetrics } from '../metrics.ts';
 import { openHistory, tellRun, tellVerification } from './history.ts';
 import type { Part, SetClock } from './history.ts';
 
@@ -94,16 +96,37 @@ export function statusSuite(engine: string, freshPlace: () => StoreLocation): vo
       atMs: nowMs - 30 * 60_000,
       outcome: 'failed',
       parts: [
-        { ...db, outcome: 'failed', reason: 'the database is locked' },
+        { ...db, outcome: 'failed', reason: 'the database is locked', code: 'SOURCE_BUSY' },
         { ...logs, outcome: 'success' },
         { ...logsCopy, outcome: 'success' },
       ],
     });
     const status = await statusNow(world);
     assert.equal(about(status, 'lyon/db'), 'critical failed waiting failed retention_suspended');
-    assert.equal(status.items[0]!.problems[0]!.detail, 'the database is locked');
+    const [problem] = status.items[0]!.problems;
+    assert.equal(problem!.detail, 'the database is locked');
+    assert.deepEqual(problem!.failure, { cause: 'source', code: 'SOURCE_BUSY' });
     assert.equal(about(status, 'lyon/logs'), 'warning ok waiting retention_suspended');
     assert.equal(about(status, 'annecy/web'), 'unknown unknown no_agent no_agent');
+  });
+
+  test(`${engine}: a proof that found other bytes makes the backup one that does not match, also while it is tried again`, async () => {
+    await using world = await openWorld(freshPlace());
+    const { store, clock } = world;
+    await tellRun(store, clock, { plan: 'hourly', atMs: nowMs - 90 * 60_000, outcome: 'success', parts: whole });
+    const end = { outcome: 'failed', code: 'VERIFY_FAILED' } as const;
+    const parts = [{ ...db, ...end, reason: '/db: other bytes' }, logs];
+    await tellRun(store, clock, { plan: 'hourly', atMs: nowMs - 30 * 60_000, outcome: 'failed', parts });
+    await countFailure(store, { plan: 'hourly', source: 'lyon/db', ...end });
+    const status = await statusNow(world);
+    assert.equal(about(status, 'lyon/db'), 'critical hash_mismatch waiting hash_mismatch retention_suspended');
+    const failures = await failureCounts(store);
+    const metrics = await statusMetrics(status, { company: undefined, version: '1', failures });
+    const line = (name: string, label: string): string =>
+      `coffre_${name}{company="",site="lyon",backup_job="hourly/db",${label}}`;
+    assert.ok(metrics.includes(`${line('job_status', 'status="hash_mismatch"')} 1\n`));
+    assert.ok(metrics.includes(`${line('run_failures_total', 'reason="integrity"')} 1\n`));
+    assert.ok(metrics.includes(`${line('run_failures_total', 'reason="dump"')} 0\n`));
   });
 
   test(`${engine}: a copy has what was saved before it, and waits for what came after`, async () => {
