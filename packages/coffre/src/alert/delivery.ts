@@ -79,7 +79,12 @@ async function settle(
   answer: Exclude<Answer, { kind: 'stopped' }>,
 ): Promise<void> {
   const { store, log } = parts;
-  const about = { channel: letter.channel, event: letter.event.code, plan: letter.event.plan, attempt: letter.attempt };
+  const about = {
+    channel: letter.channel,
+    notice: letter.event.code,
+    plan: letter.event.plan,
+    attempt: letter.attempt,
+  };
   if (answer.kind === 'delivered') {
     await markSent(store, letter);
     log.info('notice.sent', about);
@@ -113,7 +118,7 @@ export async function giveUpOn(
       told,
     );
   });
-  log.error('notice.given_up', { channel, event: event.code, plan: event.plan, reason });
+  log.error('notice.given_up', { channel, notice: event.code, plan: event.plan, reason });
 }
 
 /** For who cannot wait for long: what is due now, all channels beside each other. What is left goes another time. */

@@ -68,7 +68,9 @@ export class Daemon {
       zones: new Zones(),
       limits: { runsMax: 1, runsPerHostMax: 1, settleMs: parts.settleMs },
     });
-    this.#extensions = new ExtensionWork(parts, (plan, use) => this.loop.fired(plan, use));
+    this.#extensions = new ExtensionWork({ ...parts, leftovers: this.#leftovers }, (plan, use) =>
+      this.loop.fired(plan, use),
+    );
     const leaseMs = parts.managerLeaseMs ?? managerLeaseDefaultMs;
     this.#succession = new Succession({ ...parts, loop: this.loop, leaseMs });
   }

@@ -4,6 +4,7 @@ import { Outbox } from '../alert/outbox.ts';
 import type { Config } from '../config/config.ts';
 import type { StartThread } from '../extension/extension-thread.ts';
 import { holderText } from '../run/lease-keeper.ts';
+import type { Leftovers } from './leftovers.ts';
 import type { StateParts } from './patient-state.ts';
 import { TriggerNotes } from './trigger/trigger-notes.ts';
 import { Triggers } from './trigger/triggers.ts';
@@ -23,6 +24,7 @@ type Governing = Pick<Config, 'alerts' | 'company' | 'extensions' | 'secrets'>;
 export type ExtensionParts = Pick<StateParts, 'store' | 'clock' | 'log' | 'machine'> & {
   /** Absent: no trigger listens, and nothing is sent. */
   readonly extensions?: ExtensionDoors;
+  readonly leftovers: Leftovers;
 };
 
 export class ExtensionWork {
@@ -79,10 +81,11 @@ export class ExtensionWork {
   }
 
   #openTriggers({ startThread, resolve }: ExtensionDoors, fire: (plan: string, use: string) => boolean): Triggers {
-    const { clock, log } = this.#parts;
+    const { clock, log, leftovers } = this.#parts;
     return new Triggers({
       clock,
       log,
+      leftovers,
       startThread,
       resolve: async (settings) => await resolve(settings, this.#governing.secrets),
       onFire: (trigger, reason) => {

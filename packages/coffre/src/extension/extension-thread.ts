@@ -16,7 +16,12 @@ export type ExtensionThread = {
   readonly ended: Promise<ThreadFailure | undefined>;
 };
 
-export type StartThread = (setup: ThreadSetup, listener: ThreadListener) => ExtensionThread;
+/** @param variables beside those of the program; what the extension starts has them too */
+export type StartThread = (
+  setup: ThreadSetup,
+  listener: ThreadListener,
+  variables?: Readonly<Record<string, string>>,
+) => ExtensionThread;
 
 /** The file beside this one, compiled or not. */
 function workerFile(): URL {
@@ -29,9 +34,10 @@ const lineMax = 500;
 
 /** @param graceMs from being asked to end to being ended */
 export function extensionThreads({ graceMs }: { readonly graceMs: number }): StartThread {
-  return (setup, listener) => {
+  return (setup, listener, variables = {}) => {
     const worker = new Worker(workerFile(), {
       workerData: setup,
+      env: { ...process.env, ...variables },
       stdin: false,
       stdout: true,
       stderr: true,

@@ -1,9 +1,11 @@
 /** Keeps one trigger of one plan at work: started, started again when it ends, stopped within a time limit. */
 import { messageOf } from '@coffre/repository';
-import type { ExtensionThread, StartThread } from '../../extension/extension-thread.ts';
+import type { ExtensionThread, StartThread, ThreadListener } from '../../extension/extension-thread.ts';
 import type { ExtensionPlaces } from '../../extension/load.ts';
+import { markVariable } from '../../platform/marked-processes.ts';
 import type { DaemonClock } from '../daemon-clock.ts';
 import type { DaemonLog } from '../daemon-log.ts';
+import type { Leftovers } from '../leftovers.ts';
 
 export type WatchedTrigger = {
   readonly plan: string;
@@ -15,6 +17,7 @@ export type WatchedTrigger = {
 export type TriggerParts = {
   readonly clock: DaemonClock;
   readonly log: DaemonLog;
+  readonly leftovers: Leftovers;
   readonly startThread: StartThread;
   readonly resolve: (settings: unknown) => Promise<unknown>;
   readonly onFire: (trigger: WatchedTrigger, reason: string | undefined) => void;
@@ -86,15 +89,19 @@ export class TriggerKeeper {
     const { plan, use, settings } = this.trigger;
     const resolved = await this.#parts.resolve(settings);
     if (this.#isStopped()) return '';
+    const { startThread, leftovers, log } = this.#parts;
+    const mark = leftovers.newMark();
     const setup = { places: this.#places, use, settings: resolved, task: { kind: 'trigger', plan } } as const;
-    this.#thread = this.#parts.startThread(setup, (message) => {
+    const heard: ThreadListener = (message) => {
       if (this.#isStopped()) return;
       if (message.type === 'ready') this.#ready();
       else if (message.type === 'fired') this.#parts.onFire(this.trigger, message.reason);
-      else if (message.type === 'said')
-        this.#parts.log.info('trigger.said', { plan, trigger: use, text: message.text });
-    });
+      else if (message.type === 'said') log.info('trigger.said', { plan, trigger: use, text: message.text });
+    };
+    this.#thread = startThread(setup, heard, { [markVariable]: mark });
     const failure = await this.#thread.ended;
+    // Programs that it started would go on without it.
+    await leftovers.endOf(mark);
     if (failure === undefined) return 'it ended by itself';
     return failure.hint === undefined ? failure.message : `${failure.message} (${failure.hint})`;
   }
