@@ -14,8 +14,11 @@ export type TcpProxy = AsyncDisposable & {
   hang(): void;
 };
 
-/** @param seen is told how many bytes were brought to the server so far, over all connections */
-export async function startTcpProxy(target: number, seen?: (bytes: number) => void): Promise<TcpProxy> {
+/** @param seen is told how many bytes were brought to the server so far, over all connections, and the last of them */
+export async function startTcpProxy(
+  target: number,
+  seen?: (carried: number, piece: Buffer) => void,
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let connections = 0;
   let cutBytes: number | undefined;
@@ -41,7 +44,7 @@ export async function startTcpProxy(target: number, seen?: (bytes: number) => vo
       const left = cutBytes === undefined ? Infinity : cutBytes - carried;
       carried += bytes.byteLength;
       upstream.write(bytes.byteLength > left ? bytes.subarray(0, Math.max(0, left)) : bytes);
-      seen?.((brought += bytes.byteLength));
+      seen?.((brought += bytes.byteLength), bytes);
       if (carried < (cutBytes ?? Infinity)) return;
       client.resetAndDestroy();
       upstream.end();

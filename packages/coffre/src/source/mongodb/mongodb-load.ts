@@ -3,14 +3,15 @@
  * recorded, and only then do they get their names. Whatever fails before that leaves the server as it was.
  *
  * A rename is one step for each collection, and the engine has none for several: who is killed between two renames leaves
- * some collections new and some old. Nothing is lost then: what was replaced is there as `coffre_old_…` until the last
- * rename is done.
+ * some collections new and some old. Nothing is lost then: what was replaced is there as `coffre_old_…`, and the next load
+ * finds the journal and goes on where the killed one stopped.
  */
 import { CoffreError, messageOf } from '@coffre/repository';
 import type { MongoClient } from 'mongodb';
 import type { SavedSource, SourceContext } from '../source.ts';
 import { nameOf } from './archive.ts';
 import type { Place } from './archive-rename.ts';
+import { asideName, dropIfThere, endCutLoads, LoadJournal } from './load-journal.ts';
 import { planFor, type LoadPlan, type LoadStep } from './load-plan.ts';
 import type { Connection } from './mongodb-address.ts';
 import {
@@ -40,14 +41,22 @@ export async function loadCollections(asked: LoadRequest, context: SourceContext
   const facts = await server.facts();
   const plan = planFor(facts.program, asked.plan);
   const request = { ...asked, plan };
+  await endCutLoads(server, plan.databases, context.warn);
   const present = await presentIn(server, plan.databases);
   refuseTaken(request, present);
-  const undo = new Undo(connection, plan, present);
+  const journal = new LoadJournal(asked.token, plan.databases);
+  const undo = new Undo(connection, plan, present, journal);
   try {
+    await journal.open(server.client, plan.steps);
     await restoreArchives(request, facts, context);
     if (facts.program === 'ferretdb') await createIndexes(server.client, plan.steps);
     await proveLoaded(server, plan.steps);
-    await publish(server.client, request, present, undo);
+    await journal.enter(server.client, 'naming');
+    const replaced = await publish(server.client, request, present, undo);
+    await journal.enter(server.client, 'done');
+    undo.forget();
+    for (const place of replaced) await drop(server.client, place);
+    await journal.close(server.client);
     return facts;
   } catch (error) {
     const left = await undo.run();
@@ -148,7 +157,8 @@ async function proveLoaded(server: MongodbServer, steps: readonly LoadStep[]): P
   });
 }
 
-async function publish(client: MongoClient, request: LoadRequest, present: Present, undo: Undo): Promise<void> {
+/** @returns what is aside now */
+async function publish(client: MongoClient, request: LoadRequest, present: Present, undo: Undo): Promise<Place[]> {
   const replaced: Place[] = [];
   for (const [number, { from, final, temporary }] of request.plan.steps.entries()) {
     const database = client.db(final.database);
@@ -157,7 +167,7 @@ async function publish(client: MongoClient, request: LoadRequest, present: Prese
       await database.dropCollection(final.collection);
       undo.remember(async (again) => await createView(again, final, there));
     } else if (there !== undefined) {
-      const aside = { database: final.database, collection: `coffre_old_${request.token}_${number}` };
+      const aside = { database: final.database, collection: asideName(request.token, number) };
       await rename(client, final, aside);
       undo.remember(async (again) => await rename(again, aside, final));
       replaced.push(aside);
@@ -170,8 +180,7 @@ async function publish(client: MongoClient, request: LoadRequest, present: Prese
       undo.remember(async (again) => await drop(again, final));
     }
   }
-  undo.forget();
-  for (const place of replaced) await drop(client, place);
+  return replaced;
 }
 
 async function rename(client: MongoClient, from: Place, to: Place): Promise<void> {
@@ -185,8 +194,7 @@ async function createView(client: MongoClient, place: Place, { options }: Collec
 }
 
 async function drop(client: MongoClient, { database, collection }: Place): Promise<void> {
-  const found = await client.db(database).listCollections({ name: collection }, { nameOnly: true }).toArray();
-  if (found.length > 0) await client.db(database).dropCollection(collection);
+  await dropIfThere(client.db(database), collection);
 }
 
 type UndoStep = (client: MongoClient) => Promise<void>;
@@ -196,13 +204,15 @@ class Undo {
   readonly #connection: Connection;
   readonly #plan: LoadPlan;
   readonly #present: Present;
+  readonly #journal: LoadJournal;
   #steps: UndoStep[] = [];
   #isOver = false;
 
-  constructor(connection: Connection, plan: LoadPlan, present: Present) {
+  constructor(connection: Connection, plan: LoadPlan, present: Present, journal: LoadJournal) {
     this.#connection = connection;
     this.#plan = plan;
     this.#present = present;
+    this.#journal = journal;
   }
 
   remember(step: UndoStep): void {
@@ -233,6 +243,7 @@ class Undo {
       const place = temporary ?? (from.type === 'view' ? undefined : final);
       if (place !== undefined) await drop(client, place);
     }
+    await this.#journal.close(client);
     for (const [database, collections] of this.#present) {
       // Where there was nothing, nothing stays.
       if (collections.size > 0) continue;

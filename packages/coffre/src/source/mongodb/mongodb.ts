@@ -3,6 +3,7 @@ import { CoffreError } from '@coffre/repository';
 import type { SavedSource, SourceContext, SourceType } from '../source.ts';
 import { streamFolder } from '../stream-path.ts';
 import { parseTruthWith } from '../truth.ts';
+import { cutLoads } from './load-journal.ts';
 import { placeOf, planLoad } from './load-plan.ts';
 import { connectionOf, type Connection } from './mongodb-address.ts';
 import { dumpServer, survey, type MongodbSettings } from './mongodb-dump.ts';
@@ -34,6 +35,7 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
     if (facts.program !== 'ferretdb' && choice.kind === 'databases' && !facts.savesUsers) {
       warnings.push('users and roles are not saved: the user may not read them (role backup)');
     }
+    warnings.push(...(await cutOff(settings, context, choice)));
     return { warnings, sizeBytes };
   },
 
@@ -96,6 +98,15 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
       { schema: true, counts: true },
     ),
 };
+
+async function cutOff(settings: MongodbSettings, context: SourceContext, choice: Choice): Promise<string[]> {
+  await using server = await openServer(connectionOf(settings), context.signal);
+  const names = choice.kind === 'databases' ? choice.names : (await server.databases()).map(({ name }) => name);
+  return await cutLoads(
+    server,
+    names.filter((name) => name !== 'local' && name !== 'config'),
+  );
+}
 
 const lostWarningsMax = 10;
 
