@@ -1,5 +1,5 @@
 /** PostgreSQL under Kysely. Everything of ours is in the schema `coffre` of the database that is named. */
-import { CompiledQuery, PostgresDialect } from 'kysely';
+import { PostgresDialect } from 'kysely';
 import type { Dialect } from 'kysely';
 import { Pool, types } from 'pg';
 import type { CustomTypesConfig } from 'pg';
@@ -15,16 +15,17 @@ export function postgresDialect(url: string): Dialect {
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     types: wholeNumbers(),
+    keepAlive: true,
+    // By the pool and not by Kysely: what breaks in this moment is given back to it, or five of them would be all there are.
+    verify: (client, done) => {
+      client.query(`set search_path to ${postgresSchemaName}; set lock_timeout to '30s'`).then(() => done(), done);
+    },
   });
   // A connection that breaks while nobody uses it; who asks next gets a new one, or the reason why not.
   pool.on('error', () => undefined);
-  return new PostgresDialect({
-    pool,
-    onCreateConnection: async (connection) => {
-      await connection.executeQuery(CompiledQuery.raw(`set search_path to ${postgresSchemaName}`));
-      await connection.executeQuery(CompiledQuery.raw(`set lock_timeout to '30s'`));
-    },
-  });
+  // One that breaks between two statements of a transaction: the next of them fails, and nobody else may be told.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
+  return new PostgresDialect({ pool });
 }
 
 /** Times and ids as numbers; for our own connections only, other users of the driver keep what they know. */
