@@ -3,8 +3,10 @@
  * judged yet. Instants are milliseconds UTC. Undefined is unknown or does not apply, never nought.
  */
 import type { Criticality, RepositoryPlace, Waiver } from '../config/config.ts';
+import type { ChannelFigures } from '../store/letters.ts';
 import type { RunKind, RunOutcome } from '../store/runs.ts';
 import type { ProvedSnapshot } from '../store/status-repositories.ts';
+import type { TriggerState } from '../store/trigger-states.ts';
 import type { VerificationKind } from '../store/verifications.ts';
 import type { Expectation } from './expectation.ts';
 
@@ -14,6 +16,18 @@ export type StatusFacts = {
   readonly repositories: readonly RepositoryFacts[];
   /** Sources that no plan takes in. */
   readonly unplanned: readonly UnplannedSource[];
+  /** Of extensions, that plans name; absent where none does. */
+  readonly triggers?: readonly TriggerFacts[];
+  /** Those that deliver. */
+  readonly channels?: readonly ChannelFigures[];
+};
+
+export type TriggerFacts = {
+  readonly plan: string;
+  /** What the extension calls it. */
+  readonly trigger: string;
+  readonly fired: TriggerState['fired'];
+  readonly failing: TriggerState['failing'];
 };
 
 /** One source of one plan. */

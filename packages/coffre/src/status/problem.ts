@@ -38,6 +38,10 @@ export const causes = [
   'check_late',
   'not_verified',
   'capacity',
+  // extensions
+  'trigger_failed',
+  'notices_waiting',
+  'notices_given_up',
 ] as const;
 export type Cause = (typeof causes)[number];
 

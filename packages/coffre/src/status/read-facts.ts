@@ -12,6 +12,7 @@ import type { CopyRow, EndedRow, PlanRow, TrackRow } from '../store/status-items
 import type { Rows } from '../store/store.ts';
 import { expectationOf } from './expectation.ts';
 import type { CopyFacts, ItemFacts, OpenRunFacts, PauseFacts, PlanRunFacts, StatusFacts, TrackFacts } from './facts.ts';
+import { extensionFacts } from './read-extensions.ts';
 import { repositoryFacts } from './read-repositories.ts';
 
 export type StatusDoors = {
@@ -64,6 +65,7 @@ export async function readStatusFacts(
   return {
     nowMs: doors.nowMs,
     items,
+    ...(await extensionFacts(config, rows, doors.nowMs)),
     repositories: await repositoryFacts(config, rows, { places, zones, doors }),
     unplanned: [...config.sources.values()]
       .filter(({ name }) => !planned.has(name))

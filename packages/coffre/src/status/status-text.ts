@@ -35,11 +35,12 @@ function oldestAge(items: readonly ItemState[], words: StatusWords): string {
   return ages.length === 0 ? words.unknown : ageText(Math.max(...ages), words.day);
 }
 
-function problemCount({ items, repositories, unplanned }: Status): number {
+function problemCount({ items, repositories, unplanned, triggers, channels }: Status): number {
   const counted = [...items, ...repositories].map(
     ({ problems }) => problems.filter(({ level }) => level !== 'ok').length,
   );
-  return counted.reduce((sum, count) => sum + count, 0) + unplanned.length;
+  const beside = [...triggers, ...channels].flatMap(({ problems }) => problems).length;
+  return counted.reduce((sum, count) => sum + count, 0) + unplanned.length + beside;
 }
 
 export function problemText(problem: Problem, words: StatusWords): string {
@@ -59,6 +60,7 @@ export function statusLines(status: Status, shown: StatusShown): string[] {
     ...section([...problemLines(status, shown), ...waiverLines(status, shown)]),
     ...section(status.items.length === 0 ? [] : itemTable(status, shown)),
     ...section(status.repositories.length === 0 ? [] : repositoryTable(status, shown)),
+    ...section(triggerLines(status, shown)),
   ];
 }
 
@@ -74,6 +76,10 @@ function problemLines(status: Status, { words, paint }: StatusShown): string[] {
       problems.map((problem) => ({ about: [plan, source], problem })),
     ),
     ...status.unplanned.map(({ source, problem }) => ({ about: [source], problem })),
+    ...status.triggers.flatMap(({ plan, trigger, problems }) =>
+      problems.map((problem) => ({ about: [plan, trigger], problem })),
+    ),
+    ...status.channels.flatMap(({ channel, problems }) => problems.map((problem) => ({ about: [channel], problem }))),
   ];
   const width = stateWidth(words);
   return (['critical', 'warning', 'unknown'] as const).flatMap((level) =>
@@ -202,7 +208,7 @@ function repositoryTable(status: Status, shown: StatusShown): string[] {
   const { words } = shown;
   const { column } = words;
   const rows = status.repositories.map((repository) => [
-    words.level[repository.level],
+    repository.level === 'ok' && repository.listedMs === undefined ? words.notListedYet : words.level[repository.level],
     quoteName(repository.name),
     repository.medium ?? words.unknown,
     repository.place === undefined ? words.unknown : quoteName(repository.place),
@@ -224,6 +230,15 @@ function repositoryTable(status: Status, shown: StatusShown): string[] {
     column.protection,
   ];
   return painted(tableLines({ columns, rows }), shown);
+}
+
+/** When something of another program started a plan last. */
+function triggerLines({ triggers, atMs }: Status, { words }: StatusShown): string[] {
+  return triggers.map(({ plan, trigger, fired }) => {
+    const age = fired === undefined ? undefined : ageText(atMs - fired.atMs, words.day);
+    const reason = fired?.reason === undefined ? '' : `${words.colon} ${oneLine(fired.reason)}`;
+    return `${quoteName(plan)}${words.colon} ${words.fired(quoteName(trigger), age)}${reason}`;
+  });
 }
 
 function seen(atMs: number | undefined, nowMs: number, words: StatusWords): string {

@@ -1,4 +1,6 @@
 /** How everything stands: each source of each plan, each repository, and the worst of it first. */
+import { channelStanding, triggerStanding } from './extensions.ts';
+import type { ChannelStanding, TriggerStanding } from './extensions.ts';
 import type { StatusFacts, UnplannedSource } from './facts.ts';
 import { itemState } from './item.ts';
 import type { ItemState } from './item.ts';
@@ -15,6 +17,8 @@ export type Status = {
   readonly items: readonly ItemState[];
   readonly repositories: readonly RepositoryState[];
   readonly unplanned: readonly (UnplannedSource & { readonly problem: Problem })[];
+  readonly triggers: readonly TriggerStanding[];
+  readonly channels: readonly ChannelStanding[];
   readonly plans: PlanCounts;
   /** What is to be said first; undefined when all is well. */
   readonly worst: Worst | undefined;
@@ -42,10 +46,14 @@ export function statusOf(facts: StatusFacts): Status {
     .map((repository) => repositoryState(repository, nowMs))
     .toSorted((one, other) => levels.indexOf(other.level) - levels.indexOf(one.level));
   const unplanned = facts.unplanned.map((source) => ({ ...source, problem: unprotected(source) }));
+  const triggers = (facts.triggers ?? []).map(triggerStanding);
+  const channels = (facts.channels ?? []).map((channel) => channelStanding(channel, nowMs));
   const level = [
     ...items.map((item) => item.level),
     ...states.map((state) => state.level),
     ...unplanned.map(({ problem }) => problem.level),
+    ...triggers.map((trigger) => trigger.level),
+    ...channels.map((channel) => channel.level),
   ].reduce<Level>(worse, items.length === 0 ? 'unknown' : 'ok');
   return {
     atMs: nowMs,
@@ -53,8 +61,10 @@ export function statusOf(facts: StatusFacts): Status {
     items,
     repositories: states,
     unplanned,
+    triggers,
+    channels,
     plans: countPlans(items),
-    worst: worstThing(items, states, unplanned),
+    worst: worstThing(items, states, unplanned) ?? worstExtension(triggers, channels),
   };
 }
 
@@ -102,6 +112,19 @@ function worstThing(
   return worst === undefined ? undefined : { problem: worst.problem, plan: worst.plan, subject: worst.subject };
 }
 
+/** Only where nothing that is protected is in trouble itself. */
+function worstExtension(triggers: readonly TriggerStanding[], channels: readonly ChannelStanding[]): Worst | undefined {
+  const [found] = [
+    ...triggers.flatMap(({ plan, trigger, problems }) =>
+      problems.map((problem) => ({ plan, subject: trigger, problem })),
+    ),
+    ...channels.flatMap(({ channel, problems }) =>
+      problems.map((problem) => ({ plan: undefined, subject: channel, problem })),
+    ),
+  ];
+  return found;
+}
+
 type Weighed = { readonly problem: Problem; readonly weight: number };
 
 function comesBefore(one: Weighed, other: Weighed): boolean {
@@ -126,6 +149,9 @@ export function chosenFacts(
     ...facts,
     items,
     repositories: facts.repositories.filter(({ name }) => used.has(name)),
+    ...(facts.triggers !== undefined && {
+      triggers: facts.triggers.filter(({ plan }) => items.some((item) => item.plan === plan)),
+    }),
     unplanned: plans.length > 0 ? [] : facts.unplanned.filter((source) => source.site === site),
   };
 }

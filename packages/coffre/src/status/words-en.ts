@@ -35,6 +35,7 @@ export const english: StatusWords = {
   },
   colon: ':',
   never: 'never',
+  notListedYet: 'not listed yet',
   unknown: 'unknown',
   none: '-',
   nothingPlanned: 'No plan is configured: nothing is backed up',
@@ -58,6 +59,8 @@ export const english: StatusWords = {
   busy: (holders) => `in use by ${plural(holders, 'run')}`,
   usedOf: (percent, capacity) => `${percent}% of ${capacity}`,
   days: (days) => plural(Math.floor(days), 'day'),
+  fired: (trigger, age) =>
+    age === undefined ? `trigger ${trigger} has not fired yet` : `trigger ${trigger} fired ${age} ago`,
   problem: problemText,
 };
 
@@ -113,6 +116,12 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
       return `${plural(count ?? 0, 'copy', 'copies')} with the original; three are the rule`;
     case 'one_medium':
       return `${plural(count ?? 0, 'known medium', 'known media')}; two are the rule`;
+    case 'trigger_failed':
+      return `the trigger does not work${because}`;
+    case 'notices_waiting':
+      return `${plural(count ?? 0, 'notice')} cannot be delivered${because}`;
+    case 'notices_given_up':
+      return `${plural(count ?? 0, 'notice')} of the last week ${count === 1 ? 'was' : 'were'} given up${because}`;
     case 'damaged':
       return `damage was found${because}`;
     case 'unreachable':

@@ -36,6 +36,7 @@ export const french: StatusWords = {
   },
   colon: ' :',
   never: 'jamais',
+  notListedYet: 'pas encore listé',
   unknown: 'inconnu',
   none: '-',
   nothingPlanned: "Aucun plan n'est configuré : rien n'est sauvegardé",
@@ -59,6 +60,10 @@ export const french: StatusWords = {
   busy: (holders) => `occupé par ${plural(holders, 'exécution')}`,
   usedOf: (percent, capacity) => `${percent} % de ${capacity}`,
   days: (days) => plural(Math.floor(days), 'jour'),
+  fired: (trigger, age) =>
+    age === undefined
+      ? `le déclencheur ${trigger} ne s’est pas encore manifesté`
+      : `le déclencheur ${trigger} s’est manifesté il y a ${age}`,
   problem: problemText,
 };
 
@@ -114,6 +119,12 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
       return `${plural(count ?? 0, 'copie')} avec l'original ; la règle en veut trois`;
     case 'one_medium':
       return `${plural(count ?? 0, 'support connu', 'supports connus')} ; la règle en veut deux`;
+    case 'trigger_failed':
+      return `le déclencheur ne fonctionne pas${because}`;
+    case 'notices_waiting':
+      return `${plural(count ?? 0, 'avis', 'avis')} ne ${(count ?? 0) < 2 ? 'peut' : 'peuvent'} être remis${because}`;
+    case 'notices_given_up':
+      return `${plural(count ?? 0, 'avis abandonné', 'avis abandonnés')} depuis une semaine${because}`;
     case 'damaged':
       return `des dégâts ont été trouvés${because}`;
     case 'unreachable':

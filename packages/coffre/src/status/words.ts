@@ -31,6 +31,8 @@ export type StatusWords = {
   /** As it stands after a word. */
   readonly colon: string;
   readonly never: string;
+  /** Of a repository that nobody looked at, so that nothing speaks against it. */
+  readonly notListedYet: string;
   readonly unknown: string;
   readonly none: string;
   readonly nothingPlanned: string;
@@ -52,6 +54,8 @@ export type StatusWords = {
   readonly busy: (holders: number) => string;
   readonly usedOf: (percent: number, capacity: string) => string;
   readonly days: (days: number) => string;
+  /** Of a trigger; undefined when it never did. */
+  readonly fired: (trigger: string, age: string | undefined) => string;
   readonly problem: (problem: Problem, age: (durationMs: number) => string) => string;
 };
 
