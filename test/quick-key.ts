@@ -1,9 +1,19 @@
 /** For scenes that begin with `init`, by whatever program, and are about something else. */
-import { createLocalBackend } from '../packages/repository/src/backend/local.ts';
+import { parseLocation } from '../packages/repository/src/backend/location.ts';
+import { openBackend } from '../packages/repository/src/backend/open-backend.ts';
 import { quickenKey } from '../packages/repository/src/testing/quick-key.ts';
-import { createSampleHost } from '../packages/repository/src/testing/sample-repository.ts';
+import { createSampleHost, samplePassword } from '../packages/repository/src/testing/sample-repository.ts';
 
-/** The key of the repository in this folder gives way to one that opens at once. */
-export async function quickenFolder(path: string, password: string): Promise<void> {
-  await quickenKey(createLocalBackend({ path }), createSampleHost(), password);
+/** The key of the repository at this address gives way to one that opens at once. */
+export async function quicken(
+  address: string,
+  password: string = samplePassword,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const backend = await openBackend(parseLocation(address), { environment });
+  try {
+    await quickenKey(backend, createSampleHost(), password);
+  } finally {
+    await backend.close();
+  }
 }

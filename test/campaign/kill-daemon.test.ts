@@ -23,6 +23,7 @@ import { openSlots } from '../../packages/coffre/src/store/slots.ts';
 import { openStore } from '../../packages/coffre/src/store/store.ts';
 import type { Store } from '../../packages/coffre/src/store/store.ts';
 import { compiled } from '../compiled.ts';
+import { quicken } from '../quick-key.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const rounds = Number(process.env['COFFRE_KILLS'] ?? 4);
@@ -34,7 +35,7 @@ test(
   async (t) => {
     t.diagnostic(`seed ${seed}`);
     const random = createSeededRandom(seed);
-    const scene = makeScene(random.bytes(400_000));
+    const scene = await makeScene(random.bytes(400_000));
     t.after(() => rmSync(scene.folder, { recursive: true, force: true }));
     await using store = await openStore(
       { kind: 'sqlite', file: join(scene.state, 'state.db') },
@@ -100,7 +101,7 @@ function markOf(state: string): string {
 }
 
 /** One plan of files and one of a program that takes a while; each is due every second. */
-function makeScene(data: Uint8Array): Scene {
+async function makeScene(data: Uint8Array): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'coffre-kill-daemon-'));
   const [state, repository, source] = ['state', 'repository', 'source'].map((name) => join(folder, name)) as [
     string,
@@ -139,6 +140,7 @@ plans:
     assert.equal(status, 0, `${words.join(' ')}: ${stderr}`);
   };
   run('init', '-r', repository);
+  await quicken(repository, 'secret');
   return { folder, state, repository, environment, run };
 }
 

@@ -18,11 +18,12 @@ import { openSlots } from '../../packages/coffre/src/store/slots.ts';
 import { openStore } from '../../packages/coffre/src/store/store.ts';
 import { systemClock } from '../../packages/repository/src/host/system.ts';
 import { compiled } from '../compiled.ts';
+import { quicken } from '../quick-key.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const seconds = Number(process.env['COFFRE_SECONDS'] ?? 10);
 
-function scene(t: TestContext) {
+async function scene(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'coffre-serve-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const [state, repository, source] = ['state', 'repository', 'source'].map((name) => join(folder, name)) as [
@@ -57,11 +58,12 @@ plans:
     return { status, stdout, stderr };
   };
   assert.equal(run('init', '-r', repository).status, 0);
+  await quicken(repository, 'secret');
   return { state, repository, env, run };
 }
 
 test(`a plan every second for ${seconds} seconds on a busy machine: every slot has one end, none has two runs`, async (t) => {
-  const { state, repository, env, run } = scene(t);
+  const { state, repository, env, run } = await scene(t);
   const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
   t.after(() => busy.kill('SIGKILL'));
   const daemon = spawn(launcher, ['serve', '--settle', '0', '--drain'], { env, stdio: 'ignore' });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compiled } from '../compiled.ts';
+import { quicken } from '../quick-key.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 
@@ -24,7 +25,7 @@ plans:
   files: {sources: [lyon/uploads], to: local, schedule: {every: 6h}, copy: {offsite: {after: each}}}
 `;
 
-test('status follows what really runs, and each way of asking has its exit code', (t) => {
+test('status follows what really runs, and each way of asking has its exit code', async (t) => {
   const scene = mkdtempSync(join(tmpdir(), 'coffre-status-e2e-'));
   t.after(() => rmSync(scene, { recursive: true }));
   mkdirSync(join(scene, 'srv'));
@@ -46,7 +47,10 @@ test('status follows what really runs, and each way of asking has its exit code'
   assert.equal(before.stderr, '');
   assert.ok(!readdirSync(scene).includes('state'), 'asking makes no history');
 
-  for (const name of ['local', 'offsite']) assert.equal(coffre('init', '-q', '-r', join(scene, name)).status, 0);
+  for (const name of ['local', 'offsite']) {
+    assert.equal(coffre('init', '-q', '-r', join(scene, name)).status, 0);
+    await quicken(join(scene, name), 'morel');
+  }
   const run = coffre('run', 'files');
   assert.equal(run.status, 0, run.stderr);
   const after = coffre('status');
@@ -56,7 +60,7 @@ test('status follows what really runs, and each way of asking has its exit code'
 
   const json = coffre('status', '--json');
   const document = JSON.parse(json.stdout) as { schema: string; state: string; items: { three_two_one: object }[] };
-  assert.equal(document.schema, 'coffre.status/1');
+  assert.equal(document.schema, 'coffre.overview/1');
   assert.equal(document.state, 'ok');
   assert.deepEqual(document.items[0]!.three_two_one, { copies: 3, media: 2, places: 2, offsite: true, waived: [] });
 

@@ -10,6 +10,7 @@ import { filesProfile } from '../../packages/repository/src/chunker/profile.ts';
 import { createScanner } from '../../packages/repository/src/chunker/rabin.ts';
 import { findRestic, skipWithout } from '../peers.ts';
 import { runRestic, temporaryFolder } from './restic.ts';
+import { quicken } from '../quick-key.ts';
 
 const MiB = 1024 * 1024;
 
@@ -33,7 +34,7 @@ for (const version of ['debian', 'newest'] as const) {
   test(
     `every chunk of a file is the one that restic makes (${version})`,
     { skip: skipWithout(restic, 'restic') },
-    () => {
+    async () => {
       assert.ok(restic);
       using folder = temporaryFolder();
       const repository = join(folder.path, 'repository');
@@ -46,6 +47,7 @@ for (const version of ['debian', 'newest'] as const) {
         return run.stdout;
       };
       ask('init');
+      await quicken(repository);
       ask('backup', join(folder.path, 'sample'));
 
       const config = JSON.parse(ask('cat', 'config')) as { chunker_polynomial: string };

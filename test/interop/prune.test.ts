@@ -16,6 +16,7 @@ import { findRestic, skipWithout } from '../peers.ts';
 import { createWorld, restic, type Run, type World } from './cli-programs.ts';
 import { runRestic } from './restic.ts';
 import { compiled } from '../compiled.ts';
+import { quicken } from '../quick-key.ts';
 
 const old = findRestic('debian');
 
@@ -58,6 +59,7 @@ describe('prune beside the real restic', { skip: skipWithout(restic, 'restic 0.1
       const repository = join(world.folder, 'other');
       const environment = { RESTIC_REPOSITORY: repository };
       succeeds(world.restic(['init', '--repository-version', String(version)], { environment }), 'init');
+      await quicken(repository);
       const random = createSeededRandom(version);
       for (let n = 0; n < 5; n++) {
         change(world.source, random);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { skipWithoutService } from './programs.ts';
 import { startRestServer } from './rest-server.ts';
+import { quicken } from '../quick-key.ts';
 
 const launcher = join(import.meta.dirname, '../../packages/coffre/bin/coffre');
 
@@ -35,6 +36,7 @@ test(
         );
       });
     await coffre('init');
+    await quicken(join(server.folder, 'repositories', 'repo'), 'x');
     for (const tag of ['old', 'new']) await coffre('backup', '--tag', tag, join(folder, 'letter'));
 
     const forgotten = await coffre('forget', '--group-by', '', '--keep-last', '1');

@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { skipWithoutMongodb, startFerretdb, toolsPath } from './ferretdb.ts';
 import { compiled } from '../compiled.ts';
+import { quicken } from '../quick-key.ts';
 
 const program = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 
@@ -67,6 +68,7 @@ plans: {shop: {sources: [here/shop], to: local, schedule: {cron: "0 2 * * *"}, v
       return done.stdout;
     };
     run('init', 'local');
+    await quicken(join(folder, 'repository'), 'key of the test');
     const killed = spawn(program, ['run', 'shop'], { env: environment, cwd: folder, stdio: 'ignore' });
     const ended = once(killed, 'close');
     await until(() => processesWith(`--config=${temporary}`).length > 0);

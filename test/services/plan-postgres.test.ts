@@ -39,6 +39,7 @@ test(
     const store = server.createDatabase();
     using company = makeCompany('', { id: 'unused', key: 'unused' });
     assert.equal((await company.coffre('init', '--all')).code, 0);
+    await company.quicken();
     const away = await runWith(company, store, 'preflight', async () => await server.crash());
     const saved = away.messages.some((message) => message.type === 'line' && /shop_db: snapshot/.test(message.text));
     assert.ok(saved, away.stderr);
@@ -57,6 +58,7 @@ test('a state that comes back while a run works has all of it', { skip }, async 
   const store = server.createDatabase();
   using company = makeCompany('', { id: 'unused', key: 'unused' });
   assert.equal((await company.coffre('init', '--all')).code, 0);
+  await company.quicken();
   const again = await runWith(company, store, 'preflight', async () => {
     await server.crash();
     await server.start();

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { createStage } from '../interop/stage.ts';
 import { skipWithoutService } from './programs.ts';
 import { startRestServer } from './rest-server.ts';
+import { quicken } from '../quick-key.ts';
 
 describe('recover on a server', { skip: skipWithoutService('rest-server') }, () => {
   test('a folder that is damaged in the storage is not found, however good the copy on this machine is', async () => {
@@ -16,6 +17,7 @@ describe('recover on a server', { skip: skipWithoutService('rest-server') }, () 
     const source = join(stage.folder, 'source');
     mkdirSync(source);
     ok('init');
+    await quicken(join(server.folder, 'repositories', 'r'));
     for (const name of ['first', 'second']) {
       writeFileSync(join(source, name), name);
       ok('backup', source);

@@ -13,6 +13,8 @@ import { skipWithout } from '../peers.ts';
 import { skipWithoutService } from './programs.ts';
 import { startVersityGateway } from './versitygw.ts';
 import type { VersityGateway } from './versitygw.ts';
+import { samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
+import { quicken } from '../quick-key.ts';
 
 const skip = skipWithoutService('versitygw') || skipWithout(newRestic, 'restic 0.19');
 let started: Promise<VersityGateway> | undefined;
@@ -42,6 +44,7 @@ describe('S3 beside restic', { skip }, () => {
       ok(first, ['backup', source]);
       writeFileSync(join(source, `${first}.txt`), first);
       ok(second, ['backup', source]);
+      await quicken(repository, samplePassword, environment);
       for (const program of [first, second]) {
         ok(program, ['check', '--read-data']);
         const target = join(stage.folder, `${first}-${program}`);

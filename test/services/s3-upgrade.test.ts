@@ -14,6 +14,7 @@ import { createStage, newRestic } from '../interop/stage.ts';
 import { skipWithout } from '../peers.ts';
 import { skipWithoutService } from './programs.ts';
 import { startVersityGateway } from './versitygw.ts';
+import { quicken } from '../quick-key.ts';
 
 const skip = skipWithoutService('versitygw') || skipWithout(newRestic, 'restic 0.19');
 const locking = ['-o', 's3.object-lock-mode=governance', '-o', 's3.object-lock-days=1'];
@@ -31,6 +32,7 @@ describe('an upgrade in a bucket', { skip }, () => {
       const options = way === 'locked' ? locking : [];
       const ok = (...argv: string[]): string => stage.ok('coffre', repository, [...options, ...argv], { environment });
       ok('init', '--repository-version', '1');
+      if (way !== 'locked') await quicken(repository, samplePassword, environment);
       ok('backup', source);
       if (way === 'killed') {
         await killedWithoutConfig(repository, environment);

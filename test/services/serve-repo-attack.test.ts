@@ -9,6 +9,7 @@ import { ask, nameOf, sampleFile, sampleKey } from '../../packages/coffre/src/re
 import { createStage, newRestic } from '../interop/stage.ts';
 import { skipWithout } from '../peers.ts';
 import { startServeRepo } from './serve-repo.ts';
+import { quicken } from '../quick-key.ts';
 
 const kinds = ['data', 'index', 'snapshots', 'locks', 'keys'] as const;
 
@@ -217,6 +218,7 @@ describe('restic after an attack', { skip: skipWithout(newRestic, 'restic 0.19')
     await using server = await startServeRepo({ folder: stage.folder, flags: ['--append-only'] });
     const address = `rest:${server.origin}/r/`;
     stage.ok('new', address, ['init']);
+    await quicken(join(server.folder, 'repositories/r'));
     mkdirSync(join(stage.folder, 'source'));
     writeFileSync(join(stage.folder, 'source', 'file'), 'worth keeping');
     symlinkSync('file', join(stage.folder, 'source', 'link'));

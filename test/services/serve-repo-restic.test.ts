@@ -10,6 +10,7 @@ import { createStage, newRestic, snapshotsIn, type Program, type Stage } from '.
 import { skipWithout } from '../peers.ts';
 import { makeCertificates } from './certificates.ts';
 import { startServeRepo } from './serve-repo.ts';
+import { quicken } from '../quick-key.ts';
 
 const rustic = ['/opt/peers/cargo/bin/rustic', '/opt/peers/rustic'].find((path) => {
   try {
@@ -32,6 +33,7 @@ describe('restic on serve-repo', { skip: skipWithout(newRestic, 'restic 0.19') }
       await using server = await startServeRepo({ folder: stage.folder });
       const address = `rest:${server.origin}/user/repo/`;
       stage.ok(program, address, ['init']);
+      await quicken(join(server.folder, 'repositories/user/repo'));
       for (const name of ['one', 'two']) {
         writeSource(stage, name);
         stage.ok(program, address, ['backup', name]);
@@ -60,6 +62,7 @@ describe('restic on serve-repo', { skip: skipWithout(newRestic, 'restic 0.19') }
     await using server = await startServeRepo({ folder: stage.folder, flags: ['--append-only'] });
     const address = `rest:${server.origin}/repo/`;
     stage.ok('new', address, ['init']);
+    await quicken(join(server.folder, 'repositories/repo'));
     writeSource(stage, 'source');
     for (const program of ['new', 'coffre'] as const) {
       stage.ok(program, address, ['backup', 'source']);
@@ -119,6 +122,7 @@ describe('restic on serve-repo', { skip: skipWithout(newRestic, 'restic 0.19') }
     await using server = await startServeRepo({ folder: stage.folder, flags: ['--max-size', '8M'] });
     const address = `rest:${server.origin}/repo/`;
     stage.ok('new', address, ['init']);
+    await quicken(join(server.folder, 'repositories/repo'));
     writeSource(stage, 'fits');
     stage.ok('new', address, ['backup', 'fits']);
     writeSource(stage, 'too much');

@@ -10,6 +10,7 @@ import { findRestic, skipWithout } from '../peers.ts';
 import { skipWithoutService } from './programs.ts';
 import { startSshd } from './sshd.ts';
 import type { Sshd } from './sshd.ts';
+import { quicken } from '../quick-key.ts';
 
 const restic = findRestic('newest');
 const coffre = join(import.meta.dirname, '../../packages/coffre/bin/coffre');
@@ -51,6 +52,7 @@ describe(
     test('is written and read by both, and both find it sound', async () => {
       const source = join(sshd.folder, 'source');
       await byCoffre('init');
+      await quicken(join(sshd.folder, 'repository'), 'secret');
       await byCoffre('backup', source);
       await byRestic('check', '--read-data');
       writeFileSync(join(source, 'more'), 'more');

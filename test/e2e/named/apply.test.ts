@@ -36,9 +36,9 @@ test('copies are made to cut files as the repository that they come from', (t) =
   assert.equal(polynomials[0], polynomials[1]);
 });
 
-test('a change is one line, with what it means for backups that are there', (t) => {
+test('a change is one line, with what it means for backups that are there', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   writeFileSync(scene.file, readFileSync(scene.file, 'utf8').replace('daily: 30', 'daily: 7'));
   assert.equal(
     scene.good('plan'),
@@ -51,9 +51,9 @@ test('a change is one line, with what it means for backups that are there', (t) 
   ]);
 });
 
-test('a mistake ends with 2 and changes nothing, and no secret is ever shown or kept', (t) => {
+test('a mistake ends with 2 and changes nothing, and no secret is ever shown or kept', async (t) => {
   const scene = createScene(t);
-  scene.good('apply', '--init', '--confirm');
+  await scene.prepare();
   const kept = readFileSync(join(scene.folder, 'state', 'state.db'));
   assert.ok(!kept.includes('named"'), 'the password is not in the state');
   writeFileSync(scene.file, readFileSync(scene.file, 'utf8').replace('daily: 30', 'dayly: 30'));

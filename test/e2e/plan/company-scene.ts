@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { compiled } from '../../compiled.ts';
+import { quicken } from '../../quick-key.ts';
 
 export const coffre: string = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
 const configuration = fileURLToPath(new URL('company.yaml', import.meta.url));
@@ -31,6 +32,8 @@ export type Company = Disposable & {
   coffre(...words: readonly string[]): Promise<Ended>;
   /** A run whose end is told as JSON. */
   run(plan: string, code?: number): Promise<RunJson>;
+  /** After `init`: the keys of both repositories give way to ones that open at once. */
+  quicken(): Promise<void>;
   /** The program in another environment. */
   type(words: readonly string[], environment: Readonly<Record<string, string>>): Ended;
   program(name: string, words: readonly string[], more?: Readonly<Record<string, string>>): Ended;
@@ -98,6 +101,10 @@ export function makeCompany(offsite: string, s3: { readonly id: string; readonly
         .split('\n')
         .map((line) => JSON.parse(line) as RunJson);
       return messages.find(({ schema }) => schema === 'coffre.run/1')!;
+    },
+    quicken: async () => {
+      const keys = { AWS_ACCESS_KEY_ID: s3.id, AWS_SECRET_ACCESS_KEY: s3.key, AWS_DEFAULT_REGION: 'us-east-1' };
+      for (const address of [join(place, 'backup/coffre'), environment.OFFSITE]) await quicken(address, password, keys);
     },
     type: (words, variables) => {
       const { status, stdout, stderr } = spawnSync(coffre, words, { env: variables, cwd: place, encoding: 'utf8' });

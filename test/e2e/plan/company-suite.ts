@@ -28,6 +28,7 @@ export function companySuite(
       assert.match(missing.stderr, /coffre init local/);
       const made = await company.coffre('init', '--all');
       assert.equal(made.code, 0, made.stderr);
+      await company.quicken();
       const config = await company.coffre('config', 'check');
       assert.equal(config.code, 0, config.stdout);
 

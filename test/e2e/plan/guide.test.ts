@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createScene, followPage } from '../guide-pages.ts';
 import type { Scene } from '../guide-pages.ts';
+import { quicken } from '../../quick-key.ts';
 
 const page = readFileSync(fileURLToPath(new URL('../../../docs/guides/plans.md', import.meta.url)), 'utf8');
 
@@ -37,7 +38,12 @@ test('a plan runs as its guide says', async () => {
   await followPage('plans.md', scene, [
     { begins: 'run shop', code: 10 },
     { begins: 'init --all' },
-    { begins: 'run --dry-run shop' },
+    {
+      begins: 'run --dry-run shop',
+      before: async () => {
+        for (const place of ['/srv/backup', '/mnt/elsewhere/backup']) await quicken(scene.at(place), 'guide');
+      },
+    },
     { begins: 'run shop' },
     {
       begins: 'run shop',

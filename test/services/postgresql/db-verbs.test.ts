@@ -10,6 +10,7 @@ import { startPostgres, type PostgresServer } from '../postgres.ts';
 import { everything } from './hostile.ts';
 import { findPostgres, skipWithoutPostgres } from './versions.ts';
 import { compiled } from '../../compiled.ts';
+import { quicken } from '../../quick-key.ts';
 
 const coffreProgram = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
 const password = 'hush-3f9c';
@@ -26,6 +27,7 @@ describe('coffre db', { skip: skipWithoutPostgres(15) }, () => {
     writeFileSync(join(folder, 'server.key'), password);
     writeFileSync(join(folder, 'coffre.yaml'), configuration());
     ok('init', 'local');
+    await quicken(join(folder, 'repository'), 'repository');
   });
   after(async () => {
     await server?.[Symbol.asyncDispose]();
