@@ -53,7 +53,7 @@ describe('backups of sources', () => {
         assert.ok(Number(found?.['rows']) >= 30_000);
         assert.equal(found?.['said'], found?.['rows']);
         assert.match(ok(place, 'verify'), /integrity ok, schema as saved, \d+ rows in 3 tables as counted/);
-        const used = fails(1, place, 'source', 'load', 'latest', name, '--target', live, '--overwrite');
+        const used = fails(1, place, 'source', 'load', 'latest', name, '--target', live, '--overwrite', '--confirm');
         assert.match(used, /is used by a program/);
         assert.match(fails(1, place, 'source', 'load', 'latest', name, '--target', loaded), /is there already/);
       } finally {
@@ -61,7 +61,7 @@ describe('backups of sources', () => {
       }
       // Whoever wrote was killed: what it left beside its database belongs to the old one.
       const name = live.split('/').at(-1) as string;
-      ok(place, 'source', 'load', 'latest', name, '--target', live, '--overwrite');
+      ok(place, 'source', 'load', 'latest', name, '--target', live, '--overwrite', '--confirm');
       assert.equal(existsSync(`${live}-wal`), false);
       const database = new DatabaseSync(live);
       const found = database.prepare('SELECT (SELECT rows FROM total) AS said, count(*) AS rows FROM log').get();
@@ -129,7 +129,8 @@ describe('backups of sources', () => {
     );
     assert.equal(ok(place, 'dump', 'latest', '/sources/env/output'), '[]\n');
     assert.match(fails(1, place, 'source', 'load', 'latest', 'env'), /would load into what is live/);
-    ok(place, 'source', 'load', 'latest', 'env', '--overwrite');
+    assert.match(fails(24, place, 'source', 'load', 'latest', 'env', '--overwrite'), /nobody is there to ask/);
+    ok(place, 'source', 'load', 'latest', 'env', '--overwrite', '--confirm');
     assert.equal(readFileSync(loaded, 'utf8'), '[]\n');
     ok(place, 'backup', '--command-source', `env=sh -c 'echo "[$PGPASSWORD]"'`, '--command-env', 'PGPASSWORD');
     assert.equal(ok(place, 'dump', 'latest', '/sources/env/output'), '[secret]\n');

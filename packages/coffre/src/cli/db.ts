@@ -1,6 +1,7 @@
 /** `coffre db`: databases that the configuration names, live and in snapshots. */
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
+import type { LoadOptions } from './load-found.ts';
 import { collect } from './values.ts';
 
 export type DbOptions = {
@@ -11,14 +12,7 @@ export type DbOptions = {
 
 export type DbDumpOptions = DbOptions & { readonly output?: string | undefined; readonly stream?: string | undefined };
 
-export type DbRestoreOptions = DbOptions & {
-  readonly target?: string | undefined;
-  readonly table?: string[] | undefined;
-  readonly overwrite?: true | undefined;
-  readonly confirm?: true | undefined;
-  readonly owner: boolean;
-  readonly createRoles?: true | undefined;
-};
+export type DbRestoreOptions = DbOptions & LoadOptions;
 
 export type DbCompareOptions = DbOptions & { readonly with?: string | undefined };
 

@@ -1,14 +1,18 @@
-import { CoffreError, shortId } from '@coffre/repository';
+import { CoffreError, shortId, type Snapshot } from '@coffre/repository';
+import type { SourceName } from '../config/config.ts';
 import { loadManifest } from '../manifest/verify.ts';
+import { factsOf } from '../named/tags.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
-import { withPassword } from '../source/postgresql/settings.ts';
+import type { SourceSpec } from '../source/source-types.ts';
 import type { Cli } from './cli.ts';
+import { liveSpecs } from './db-source.ts';
+import { loadFound } from './load-found.ts';
+import { configuredIfThere, type Configured } from './meant-repositories.ts';
 import { quoteName } from './output/display.ts';
 import { formatBytes } from './output/format.ts';
 import { tableLines } from './output/table.ts';
 import { openSession } from './session.ts';
 import { selectSnapshot, snapshotFilter } from './snapshot-options.ts';
-import { sourceContext } from './source-context.ts';
 import type { LoadVerbOptions, SourceVerbOptions } from './source.ts';
 
 export async function listSources(cli: Cli, name: string, options: SourceVerbOptions): Promise<void> {
@@ -42,11 +46,32 @@ export async function loadSource(cli: Cli, name: string, source: string, options
       hint: names === '' ? 'It has none.' : `It has ${names}.`,
     });
   }
-  const { type, saved } = openSavedSource(indexed, snapshot.tree, entry, signal);
-  const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`));
-  const to = options.target === undefined ? undefined : withPassword(options.target, cli.environment['PGPASSWORD']);
-  const target = { to, overwrite: options.overwrite === true, only: [], settings: undefined };
-  const place = await type.load(saved, target, context);
+  const configured = await configuredIfThere(cli, undefined, true);
+  const [place] = await loadFound(
+    cli,
+    {
+      session,
+      stored: { id, snapshot },
+      found: [openSavedSource(indexed, snapshot.tree, entry, signal)],
+      source,
+      repository: undefined,
+      configured,
+      specs: await specsHere(cli, configured, snapshot),
+    },
+    options,
+  );
   if (printer.json) printer.message({ schema: 'coffre.source-load/1', snapshot: id, source, place });
-  else printer.normal(`${quoteName(source)} of ${shortId(id)} is at ${quoteName(place)}`);
+  else printer.normal(`${quoteName(source)} of ${shortId(id)} is at ${quoteName(place ?? '')}`);
+}
+
+/** A snapshot of a plan says which source it is of: how that is reached need not be said again. */
+async function specsHere(
+  cli: Cli,
+  configured: Configured | undefined,
+  snapshot: Snapshot,
+): Promise<readonly SourceSpec[]> {
+  const { source: name } = factsOf(snapshot);
+  const source = name === undefined ? undefined : configured?.config.sources.get(name as SourceName);
+  if (configured === undefined || source === undefined || source.type === 'files') return [];
+  return await liveSpecs({ configured, source });
 }
