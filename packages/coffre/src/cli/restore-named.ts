@@ -23,6 +23,7 @@ import { preserve } from './restore-preserve.ts';
 import { refuseContradictions, whereOf, wishOf } from './restore-wish.ts';
 import type { NamedRestoreOptions } from './restore-wish.ts';
 import { StepClock } from './step-clock.ts';
+import { notedRestore } from './note-restore.ts';
 import { noteVerification } from './note-verification.ts';
 
 type Item = Proved & { readonly parts: readonly RestorePart[]; readonly config: SourceConfig | undefined };
@@ -138,7 +139,22 @@ export async function restoreNamed(
       // Only what replaces something destroys something.
       dryRun: where.kind !== 'in-place',
       shown,
-      work: async () => await restoreAll(items, works, { keeps, indexed, clock, stateFolder: place.folder }),
+      work: async () =>
+        await restoreAll(items, works, {
+          keeps,
+          indexed,
+          clock,
+          stateFolder: place.folder,
+          noted: async ({ source, stored }, bring) => {
+            const of = {
+              plan: factsOf(stored.snapshot).plan,
+              source,
+              repository: repository.name,
+              snapshot: stored.id,
+            };
+            await notedRestore(cli, meant, of, bring);
+          },
+        }),
       done: ({ places, kept }) => ({ places: [...places], kept: [...kept] }),
     },
   );
@@ -187,13 +203,14 @@ type Doing = {
   readonly indexed: IndexedRepository;
   readonly clock: StepClock;
   readonly stateFolder: string;
+  readonly noted: (item: Item, bring: () => Promise<number>) => Promise<void>;
 };
 
 /** Everything that is there is saved before the first thing is replaced. */
 async function restoreAll(
   items: readonly Item[],
   works: readonly PartWork[],
-  { keeps, indexed, clock, stateFolder }: Doing,
+  { keeps, indexed, clock, stateFolder, noted }: Doing,
 ): Promise<{ places: string[]; kept: string[] }> {
   const kept: string[] = [];
   const run = randomBytes(6).toString('hex');
@@ -208,12 +225,17 @@ async function restoreAll(
   }
   const places: string[] = [];
   try {
-    for (const [index, { parts, source }] of items.entries()) {
-      for (const part of parts) {
-        const place = await bringBack(part, works[index]!);
-        places.push(place);
-        clock.say(`${source ?? 'snapshot'}: ${place}`);
-      }
+    for (const [index, item] of items.entries()) {
+      await noted(item, async () => {
+        let bytes = 0;
+        for (const part of item.parts) {
+          const { place, bytesWritten } = await bringBack(part, works[index]!);
+          bytes += bytesWritten;
+          places.push(place);
+          clock.say(`${item.source ?? 'snapshot'}: ${place}`);
+        }
+        return bytes;
+      });
     }
   } catch (error) {
     if (!isCoffreError(error) || kept.length === 0) throw error;

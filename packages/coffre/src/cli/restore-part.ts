@@ -53,20 +53,27 @@ export async function foresee(part: RestorePart, work: PartWork, { isQuick }: { 
   return `writes ${where}: ${filesTotal} files and folders, ${formatBytes(sizeOf(counters))}${same}${gone}`;
 }
 
-/** @returns where it is now, for people */
-export async function bringBack(part: RestorePart, work: PartWork): Promise<string> {
+export type Brought = {
+  /** Where it is now, for people. */
+  readonly place: string;
+  /** Of what was there already nothing is written. */
+  readonly bytesWritten: number;
+};
+
+export async function bringBack(part: RestorePart, work: PartWork): Promise<Brought> {
   const { cli, indexed, tree, signal } = work;
   if (part.kind === 'files') {
     const counters = await restoreFiles(part, work, false);
     const where = work.isInPlace ? 'where they were' : `below ${quoteName(toText(part.target))}`;
-    return `files are ${where}, ${formatBytes(sizeOf(counters))}`;
+    return { place: `files are ${where}, ${formatBytes(sizeOf(counters))}`, bytesWritten: counters.bytesRestored };
   }
   const { type, saved } = openSavedSource(indexed, tree, part.entry, signal);
   if (part.to !== undefined && becomesFile(part.entry)) mkdirSync(dirname(part.to), { recursive: true });
   const context = sourceContext(cli, signal, (line) => cli.printer().error(`Warning: ${line}`), work.configured);
   const target = { to: part.to, overwrite: work.isInPlace, only: [], settings: (await specOf(part, work))?.settings };
   const place = await type.load(saved, target, context);
-  return `${part.entry.name} is at ${quoteName(place)}`;
+  const bytesWritten = part.entry.streams.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return { place: `${part.entry.name} is at ${quoteName(place)}`, bytesWritten };
 }
 
 function sizeOf({ bytesTotal, bytesSkipped }: RestoreCounters): number {

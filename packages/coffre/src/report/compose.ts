@@ -34,7 +34,13 @@ export function composeReport(report: Report, { language, localTime, version }: 
     levelWord: composer.status.level[level],
     colon: composer.status.colon,
     figures: figuresOf(composer),
-    sections: [nowSection(composer), plansSection(composer), ...historySections(composer), daysSection(composer)],
+    sections: [
+      nowSection(composer),
+      plansSection(composer),
+      amountsSection(composer),
+      ...historySections(composer),
+      daysSection(composer),
+    ],
     footer: words.footer(version, localTime(report.nowMs)),
   };
 }
@@ -136,6 +142,31 @@ function plansSection(composer: Composer): ReportSection {
     tableOf(words, columns, rows),
     words.nothing.runs,
   );
+}
+
+/** To the unit in which it is shown: nobody should wait longer than was said. */
+function roundedUp(durationMs: number): number {
+  const unitMs = durationMs < 60_000 ? 1000 : durationMs < 3_600_000 ? 60_000 : 3_600_000;
+  return Math.ceil(durationMs / unitMs) * unitMs;
+}
+
+function amountsSection(composer: Composer): ReportSection {
+  const { report, words } = composer;
+  const rows = report.amounts.map(({ plan, source, bytesRead, bytesNew, bytesStored, restore }) => {
+    const took = (durationMs: number | undefined): string => {
+      const text = tookText(composer, durationMs === undefined ? undefined : roundedUp(durationMs));
+      return durationMs === undefined || restore?.isMeasured === true ? text : words.assumed(text);
+    };
+    return [
+      plan,
+      source,
+      ...[bytesRead, bytesNew, bytesStored].map((bytes) => bytesText(words, bytes)),
+      ...[restore?.fullMs, restore?.differentialMs, restore?.incrementalMs].map(took),
+    ];
+  });
+  const columns = ['plan', 'source', '>read', '>added', '>stored', '>full', '>differential', '>incremental'] as const;
+  const head = { id: 'amounts', heading: words.heading.amounts, lines: [words.restoreMeans] };
+  return listed(words, head, tableOf(words, columns, rows), words.nothing.runs);
 }
 
 function daysSection(composer: Composer): ReportSection {

@@ -32,6 +32,22 @@ export function reportJson(report: Report): Record<string, unknown> {
       duration_change: plan.trend ?? null,
       stored_bytes: plan.bytesStored,
     })),
+    amounts: report.amounts.map(({ plan, source, bytesRead, bytesNew, bytesStored, restore }) => ({
+      plan,
+      item: source,
+      read_bytes: bytesRead,
+      new_bytes: bytesNew,
+      stored_bytes: bytesStored,
+      restore:
+        restore === undefined
+          ? null
+          : {
+              full_s: secondsOf(restore.fullMs),
+              differential_s: secondsOf(restore.differentialMs),
+              incremental_s: secondsOf(restore.incrementalMs),
+              measured: restore.isMeasured,
+            },
+    })),
     failures: cut(report.failures).map(failureJson),
     missed: cut(report.missed).map(({ plan, dueMs, outcome, reason }) => ({
       plan,

@@ -36,6 +36,38 @@ test('what ended well or badly is counted, what was cancelled or goes on is neit
   assert.equal(copy!.bytesStored, 2_000_000);
 });
 
+test('of each source it is told what was read, added and stored, and what a restore of it would take', () => {
+  const facts = sampleFacts('shop');
+  const [item] = facts.status.items;
+  const figures = { restoreEstimateMs: 90_000, differentialEstimateMs: 30_000 };
+  const backup = { ...item!.backup, figures };
+  const told = (measured: Record<string, number>): ReturnType<typeof reportOf> =>
+    reportOf({
+      ...facts,
+      status: {
+        ...facts.status,
+        items: [
+          { ...item!, plan: 'shop', source: 'shop', backup: { ...backup, figures: { ...figures, ...measured } } },
+        ],
+      },
+    });
+  assert.deepEqual(told({ restoreMeasured: 1 }).amounts, [
+    {
+      plan: 'shop',
+      source: 'shop',
+      bytesRead: 5_000_000,
+      bytesNew: 2_000_000,
+      bytesStored: 3_000_000_000,
+      restore: { fullMs: 90_000, differentialMs: 30_000, incrementalMs: undefined, isMeasured: true },
+    },
+  ]);
+  const shown = (report: ReturnType<typeof reportOf>): string =>
+    textReport(composeReport(report, { language: 'en', localTime, version: '1' }));
+  assert.match(shown(told({ restoreMeasured: 1 })), /shop +shop +4\.768 MiB +1\.907 MiB +2\.794 GiB +2 min +30 s +-\n/);
+  assert.match(shown(told({})), /2 min \(\?\) +30 s \(\?\) +-\n/);
+  assert.equal(reportOf(facts).amounts[0]?.restore, undefined);
+});
+
 test('a share that is not whole is never shown as whole, and the verdict names what broke', () => {
   const document = composed('shop');
   assert.equal(document.level, 'critical');

@@ -58,6 +58,24 @@ export type PlanReport = {
   readonly bytesStored: number;
 };
 
+/** A source of a plan: what its backups of the period moved, and what a restore of the newest one is thought to take. */
+export type AmountReport = {
+  readonly plan: string;
+  readonly source: string;
+  readonly bytesRead: number;
+  readonly bytesNew: number;
+  readonly bytesStored: number;
+  readonly restore: RestoreReport | undefined;
+};
+
+export type RestoreReport = {
+  readonly fullMs: number;
+  readonly differentialMs: number | undefined;
+  readonly incrementalMs: number | undefined;
+  /** By a restore or a proof; else a rate is assumed. */
+  readonly isMeasured: boolean;
+};
+
 export type CopyReport = {
   readonly plan: string;
   readonly source: string;
@@ -94,6 +112,7 @@ export type Report = {
   readonly slots: PlanReport['slots'];
   readonly copies: Tally;
   readonly plans: readonly PlanReport[];
+  readonly amounts: readonly AmountReport[];
   readonly failures: readonly FailureRow[];
   readonly missed: readonly MissedSlot[];
   readonly objectives: readonly ObjectiveFacts[];
@@ -123,6 +142,7 @@ export function reportOf(facts: ReportFacts): Report {
     slots: slotsOf(facts.slots),
     copies: tallyOf(copiesOf(sums)),
     plans: [...names].map((plan) => planReport(plan, facts)),
+    amounts: amountsOf(facts),
     failures: facts.failures,
     missed: facts.missed,
     objectives: facts.objectives,
@@ -184,6 +204,37 @@ function planReport(plan: string, { sums, before, slots }: ReportFacts): PlanRep
     meanMs,
     trend: meanMs === undefined || earlierMs === undefined || earlierMs === 0 ? undefined : meanMs / earlierMs - 1,
     bytesStored: storedBy(own.filter(({ kind }) => kind === 'source')),
+  };
+}
+
+function amountsOf({ sums, status }: ReportFacts): AmountReport[] {
+  const backups = sums.filter(({ kind, source }) => kind === 'source' && source !== undefined);
+  const keyOf = (plan: string, source: string | undefined): string => JSON.stringify([plan, source]);
+  const items = new Map(status.items.map((item) => [keyOf(item.plan, item.source), item]));
+  const tracks = Map.groupBy(backups, ({ plan, source }) => keyOf(plan, source));
+  return [...tracks].map(([key, rows]) => {
+    const { plan, source = '' } = rows[0]!;
+    const sum = (pick: (row: RunSum) => number): number => rows.reduce((all, row) => all + pick(row), 0);
+    return {
+      plan,
+      source,
+      bytesRead: sum(({ bytesRead }) => bytesRead),
+      bytesNew: sum(({ bytesNew }) => bytesNew),
+      bytesStored: storedBy(rows),
+      restore: restoreOf(items.get(key)?.backup.figures ?? {}),
+    };
+  });
+}
+
+/** @param figures of the newest good backup; their names are in run/run-figures.ts */
+function restoreOf(figures: Readonly<Record<string, number>>): RestoreReport | undefined {
+  const { restoreEstimateMs, differentialEstimateMs, incrementalEstimateMs, restoreMeasured } = figures;
+  if (restoreEstimateMs === undefined) return undefined;
+  return {
+    fullMs: restoreEstimateMs,
+    differentialMs: differentialEstimateMs,
+    incrementalMs: incrementalEstimateMs,
+    isMeasured: restoreMeasured === 1,
   };
 }
 

@@ -29,7 +29,12 @@ export const english: ReportWords = {
     missed: 'Missed',
     duration: 'Duration',
     trend: 'Trend',
+    read: 'Read',
+    added: 'New',
     stored: 'Stored',
+    full: 'Restore',
+    differential: 'Differential',
+    incremental: 'Incremental',
     before: 'Period before',
     objective: 'Objective',
     worstAge: 'Oldest',
@@ -47,6 +52,7 @@ export const english: ReportWords = {
   },
   heading: {
     plans: 'Plans',
+    amounts: 'Read, new and stored',
     failures: 'Failures and warnings',
     missed: 'Missed and late',
     objectives: 'Objectives',
@@ -129,6 +135,9 @@ export const english: ReportWords = {
     named: 'No backup was given a name.',
   },
   storedMeans: 'Stored is what backups and copies added; what was expired and pruned is not taken off.',
+  restoreMeans:
+    'A restore of the newest backup, estimated: of all, of what came since the last full read, since the backup before. With (?) nothing was measured yet, and 25 MiB/s are assumed.',
+  assumed: (duration) => `${duration} (?)`,
   sentence: (facts) => {
     const { good, bad } = facts;
     if (good + bad === 0) return 'No backup was made';

@@ -33,7 +33,12 @@ export const french: ReportWords = {
     missed: 'Manqués',
     duration: 'Durée',
     trend: 'Tendance',
+    read: 'Lu',
+    added: 'Nouveau',
     stored: 'Stocké',
+    full: 'Restauration',
+    differential: 'Différentielle',
+    incremental: 'Incrémentale',
     before: 'Période d’avant',
     objective: 'Objectif',
     worstAge: 'Plus vieille',
@@ -51,6 +56,7 @@ export const french: ReportWords = {
   },
   heading: {
     plans: 'Plans',
+    amounts: 'Lu, nouveau et stocké',
     failures: 'Échecs et avertissements',
     missed: 'Manqués et en retard',
     objectives: 'Objectifs',
@@ -133,6 +139,9 @@ export const french: ReportWords = {
     named: "Aucune sauvegarde n'a reçu de nom.",
   },
   storedMeans: 'Stocké : ce que sauvegardes et copies ont ajouté, sans retirer ce qui a expiré ou été nettoyé.',
+  restoreMeans:
+    'Restauration de la dernière sauvegarde, estimée : entière, depuis la dernière lecture complète, depuis la sauvegarde d’avant. Avec (?), rien n’a encore été mesuré et 25 Mio/s sont supposés.',
+  assumed: (duration) => `${duration} (?)`,
   sentence: (facts) => {
     const { good, bad } = facts;
     if (good + bad === 0) return "Aucune sauvegarde n'a été faite";

@@ -24,7 +24,12 @@ export type ReportColumn =
   | 'missed'
   | 'duration'
   | 'trend'
+  | 'read'
+  | 'added'
   | 'stored'
+  | 'full'
+  | 'differential'
+  | 'incremental'
   | 'before'
   | 'objective'
   | 'worstAge'
@@ -47,6 +52,7 @@ export type ReportWords = {
   readonly column: Readonly<Record<ReportColumn, string>>;
   readonly heading: {
     readonly plans: string;
+    readonly amounts: string;
     readonly failures: string;
     readonly missed: string;
     readonly objectives: string;
@@ -99,6 +105,9 @@ export type ReportWords = {
     readonly named: string;
   };
   readonly storedMeans: string;
+  readonly restoreMeans: string;
+  /** A duration that rests on nothing measured. */
+  readonly assumed: (duration: string) => string;
   /** All was well, or how much was not. */
   readonly sentence: (facts: SentenceFacts) => string;
   readonly now: (sentence: string) => string;

@@ -20,6 +20,7 @@ export type RunSum = {
   readonly tookMs: number;
   readonly bytesStored: number;
   readonly bytesRead: number;
+  readonly bytesNew: number;
   readonly snapshotsRemoved: number;
 };
 
@@ -33,6 +34,7 @@ type SumColumns = {
   took: number | null;
   stored: number | null;
   read: number | null;
+  added: number | null;
   removed: number | null;
 };
 
@@ -40,6 +42,7 @@ export async function sumRuns(rows: Rows, { fromMs, toMs }: Between): Promise<Ru
   const found = await sql<SumColumns>`
     select plan, source, repository, kind, outcome, count(*) as n, ${sumOf(rows, 'ended_at - started_at')} as took,
       ${figureSum(rows, 'bytesStored')} as stored, ${figureSum(rows, 'bytesRead')} as read,
+      ${figureSum(rows, 'bytesNew')} as added,
       ${figureSum(rows, 'snapshotsRemoved')} as removed
     from runs where started_at >= ${fromMs} and started_at < ${toMs}
     group by plan, source, repository, kind, outcome
@@ -54,6 +57,7 @@ export async function sumRuns(rows: Rows, { fromMs, toMs }: Between): Promise<Ru
     tookMs: row.took ?? 0,
     bytesStored: row.stored ?? 0,
     bytesRead: row.read ?? 0,
+    bytesNew: row.added ?? 0,
     snapshotsRemoved: row.removed ?? 0,
   }));
 }

@@ -38,7 +38,7 @@ test('sources are restored one after the other, and one that was not measured ma
   const { restoreMeasured: _, incrementalEstimateMs: __, ...first } = shop;
   assert.equal(
     restoreLine([shop, first, { bytesTotal: 5 }]),
-    'restore, estimated: full about 4 s (80.000 MiB), differential about 2 s (24.000 MiB); not measured yet',
+    'restore, estimated: full about 4 s (80.000 MiB), differential about 2 s (24.000 MiB); not measured yet, 25 MiB/s assumed',
   );
   assert.equal(restoreLine([{ bytesTotal: 5 }]), undefined);
 });

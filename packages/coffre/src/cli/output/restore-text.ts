@@ -47,7 +47,7 @@ export function restoreLine(saved: readonly RunFigures[]): string | undefined {
     ),
   ].filter((text) => text !== undefined);
   const isMeasured = known.every(({ restoreMeasured }) => restoreMeasured === 1);
-  return `restore, estimated: ${views.join(', ')}${isMeasured ? '' : `; ${notMeasured}`}`;
+  return `restore, estimated: ${views.join(', ')}${isMeasured ? '' : `; ${notMeasured}, 25 MiB/s assumed`}`;
 }
 
 /** `lyon/shop: read 2.000 MiB, new 1.000 MiB, stored 0.500 MiB; restore, estimated: full about 2 s (40.000 MiB), …` */

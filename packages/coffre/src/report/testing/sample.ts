@@ -7,7 +7,13 @@ import { periodOf } from '../period.ts';
 import type { ReportFacts } from '../report.ts';
 
 const hourMs = 3_600_000;
-const sum = { tookMs: 60_000, bytesStored: 1_000_000, bytesRead: 5_000_000, snapshotsRemoved: 0 } as const;
+const sum = {
+  tookMs: 60_000,
+  bytesStored: 1_000_000,
+  bytesRead: 5_000_000,
+  bytesNew: 2_000_000,
+  snapshotsRemoved: 0,
+} as const;
 
 /** @param name stands wherever somebody could choose a name or a reason */
 export function sampleFacts(name: string): ReportFacts {
