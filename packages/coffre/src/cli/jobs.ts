@@ -4,8 +4,8 @@ import { requireDaemon } from '../daemon/control/control-client.ts';
 import type { DaemonStatus, JobView, WaitingView } from '../daemon/control/control-view.ts';
 import { waitWords } from '../daemon/control/wait-words.ts';
 import type { Cli } from './cli.ts';
+import { codeWords } from './code-words.ts';
 import { formatBytes, formatDurationMs } from './output/format.ts';
-import { codeWords } from './output/code-words.ts';
 import { formatLocalTime } from './output/local-time.ts';
 import { tableLines } from './output/table.ts';
 

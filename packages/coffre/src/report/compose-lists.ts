@@ -20,18 +20,20 @@ export function historySections(composer: Composer): ReportSection[] {
 }
 
 function failuresSection({ report, words, localTime }: Composer): ReportSection {
-  const rows = report.failures.map(({ firstMs, lastMs, count, plan, source, repository, kind, outcome, reason, code }) => [
-    localTime(firstMs),
-    count === 1 ? words.none : localTime(lastMs),
-    String(count),
-    plan,
-    source ?? words.none,
-    repository ?? words.none,
-    words.kind[kind],
-    words.outcome[outcome],
-    codeText(outcome, code) ?? words.none,
-    reason ?? words.none,
-  ]);
+  const rows = report.failures.map(
+    ({ firstMs, lastMs, count, plan, source, repository, kind, outcome, reason, code }) => [
+      localTime(firstMs),
+      count === 1 ? words.none : localTime(lastMs),
+      String(count),
+      plan,
+      source ?? words.none,
+      repository ?? words.none,
+      words.kind[kind],
+      words.outcome[outcome],
+      codeText(outcome, code) ?? words.none,
+      reason ?? words.none,
+    ],
+  );
   const columns = [
     'time',
     'newest',

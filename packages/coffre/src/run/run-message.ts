@@ -3,6 +3,7 @@
  * comes first and `ended` last; a process that ends without `ended` was killed.
  */
 import type { ErrorCode } from '@coffre/repository';
+import type { FailureCause } from '../store/failure-cause.ts';
 import type { RunOutcome } from '../store/runs.ts';
 import type { RunId } from '../store/tables.ts';
 import type { RunFigures } from './run-figures.ts';
@@ -37,6 +38,8 @@ export type RunMessage =
       /** One sentence, where the outcome alone does not say it. */
       readonly reason: string | undefined;
       readonly code: ErrorCode | undefined;
+      /** What kind of thing that is. */
+      readonly cause?: FailureCause | undefined;
     };
 
 /** Of the source or copy that is worked on now. Rates are made from two of these and their times. */

@@ -7,6 +7,7 @@ import { noteRunEnd } from '../alert/note-run.ts';
 import { keyFilePath, openSigningKey } from '../manifest/signature.ts';
 import type { PlanConfig } from '../config/config.ts';
 import { Zones } from '../schedule/zone.ts';
+import { failureCause } from '../store/failure-cause.ts';
 import { countFailure } from '../store/failure-counts.ts';
 import type { NewRun } from '../store/runs.ts';
 import { startRun } from '../store/runs.ts';
@@ -72,10 +73,12 @@ export async function runPlan(around: RunSurroundings, request: RunRequest): Pro
     for (const source of uncounted) await countFailure(rows, { plan: plan.name, source: source.name, outcome, code });
     await noteRunEnd(rows, around.config.alerts, { plan: plan.name, kind, runId, outcome, reason, code, isTriedAgain });
   });
-  scribe.tell({ type: 'ended', outcome, reason, code });
+  const cause = failureCause(outcome, code);
+  scribe.tell({ type: 'ended', outcome, reason, code, cause });
   removeOldLogs(around.stateFolder, nowMs);
   const durationMs = Math.round(clock.monotonicMs() - startedMs);
-  return { runId, plan: plan.name, outcome, reason, code, hint, parts: scribe.parts, logPath: log.path, durationMs };
+  const { parts } = scribe;
+  return { runId, plan: plan.name, outcome, reason, code, cause, hint, parts, logPath: log.path, durationMs };
 }
 
 function planNamed({ config }: RunSurroundings, name: string): PlanConfig {

@@ -3,6 +3,7 @@ import { CoffreError, type ErrorCode, type SnapshotId } from '@coffre/repository
 import { z } from 'zod';
 import type { PlanName, RepositoryName, SourceName } from '../config/config.ts';
 import type { Cause } from '../schedule/plan-entry.ts';
+import type { FailureCause } from '../store/failure-cause.ts';
 import type { RunKind, RunOutcome, RunTrigger } from '../store/runs.ts';
 import type { RunId } from '../store/tables.ts';
 import type { RunFigures } from './run-figures.ts';
@@ -87,6 +88,7 @@ export type PartResult = {
   readonly outcome: RunOutcome;
   readonly reason: string | undefined;
   readonly code: ErrorCode | undefined;
+  readonly cause?: FailureCause | undefined;
   readonly hint: string | undefined;
   readonly snapshot: SnapshotId | undefined;
   readonly figures: RunFigures;
@@ -99,6 +101,7 @@ export type RunResult = {
   readonly outcome: RunOutcome;
   readonly reason: string | undefined;
   readonly code: ErrorCode | undefined;
+  readonly cause?: FailureCause | undefined;
   readonly hint: string | undefined;
   readonly parts: readonly PartResult[];
   readonly logPath: string | undefined;

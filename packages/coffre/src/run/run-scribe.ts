@@ -4,6 +4,7 @@
  */
 import { isCoffreError, messageOf, type ErrorCode, type SnapshotId } from '@coffre/repository';
 import type { RepositoryName, SourceName } from '../config/config.ts';
+import { failureCause } from '../store/failure-cause.ts';
 import { countFailure } from '../store/failure-counts.ts';
 import { endRun, startRun, type NewRun, type RunKind, type RunOutcome } from '../store/runs.ts';
 import type { Rows, Store } from '../store/store.ts';
@@ -165,6 +166,7 @@ export class RunPart {
       outcome: ended.outcome,
       reason: ended.reason,
       code: ended.code,
+      cause: failureCause(ended.outcome, ended.code),
       hint: ended.hint,
       snapshot: ended.snapshots?.at(-1),
       figures,

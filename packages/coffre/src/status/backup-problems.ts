@@ -110,4 +110,3 @@ function lateness(facts: ItemFacts, nowMs: number): Problem[] {
   }
   return [];
 }
-

@@ -1,5 +1,4 @@
 /** Runs as programs are told of them; `docs/reference/runs.md`. */
-import { failureCause } from '../../store/failure-cause.ts';
 import type { RunMessage } from '../../run/run-message.ts';
 import type { PartResult, RunResult } from '../../run/run-request.ts';
 
@@ -22,8 +21,8 @@ export function messageJson(message: RunMessage): object {
     case 'line':
       return { message_type: 'run_line', level: message.level, text: message.text };
     case 'ended': {
-      const { outcome, reason, code } = message;
-      return { message_type: 'run_ended', outcome, reason, code, cause: failureCause(outcome, code) };
+      const { outcome, reason, code, cause } = message;
+      return { message_type: 'run_ended', outcome, reason, code, cause };
     }
     default:
       return message satisfies never;
@@ -36,6 +35,7 @@ export function resultJson({
   outcome,
   reason,
   code,
+  cause,
   hint,
   parts,
   logPath,
@@ -48,7 +48,7 @@ export function resultJson({
     outcome,
     reason,
     code,
-    cause: failureCause(outcome, code),
+    cause,
     hint,
     duration_s: durationMs / 1000,
     log: logPath,
@@ -68,6 +68,7 @@ function partJson({
   outcome,
   reason,
   code,
+  cause,
   hint,
   snapshot,
   figures,
@@ -82,7 +83,7 @@ function partJson({
     outcome,
     reason,
     code,
-    cause: failureCause(outcome, code),
+    cause,
     hint,
     snapshot,
     duration_s: durationMs / 1000,
