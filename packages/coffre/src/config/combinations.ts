@@ -1,4 +1,5 @@
 /** Settings that are fine each by itself and wrong together. Works on what is there, mistakes or not. */
+import { placesOf } from './places.ts';
 import { keyPlaceAt, placeAt, valueAt } from './located.ts';
 import type { Located } from './located.ts';
 import { pathText } from './mistake.ts';
@@ -89,7 +90,8 @@ function offsiteMistakes(root: Located): Mistake[] {
       if (isWaived(root, [...path, 'waivers'])) return [];
       const name = `${site}/${source}`;
       const plans = plansOf.get(name) ?? [];
-      const hint = "Add a copy at another place, or `waivers: [{rule: offsite, reason: '…'}]` to the source.";
+      const hint =
+        "Add a copy at another place, say `place:` of its site and of its repositories, or add `waivers: [{rule: offsite, reason: '…'}]` to the source.";
       if (plans.length === 0)
         return [
           warningAtKey(
@@ -99,14 +101,14 @@ function offsiteMistakes(root: Located): Mistake[] {
             'Add it to the `sources` of a plan.',
           ),
         ];
-      const homes = new Set(plans.flatMap((plan) => placesOf(root, plan)));
-      if (homes.size > 1) return [];
-      const where = [...homes].join('');
+      const homes = plans.flatMap((plan) => homesOf(root, plan));
+      if (placesOf(textAt(root, ['sites', site, 'place']), homes).isOffsite) return [];
+      const [where = ''] = homes.filter((home) => home !== undefined);
       return [
         warningAtKey(
           root,
           path,
-          `\`${name}\` is ${criticality} and is kept at one place only${where === '' ? '' : ` (${where})`}`,
+          `\`${name}\` is ${criticality} and is kept ${where === '' ? 'where nobody said' : `at one place only (${where})`}`,
           hint,
         ),
       ];
@@ -114,11 +116,11 @@ function offsiteMistakes(root: Located): Mistake[] {
   );
 }
 
-/** By the declared place; a repository that says none is a place of its own, so that nobody is warned for too little text. */
-function placesOf(root: Located, plan: string): string[] {
+/** As they are declared; `coffre status` counts them in the same way. */
+function homesOf(root: Located, plan: string): (string | undefined)[] {
   const to = textAt(root, ['plans', plan, 'to']);
   const names = [...(to === undefined ? [] : [to]), ...namesIn(root, ['plans', plan, 'copy'])];
-  return names.map((name) => textAt(root, ['repositories', name, 'place']) ?? name);
+  return names.map((name) => textAt(root, ['repositories', name, 'place']));
 }
 
 function isWaived(root: Located, path: ConfigPath): boolean {

@@ -19,6 +19,12 @@ test('without any backup nothing is kept', () => {
   assert.deepEqual(objectiveKept([], 500, between), { isMet: false, keptShare: 0, worstAgeMs: undefined });
 });
 
+test('the first backup is waited for from when its plan was made', () => {
+  const wanted = { ...between, createdMs: 1000 };
+  assert.equal(objectiveKept([{ startedMs: 1300, endedMs: 1400 }], 700, wanted).isMet, true);
+  assert.equal(objectiveKept([{ startedMs: 1300, endedMs: 1400 }], 300, wanted).keptShare, 1 - (100 + 400) / 1000);
+});
+
 test('it says what a walk over every moment says', () => {
   const backup = fc
     .record({ startedMs: fc.integer({ min: 0, max: 100 }), tookMs: fc.integer({ min: 0, max: 20 }) })

@@ -12,11 +12,16 @@ export type ObjectiveKept = {
 /**
  * A backup counts from when it was ready, and is as old as when it began.
  * @param backups in order; the first may be from before the period
+ * @param createdMs from when on the first one was waited for; without it there had to be one already
  */
 export function objectiveKept(
   backups: readonly GoodRow[],
   objectiveMs: number,
-  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+  {
+    fromMs,
+    toMs,
+    createdMs,
+  }: { readonly fromMs: number; readonly toMs: number; readonly createdMs?: number | undefined },
 ): ObjectiveKept {
   let brokenMs = 0;
   let worstAgeMs: number | undefined;
@@ -25,7 +30,8 @@ export function objectiveKept(
   let atMs = fromMs;
   const pass = (untilMs: number): void => {
     const endMs = Math.min(Math.max(untilMs, atMs), toMs);
-    const brokenFromMs = newestMs === undefined ? atMs : Math.max(atMs, newestMs + objectiveMs);
+    const ageFromMs = newestMs ?? createdMs;
+    const brokenFromMs = ageFromMs === undefined ? atMs : Math.max(atMs, ageFromMs + objectiveMs);
     brokenMs += Math.max(0, endMs - brokenFromMs);
     if (newestMs !== undefined && endMs > atMs) worstAgeMs = Math.max(worstAgeMs ?? 0, endMs - newestMs);
     atMs = endMs;

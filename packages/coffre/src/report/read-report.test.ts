@@ -7,4 +7,5 @@ import { reportSuite } from './testing/report-suite.ts';
 const folder = mkdtempSync(join(tmpdir(), 'coffre-report-'));
 after(() => rmSync(folder, { recursive: true }));
 
-reportSuite('SQLite', () => ({ kind: 'sqlite', file: join(folder, 'state.db') }));
+let places = 0;
+reportSuite('SQLite', () => ({ kind: 'sqlite', file: join(folder, `state-${(places += 1)}.db`) }));

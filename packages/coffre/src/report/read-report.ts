@@ -15,6 +15,7 @@ import type { GoodRow } from '../store/report-rows.ts';
 import type { Rows } from '../store/store.ts';
 import { readStatusFacts } from '../status/read-facts.ts';
 import type { StatusDoors } from '../status/read-facts.ts';
+import type { ItemState } from '../status/item.ts';
 import { statusOf } from '../status/status.ts';
 import type { Status } from '../status/status.ts';
 import { objectiveKept } from './objective.ts';
@@ -88,10 +89,11 @@ async function objectivesOf(
       const key = { plan: plan.name, source: name, repository: plan.to };
       const backups = await goodBackups(rows, key, { fromMs, toMs: untilMs });
       const item = items.get(itemKey(key));
-      const sinceMs = waitedSince(backups, fromMs, item?.knownSinceMs);
       const allowedMs = objectiveMs + (item?.allowanceMs ?? 0);
+      const sinceMs = waitedSince(backups, fromMs, item);
       if (sinceMs >= untilMs) continue;
-      const between = { fromMs: sinceMs, toMs: untilMs };
+      const createdMs = item?.backup.lastGoodMs === undefined ? undefined : item.knownSinceMs;
+      const between = { fromMs: sinceMs, toMs: untilMs, createdMs };
       kept.push({ plan: plan.name, source: name, objectiveMs, kept: objectiveKept(backups, allowedMs, between) });
     }
   }
@@ -102,9 +104,16 @@ function itemKey({ plan, source }: { readonly plan: string; readonly source: str
   return JSON.stringify([plan, source]);
 }
 
-/** Nothing is asked of a plan from before it was known, or before its first backup where nobody knows since when. */
-function waitedSince(backups: readonly GoodRow[], fromMs: number, knownSinceMs: number | undefined): number {
+/**
+ * Nothing is asked of a plan from before it was known, or before its first backup where nobody knows since when. Where there
+ * is none yet, `status` decides: it is missing once its first slot has passed.
+ */
+function waitedSince(backups: readonly GoodRow[], fromMs: number, item: ItemState | undefined): number {
   const [first] = backups;
   if (first !== undefined && first.startedMs < fromMs) return fromMs;
-  return Math.max(fromMs, knownSinceMs ?? first?.endedMs ?? fromMs);
+  const knownMs = item?.knownSinceMs;
+  if (first !== undefined) return Math.max(fromMs, knownMs ?? first.endedMs);
+  if (knownMs === undefined) return Number.POSITIVE_INFINITY;
+  const isNew = item?.backup.lastGoodMs === undefined;
+  return Math.max(fromMs, isNew ? (item?.deadlineMs ?? Number.POSITIVE_INFINITY) : knownMs);
 }

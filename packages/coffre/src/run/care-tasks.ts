@@ -121,14 +121,15 @@ async function checkIt(repository: Repository, parts: CareParts, readsData: bool
   const { around, repository: config, signal, scribe } = parts;
   const { cache, environment } = around.repositories;
   const stateFolder = repositoryCache(cache, environment, repository.config.id);
-  await using lock = await acquireLock(repository, { exclusive: true, retryMs: lockWaitMs, signal, stateFolder });
+  // Backups go on beside it; only what removes has to wait.
+  await using lock = await acquireLock(repository, { exclusive: false, retryMs: lockWaitMs, signal, stateFolder });
   const { readData, fullWithinMs } = config.check;
   const reads =
     readsData && readData !== undefined ? { readData: { kind: 'percent', percent: readData.percent } as const } : {};
   const promise = readsData && fullWithinMs !== undefined && stateFolder !== undefined ? { fullWithinMs } : {};
   const result = await check(
     repository,
-    { ...reads, ...promise, ...(stateFolder === undefined ? {} : { stateFolder }) },
+    { beside: true, ...reads, ...promise, ...(stateFolder === undefined ? {} : { stateFolder }) },
     (event) => {
       signal.throwIfAborted();
       lock.signal.throwIfAborted();

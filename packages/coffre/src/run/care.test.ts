@@ -3,6 +3,7 @@ import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { RepositoryName } from '../config/config.ts';
+import { takeLease } from '../store/leases.ts';
 import { listVerifications } from '../store/verifications.ts';
 import { careFor, parseCareTasks } from './care.ts';
 import type { CareTask } from './care-due.ts';
@@ -60,6 +61,19 @@ test('a pack that holds other bytes than were written is damage, whichever it is
   const [read] = await careOf(scene, ['read']);
   assert.equal(read?.outcome, 'failed');
   assert.deepEqual(await facts(scene), ['list good', 'pack damaged', 'check damaged', 'check-read damaged']);
+});
+
+test('a backup goes on while a repository is checked beside it', async () => {
+  await using scene = await makePlanScene();
+  await scene.run(yamlOf(scene));
+  const backup = { repository: 'local', mode: 'shared', holder: 'other pid 7 boot-9 1', durationMs: 60_000 } as const;
+  assert.equal((await takeLease(scene.store, backup)).kind, 'held');
+  const lock = join(scene.folder, 'local', 'locks');
+  assert.deepEqual(
+    (await careOf(scene, ['look', 'read'])).map(({ outcome }) => outcome),
+    ['success', 'success'],
+  );
+  assert.deepEqual(readdirSync(lock), []);
 });
 
 test('a repository that is away is put down as unreachable, and its leases are given back', async () => {

@@ -65,7 +65,7 @@ export async function careFor(
   for (const task of tasks) {
     signal.throwIfAborted();
     const part = await scribe.startPart(row, task === 'prune' ? 'prune' : 'check', repository.name);
-    const mode = task === 'look' ? 'shared' : 'exclusive';
+    const mode = task === 'prune' ? 'exclusive' : 'shared';
     try {
       scribe.phase('lease', { repository: repository.name });
       await leases.take({ name: repository.name, mode, ifTaken: 'wait' });

@@ -3,6 +3,7 @@
  * repository counts while it holds a good backup. What nobody declared is unknown, and never another place or medium.
  */
 import type { RepositoryPlace, Waiver } from '../config/config.ts';
+import { placesOf } from '../config/places.ts';
 import type { Level, Problem } from './problem.ts';
 
 export type ThreeTwoOne = {
@@ -26,12 +27,9 @@ export type Demand = {
 /** @param holding the repositories that hold a good backup of it now */
 export function threeTwoOne(demand: Demand, holding: readonly RepositoryPlace[], nowMs: number): ThreeTwoOne {
   const media = new Set(known(holding.map(({ medium }) => medium)));
-  const homes = new Set(known(holding.map(({ place }) => placeKey(place))));
-  const own = placeKey(demand.place);
-  const places = new Set([...homes, ...known([own])]);
-  // Of two places that differ one is elsewhere, wherever the original is.
-  const isOffsite = own === undefined ? homes.size > 1 : [...homes].some((home) => home !== own);
-  const counted = { copies: holding.length + 1, media: media.size, places: places.size, isOffsite };
+  const homes = holding.map(({ place }) => place);
+  const { count: places, isOffsite } = placesOf(demand.place, homes);
+  const counted = { copies: holding.length + 1, media: media.size, places, isOffsite };
   const waived = demand.waivers.filter((waiver) => stands(waiver, nowMs));
   const isWaived = (rule: Waiver['rule']): boolean => waived.some((waiver) => waiver.rule === rule);
   const problems: Problem[] = [];
@@ -53,12 +51,6 @@ export function threeTwoOne(demand: Demand, holding: readonly RepositoryPlace[],
 
 export function isPrecious(criticality: Demand['criticality']): boolean {
   return criticality === 'high' || criticality === 'critical';
-}
-
-/** `Lyon ` and `lyon` are one place: two spellings must not pass for two. */
-function placeKey(place: string | undefined): string | undefined {
-  const key = place?.normalize('NFKC').trim().toLowerCase();
-  return key === '' ? undefined : key;
 }
 
 function known<T>(values: readonly (T | undefined)[]): T[] {

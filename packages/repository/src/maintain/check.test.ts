@@ -242,6 +242,32 @@ test('only what the chosen snapshots need is checked and read', async () => {
   assert.ok(result.packsRead < fileNames(world, 'data').length);
 });
 
+test('what another process saves while a check goes on beside it is no finding', async () => {
+  const world = await makeWorld();
+  const before = new Map(world.backend.files);
+  await addSampleSnapshot(await world.repository.loadIndex(), { a: 'third' }, { time: '2026-01-04T00:00:00Z' });
+  const after = new Map(world.backend.files);
+  const kindsWith = async (options: CheckOptions): Promise<FindingKind[]> => {
+    const backend = createMemoryBackend({ files: before });
+    const repository = await openRepository({
+      backend,
+      host: createSampleHost(),
+      password: samplePassword,
+    });
+    const kinds: FindingKind[] = [];
+    await check(repository, options, (event) => {
+      if (event.kind === 'finding') kinds.push(event.finding.kind);
+      // Its index was just read.
+      if (event.kind === 'phase' && event.phase === 'packs')
+        for (const [name, file] of after) backend.files.set(name, file);
+    });
+    return kinds;
+  };
+  const readData = { kind: 'all' } as const;
+  assert.deepEqual(await kindsWith({ beside: true, readData }), []);
+  assert.notDeepEqual(await kindsWith({ readData }), []);
+});
+
 test('a subset to read is a part, a percentage or a size, and nothing else', () => {
   assert.deepEqual(parseReadDataSubset('2/10'), { kind: 'part', part: 2, parts: 10 });
   assert.deepEqual(parseReadDataSubset('2.5%'), { kind: 'percent', percent: 2.5 });

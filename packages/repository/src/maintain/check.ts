@@ -24,6 +24,8 @@ export type CheckOptions = {
   readonly stateFolder?: string;
   /** Only what these need, when given. */
   readonly snapshots?: readonly StoredSnapshot[];
+  /** Others may save meanwhile: the caller's lock only keeps away who removes. */
+  readonly beside?: boolean;
   /** For reading packs. */
   readonly threads?: number;
 };
@@ -42,7 +44,9 @@ export type CheckEvent =
 
 /**
  * Every finding is reported and the check goes on: one bad file must not hide the state of the rest. The caller holds an
- * exclusive lock, so that nothing is missing only because it is being written.
+ * exclusive lock, so that nothing is missing only because it is being written; or a shared one and says `beside`. Who saves
+ * writes packs, then indexes, then the snapshot, so it is read in the other order: whatever the snapshots of the beginning
+ * need is there.
  */
 export async function check(
   repository: Repository,
@@ -53,11 +57,13 @@ export async function check(
   const tally = createTally();
   const run = new CheckRun(repository, tally, report);
   await run.checkKeysAndLocks();
+  const { beside = false } = options;
+  const snapshots = options.snapshots ?? (beside ? await run.loadSnapshots() : undefined);
   const index = await run.checkIndexes();
-  const stored = await run.checkPacks(index);
+  const stored = await run.checkPacks(index, { beside });
   // Packs needed are asked for only where they narrow down what to read.
   const needed = options.snapshots === undefined ? undefined : new Set<PackId>();
-  await run.checkSnapshots(index.indexed, options.snapshots, needed);
+  await run.checkSnapshots(index.indexed, snapshots ?? (await run.loadSnapshots()), needed);
   if (options.readData !== undefined || options.fullWithinMs !== undefined) {
     const all = sizedPacks(index.indexed, (id) => stored.has(id));
     const packs = needed === undefined ? all : all.filter(({ id }) => needed.has(id));
@@ -135,7 +141,7 @@ class CheckRun {
   }
 
   /** The packs that are in the storage. */
-  async checkPacks({ indexed, marked }: CheckedIndex): Promise<Set<PackId>> {
+  async checkPacks({ indexed, marked }: CheckedIndex, { beside }: { readonly beside: boolean }): Promise<Set<PackId>> {
     this.#report({ kind: 'phase', phase: 'packs' });
     const sizes = new Map<PackId, number>();
     for await (const { name, sizeBytes } of this.#repository.backend.list('data')) {
@@ -150,6 +156,8 @@ class CheckRun {
         this.#found('pack-size', message, { packId });
       }
     }
+    // Those that are just being written are in no index yet.
+    if (beside) return new Set(sizes.keys());
     const waiting = new Set(Array.from(marked.values(), (packs) => packs.map(({ id }) => id)).flat());
     for (const packId of sizes.keys()) {
       if (indexed.table.knownPackNumber(packId) !== undefined || waiting.has(packId)) continue;
@@ -160,10 +168,9 @@ class CheckRun {
 
   async checkSnapshots(
     indexed: IndexedRepository,
-    chosen: readonly StoredSnapshot[] | undefined,
+    snapshots: readonly StoredSnapshot[],
     packs: Set<PackId> | undefined,
   ): Promise<void> {
-    const snapshots = chosen ?? (await this.#loadSnapshots());
     this.#report({ kind: 'phase', phase: 'snapshots', total: snapshots.length });
     let done = 0;
     await checkTrees(
@@ -180,7 +187,7 @@ class CheckRun {
     );
   }
 
-  async #loadSnapshots(): Promise<StoredSnapshot[]> {
+  async loadSnapshots(): Promise<StoredSnapshot[]> {
     const found: StoredSnapshot[] = [];
     const files = await this.#repository.listIds('snapshots');
     await inParallel(files, this.#repository.backend.connectionsMax, async ({ id }) => {

@@ -8,6 +8,7 @@ import { openHistory, tellRun, tellVerification } from '../../status/testing/his
 import type { Part } from '../../status/testing/history.ts';
 import type { StoreLocation } from '../../store/location.ts';
 import { nameBackup } from '../../store/named-backups.ts';
+import { slotProgress } from '../../store/plan-progress.ts';
 import { endRun, startRun } from '../../store/runs.ts';
 import { closeSlot, markSlotMissing, openSlot } from '../../store/slots.ts';
 import { periodOf } from '../period.ts';
@@ -133,5 +134,24 @@ export function reportSuite(engine: string, freshPlace: () => StoreLocation): vo
       report.days.map(({ runs, bytesStored }) => [runs.good, bytesStored]),
       [[17, 17_000]],
     );
+  });
+
+  test(`${engine}: nothing is asked of a plan before its first slot, or while nobody knows it; afterwards it is`, async () => {
+    const clock = { atMs: nowMs };
+    await using store = await openHistory(freshPlace(), clock);
+    const parsed = parseConfig(
+      [readYaml({ file: 'coffre.yaml', text: yaml.replace('0 * * * *', '0 23 * * *').replace('4h', '1h') })],
+      { variables: {}, systemZone: zone },
+    );
+    const config = requireConfig(parsed);
+    const objectives = async (atMs: number, day?: string): Promise<boolean[]> => {
+      const doors = { nowMs: atMs, here: 'h', isAlive: () => undefined, freeSpace: () => Promise.resolve(undefined) };
+      const report = reportOf(await readReport(config, store, periodOf('daily', day, atMs, zone), doors));
+      return report.objectives.map(({ kept }) => kept.isMet);
+    };
+    assert.deepEqual(await objectives(nowMs), []);
+    await slotProgress(store, [{ plan: 'hourly', fingerprint: 'one' }]);
+    assert.deepEqual(await objectives(nowMs + 6 * hourMs, '2026-08-25'), []);
+    assert.deepEqual(await objectives(nowMs + 30 * hourMs, '2026-08-26'), [false]);
   });
 }
