@@ -141,6 +141,9 @@ describe('writing says and does what restic says and does', { skip: skipWithout(
     sameLines(['backup', '--quiet', '--stdin'], { input: 'from a pipe\n' });
     assert.equal(world.restic(['-r', ours, 'dump', 'latest', '/stdin']).stdout, 'from a pipe\n');
     assert.equal(world.restic(['-r', ours, 'list', 'snapshots']).stdout.split('\n').length, before + 2);
+    const talks = both(['backup', '--stdin-from-command', '--', 'sh', '-c', 'echo one >&2; printf two >&2; echo data']);
+    assert.equal(talks.ours.stderr, 'subprocess sh: one\nsubprocess sh: two\n');
+    assert.equal(talks.theirs.stderr, talks.ours.stderr);
   });
 
   test('an empty input is an incomplete backup', () => {
@@ -183,6 +186,16 @@ describe('writing says and does what restic says and does', { skip: skipWithout(
         ({ action, item, size }) => `${String(action)} ${String(item)} ${String(size)}`,
       );
     assert.deepEqual(actions(mine.stdout).sort(), actions(wanted.stdout).sort());
+    // What is deleted is named by its whole path, however the target was written.
+    const deletions = (program: World['coffre'], repository: string): string[] => {
+      writeFileSync(join(world.folder, 'target-ours', 'extra'), '');
+      const argv = ['restore', '--json', '-vv', ...latest, '--delete', '--target', 'target-ours'];
+      return actions(lasting(program(['-r', repository, ...argv]).stdout).join('\n')).filter((action) =>
+        action.startsWith('deleted'),
+      );
+    };
+    assert.deepEqual(deletions(world.coffre, ours), [`deleted ${join(world.folder, 'target-ours', 'extra')} 0`]);
+    assert.deepEqual(deletions(world.restic, theirs), [`deleted ${join(world.folder, 'target-ours', 'extra')} 0`]);
   });
 
   test('dump prints a file and a folder', () => {

@@ -136,7 +136,7 @@ export function selectionOf(cli: Cli, request: BackupRequest, files: Files): Sel
     markers: options.excludeCaches === true ? [...markers, cacheMarker] : markers,
     ...defined({
       largerThanBytes:
-        options.excludeLargerThan === undefined
+        options.excludeLargerThan === undefined || options.excludeLargerThan === ''
           ? undefined
           : parseSize(options.excludeLargerThan, '--exclude-larger-than'),
       oneFileSystemOf: options.oneFileSystem === true ? request.paths.map((path) => absolute(path)) : undefined,

@@ -173,7 +173,8 @@ async function startStream(cli: Cli, request: BackupRequest, signal: AbortSignal
   const { stream, options } = request;
   if (stream === undefined) return undefined;
   const path = streamPath(options.stdinFilename);
-  return stream.kind === 'stdin' ? stdinSource(path, cli.stdin) : await commandSource(path, stream.words, signal);
+  if (stream.kind === 'stdin') return stdinSource(path, cli.stdin);
+  return await commandSource(path, stream.words, { signal, said: (line) => cli.terminal.error(line) });
 }
 
 type Scan = { readonly stop: () => Promise<void> };

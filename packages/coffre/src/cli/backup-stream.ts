@@ -1,5 +1,6 @@
 /** A backup of what a program prints, or of what arrives on stdin. */
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { CoffreError, toByteString } from '@coffre/repository';
 import type { StreamSource } from '@coffre/repository';
@@ -23,11 +24,17 @@ export function stdinSource(path: StreamSource['path'], stdin: InputStream): Str
   return { path, bytes: stdin };
 }
 
+export type CommandDoors = {
+  readonly signal: AbortSignal;
+  /** What the program says on its standard error, a line at a time. */
+  readonly said: (line: string) => void;
+};
+
 /** Starts the program without a shell. Nothing is published unless it ends with exit code 0. */
 export async function commandSource(
   path: StreamSource['path'],
   words: readonly string[],
-  signal: AbortSignal,
+  { signal, said }: CommandDoors,
 ): Promise<StreamSource> {
   const [program, ...args] = words;
   if (program === undefined) {
@@ -35,7 +42,8 @@ export async function commandSource(
       hint: 'Write it after `--`: -- pg_dump shop.',
     });
   }
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  createInterface({ input: child.stderr }).on('line', (line) => said(`subprocess ${program}: ${line}`));
   // A child's output that nobody reads yet is thrown away when the child ends, so it is taken from the first moment on.
   const bytes = child.stdout.pipe(new PassThrough({ highWaterMark: pipeBytes }));
   await new Promise<void>((resolve, reject) => {

@@ -30,7 +30,7 @@ export async function runRestore(cli: Cli, names: readonly string[], options: Re
     Promise.all([repository.loadIndex(), selectSnapshot(repository, filter, name)]),
   );
   const counters = zeroRestoreCounters();
-  using report = new RestoreReport(printer, counters, fixed.target);
+  using report = new RestoreReport(printer, counters, carriedBytes(resolve(target)));
   const startedMs = performance.now();
   try {
     await restore(indexed, {

@@ -81,7 +81,7 @@ export function latestOf(snapshots: readonly StoredSnapshot[], options: LatestOp
       hint: 'Check the clock; to use such a snapshot, name it by its id.',
     });
   }
-  const wanted = back === 0 ? 'there is no snapshot' : `there are only ${usable.length} snapshots`;
+  const wanted = back === 0 ? 'no snapshot found' : `there are only ${usable.length} snapshots`;
   throw new CoffreError('SNAPSHOT_NOT_FOUND', `${wanted} ${where}`, {
     hint: 'Run `coffre snapshots` to see what is there.',
   });
