@@ -60,6 +60,7 @@ export const errorCodes = {
   STATUS_NOT_FINE: 'a plan, a copy or a repository is not as it should be',
   RUN_OVERTIME: 'the run took longer than its plan allows',
   RUN_INCOMPLETE: 'the backup is saved, and something beside it failed',
+  COPY_BEHIND: 'the backup is saved, and a copy of it could not be made',
   CHANGES_PENDING: 'the configuration says more than what was applied',
   EXTENSION_UNUSABLE: 'an extension that the configuration names cannot be used',
   BACKUP_NAME_TAKEN: 'another backup in the repository has the name',

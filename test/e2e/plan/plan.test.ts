@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { makeCompany } from './company-scene.ts';
 import { companySuite } from './company-suite.ts';
@@ -45,6 +45,7 @@ test('what a guard refused is saved as it is when somebody says so, and a wrong 
   assert.equal(type('snapshots', '--json').stdout.trim(), '[]');
   assert.equal(type('run').code, 0);
   rmSync(folder, { recursive: true });
+  mkdirSync(folder);
   const refused = type('run');
   assert.equal(refused.code, 23);
   assert.match(refused.stderr, /`--guard off`/);

@@ -16,6 +16,8 @@ import { readsAll } from './backup-type.ts';
 import type { TypeOptions } from './backup-type.ts';
 import type { Cli } from './cli.ts';
 import { configuredState } from './configured-state.ts';
+import { withGuards } from './guard-option.ts';
+import type { GuardOptions } from './guard-option.ts';
 import { meantRepository, plansMeant, requireConfigured } from './meant-repositories.ts';
 import type { Configured, MeantOptions } from './meant-repositories.ts';
 import { quoteName } from './output/display.ts';
@@ -24,7 +26,8 @@ import { withRunSurroundings } from './planned-runs.ts';
 import { usage } from './values.ts';
 
 export type CreateOptions = Omit<MeantOptions, 'from'> &
-  TypeOptions & {
+  TypeOptions &
+  GuardOptions & {
     readonly name: string;
     readonly pin?: true | undefined;
     readonly description?: string | undefined;
@@ -63,11 +66,16 @@ export async function saveNamed(
     full: readsAll(options),
     ...(description === undefined ? {} : { description }),
   });
-  return await withRunSurroundings(cli, narrowed(configured, plan, options.source), tell, async (around) => {
-    const ended = await runPlan(around, { plan: plan.name, purpose });
-    await index(around.store, ended, { name, isPinned: purpose.pin });
-    return ended;
-  });
+  return await withRunSurroundings(
+    cli,
+    withGuards(narrowed(configured, plan, options.source), options),
+    tell,
+    async (around) => {
+      const ended = await runPlan(around, { plan: plan.name, purpose });
+      await index(around.store, ended, { name, isPinned: purpose.pin });
+      return ended;
+    },
+  );
 }
 
 function onlyPlan(plans: readonly PlanConfig[]): PlanConfig {

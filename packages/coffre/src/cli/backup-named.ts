@@ -2,6 +2,7 @@
 import { CoffreError } from '@coffre/repository/opening';
 import type { Command } from '@commander-js/extra-typings';
 import type { Cli } from './cli.ts';
+import { guardFlag, guardMeaning } from './guard-option.ts';
 import { defineRestore } from './restore.ts';
 import { collect, parseWholeNumber } from './values.ts';
 
@@ -28,6 +29,7 @@ export function defineNamed(command: Command, cli: Cli): void {
     .option('--full', 'read everything again instead of comparing with the last backup')
     .option('--force', 'the same')
     .option('--type <type>', 'full is --full; incremental and differential store what is new, as every backup does')
+    .option(guardFlag, guardMeaning)
     .option('--description <text>', 'a line about it')
     .action(async (options) => (await import('./backup-create.ts')).createNamed(cli, options));
   withFrom(withPlace(command.command('list')))

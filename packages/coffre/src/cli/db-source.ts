@@ -1,6 +1,7 @@
 /** Which configured source is meant, how it is reached, and what a snapshot holds of it. */
 import { CoffreError, createFiles, findSnapshot, isCoffreError, type StoredSnapshot } from '@coffre/repository';
-import type { Config, Guards, SourceConfig } from '../config/config.ts';
+import { noGuards } from '../config/config.ts';
+import type { Config, SourceConfig } from '../config/config.ts';
 import { systemSecretDoors } from '../config/read/secrets.ts';
 import { loadManifest, type SignedManifest } from '../manifest/verify.ts';
 import { chooseBackup } from '../named/choose-backup.ts';
@@ -35,16 +36,6 @@ export async function chosenSource(cli: Cli, name: string, options: DbOptions): 
     { hint: names === '' ? 'The configuration has no databases.' : `Write one of ${names}.` },
   );
 }
-
-/** Folders alone have guards. */
-const noGuards: Guards = {
-  emptySource: 'allow',
-  wrongMount: 'allow',
-  minFiles: 0,
-  shrinkOverPercent: undefined,
-  growthOverPercent: undefined,
-  futureSnapshots: 'ignore',
-};
 
 /** Secrets are read here. @throws {CoffreError} SECRET_UNAVAILABLE */
 export async function liveSpecs({ configured, source }: ChosenSource): Promise<readonly SourceSpec[]> {

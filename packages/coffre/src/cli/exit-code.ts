@@ -2,7 +2,7 @@ import { CoffreError, isCoffreError } from '@coffre/repository/opening';
 import type { ErrorCode } from '@coffre/repository';
 
 /** Verbs that restic has use its codes and no others, so that scripts transfer; 2 is for a wrong configuration. */
-export type ExitCode = 0 | 1 | 2 | 3 | 10 | 11 | 12 | 20 | 21 | 22 | 23 | 24 | 27 | 130;
+export type ExitCode = 0 | 1 | 2 | 3 | 10 | 11 | 12 | 20 | 21 | 22 | 23 | 24 | 25 | 26 | 27 | 130;
 
 const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   SOURCE_INCOMPLETE: 3,
@@ -25,6 +25,8 @@ const special: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
   STATUS_NOT_FINE: 22,
   SOURCE_REFUSED: 23,
   CONFIRMATION_NEEDED: 24,
+  COPY_BEHIND: 25,
+  HOOK_FAILED: 26,
   CHANGES_PENDING: 27,
   INTERRUPTED: 130,
 };

@@ -1,9 +1,11 @@
+import { CoffreError } from '@coffre/repository';
 import { errorOf } from '../run/run-outcome.ts';
 import { runPlan } from '../run/run-plan.ts';
 import { parseRunPurpose, runPurposeVariable, type RunPurpose, type RunResult } from '../run/run-request.ts';
 import type { PlanConfig, PlanName } from '../config/config.ts';
 import type { Cli } from './cli.ts';
 import { placeOfState } from './configured-state.ts';
+import { areGuardsOff, withGuards } from './guard-option.ts';
 import { requireConfigured } from './meant-repositories.ts';
 import type { Configured } from './meant-repositories.ts';
 import { RunReport } from './output/run-report.ts';
@@ -19,6 +21,7 @@ export type RunVerbOptions = {
   readonly full?: true | undefined;
   readonly force?: true | undefined;
   readonly type?: string | undefined;
+  readonly guard?: string | undefined;
   readonly copy?: string | undefined;
   readonly continuous?: true | undefined;
   readonly foreground?: true | undefined;
@@ -27,7 +30,7 @@ export type RunVerbOptions = {
 
 /** All of them run, whatever becomes of one; then the first failure decides the exit code. */
 export async function runPlans(cli: Cli, names: readonly string[], options: RunVerbOptions): Promise<void> {
-  const configured = await requireConfigured(cli, options.config);
+  const configured = withGuards(await requireConfigured(cli, options.config), options);
   const plans = chosenPlans(configured, names);
   const purpose = purposeOf(parseRunPurpose(cli.environment[runPurposeVariable]), options);
   const printer = cli.printer();
@@ -66,13 +69,21 @@ export async function runPlans(cli: Cli, names: readonly string[], options: RunV
 /** The daemon itself starts us with a purpose; it knows of nothing but whole runs. */
 function mayBeRunByDaemon({ environment }: Cli, options: RunVerbOptions): boolean {
   const { foreground, copy, continuous } = options;
-  const isPlain = foreground === undefined && !readsAll(options) && copy === undefined && continuous === undefined;
+  const isWhole = !readsAll(options) && !areGuardsOff(options) && copy === undefined;
+  const isPlain = isWhole && foreground === undefined && continuous === undefined;
   return isPlain && environment[runPurposeVariable] === undefined && process.send === undefined;
 }
 
-/** @throws {CoffreError} USAGE; unknown names are met by the run */
+/** All names are looked at before the first plan runs. @throws {CoffreError} USAGE, PLAN_UNKNOWN */
 function chosenPlans({ config }: Configured, names: readonly string[]): readonly PlanName[] {
   const known = [...config.plans.keys()];
+  for (const name of names) {
+    // With a `/` it is other work of the daemon.
+    if (config.plans.has(name as PlanName) || name.includes('/')) continue;
+    throw new CoffreError('PLAN_UNKNOWN', `there is no plan ${JSON.stringify(name)}`, {
+      hint: known.length === 0 ? 'The configuration has none.' : `There are ${known.join(', ')}.`,
+    });
+  }
   if (names.length > 0) return [...new Set(names)] as PlanName[];
   if (known.length === 1) return known;
   throw usage(

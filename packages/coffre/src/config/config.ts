@@ -170,7 +170,15 @@ export type DumpSettings = {
   readonly dumpArguments: readonly string[];
   /** What is in the rows is recorded too, not only how many there are. */
   readonly sumsContent: boolean;
+  /** Where proofs load it. */
+  readonly scratch: TrialPlace;
 };
+
+/** A server of one's own that is thrown away, the server itself, or another one: there in databases of other names. */
+export type TrialPlace =
+  | 'private'
+  | 'same_server'
+  | Pick<ServerAddress, 'url' | 'user' | 'password' | 'tls' | 'caFile'>;
 
 export type ServerAddress = {
   readonly url: Confidential | undefined;
@@ -276,3 +284,13 @@ export type StoreConfig = { readonly url: Confidential; readonly password: Confi
 export function guardsOf(plan: Pick<PlanConfig, 'guards'>, source: SourceConfig): Guards {
   return { ...plan.guards, ...source.guards };
 }
+
+/** For whoever has looked at the sources and wants them saved as they are. */
+export const noGuards: Guards = {
+  emptySource: 'allow',
+  wrongMount: 'allow',
+  minFiles: 0,
+  shrinkOverPercent: undefined,
+  growthOverPercent: undefined,
+  futureSnapshots: 'ignore',
+};

@@ -71,9 +71,9 @@ export function verdictOf({ parts, failure, warnings }: RunFacts): RunVerdict {
   if (other !== undefined) {
     const isAlone = sources.length === 0 && others.length === parts.length;
     const reason = `${other.kind} ${other.kind === 'copy' ? 'to' : 'at'} ${other.repository}: ${other.reason}`;
-    return isAlone
-      ? { outcome: 'failed', reason, code: other.code, hint: other.hint }
-      : { outcome: 'warning', reason, code: 'RUN_INCOMPLETE', hint: other.hint };
+    if (isAlone) return { outcome: 'failed', reason, code: other.code, hint: other.hint };
+    const code = others.some(({ kind }) => kind === 'copy') ? 'COPY_BEHIND' : 'RUN_INCOMPLETE';
+    return { outcome: 'warning', reason, code, hint: other.hint };
   }
   const [warning] = warnings;
   if (warning !== undefined) return { outcome: 'warning', reason: warning, code: undefined };

@@ -68,6 +68,7 @@ const causeOfCode: { readonly [Code in ErrorCode]?: FailureCause } = {
   RUN_OVERTIME: 'timeout',
   // Copies and what is removed: the backup itself is saved.
   RUN_INCOMPLETE: 'repository',
+  COPY_BEHIND: 'repository',
   COPY_INCOMPLETE: 'repository',
   PRUNE_REFUSED: 'repository',
   SNAPSHOT_NOT_REMOVED: 'repository',

@@ -7,6 +7,7 @@ import { jsonText } from './json.ts';
 const lead: Readonly<Record<string, string>> = {
   SOURCE_INCOMPLETE: 'Warning: ',
   RUN_INCOMPLETE: 'Warning: ',
+  COPY_BEHIND: 'Warning: ',
   SNAPSHOT_NOT_REMOVED: '',
   REPO_LOCKED: 'unable to create lock in backend: ',
   INTERRUPTED: '',

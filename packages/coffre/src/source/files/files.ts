@@ -37,6 +37,11 @@ export type FilesSettings = {
   readonly freeze?: FreezeKind;
 };
 
+const refusedHint =
+  'Nothing was saved of it. Look at the source; `--guard off`, or `guards:` in the configuration, lets it pass.';
+const missingHint =
+  'Nothing was saved of it. Is its disk mounted? A path that is gone for good is taken out of the configuration.';
+
 const filesTruth = z.strictObject({
   files: z.int(),
   bytes: z.int(),
@@ -58,7 +63,7 @@ export const files: SourceType<FilesSettings, FilesTruth> = {
       : { refusals: [], warnings: [] };
     if (refusals.length > 0) {
       throw new CoffreError('SOURCE_REFUSED', `${settings.name}: ${refusals.join('; ')}`, {
-        hint: 'Nothing was saved of it. Look at the source; `--guard off`, or `guards:` in the configuration, lets it pass.',
+        hint: measured.missing.length > 0 ? missingHint : refusedHint,
       });
     }
     return { warnings, sizeBytes: measured.bytes };
