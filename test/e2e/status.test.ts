@@ -77,7 +77,7 @@ test('status follows what really runs, and each way of asking has its exit code'
 
   rmSync(join(scene, 'offsite'), { recursive: true });
   writeFileSync(join(scene, 'srv', 'file'), 'two');
-  assert.equal(coffre('run', 'files').status, 3);
+  assert.equal(coffre('run', 'files').status, 25);
   assert.equal(coffre('status').status, 0);
   assert.equal(coffre('status', '--fail-on', 'warning').status, 22);
   const nagios = coffre('status', '--nagios');

@@ -55,7 +55,7 @@ test('a plan runs as its guide says', async () => {
     },
     {
       begins: 'run shop',
-      code: 3,
+      code: 25,
       before: () => {
         rmSync(uploads, { recursive: true });
         renameSync(`${uploads}.kept`, uploads);
