@@ -19,6 +19,7 @@ import { linesToCome } from './follow-file.ts';
 import { formatBytes } from './output/format.ts';
 import { formatLocalTime } from './output/local-time.ts';
 import type { Printer } from './output/printer.ts';
+import { savedText } from './output/restore-text.ts';
 import { parseWholeNumber } from './values.ts';
 
 export function defineLogs(command: Command, cli: Cli): void {
@@ -76,6 +77,8 @@ function lineOf(message: FollowMessage): string | undefined {
         : `${formatBytes(message.bytesDone)} of ${formatBytes(message.bytesTotal)}`;
     case 'line':
       return message.level === 'info' ? message.text : `${message.level}: ${message.text}`;
+    case 'saved':
+      return savedText(message);
     case 'ended':
       return endingWords(message);
     default:

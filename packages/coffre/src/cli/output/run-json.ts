@@ -1,4 +1,5 @@
 /** Runs as programs are told of them; `docs/reference/runs.md`. */
+import type { RunFigures } from '../../run/run-figures.ts';
 import type { RunMessage } from '../../run/run-message.ts';
 import type { PartResult, RunResult } from '../../run/run-request.ts';
 
@@ -20,6 +21,10 @@ export function messageJson(message: RunMessage): object {
       };
     case 'line':
       return { message_type: 'run_line', level: message.level, text: message.text };
+    case 'saved': {
+      const { source, repository, snapshot, figures } = message;
+      return { message_type: 'run_saved', source, repository, snapshot, figures: figuresJson(figures) };
+    }
     case 'ended': {
       const { outcome, reason, code, cause } = message;
       return { message_type: 'run_ended', outcome, reason, code, cause };
@@ -74,7 +79,6 @@ function partJson({
   figures,
   durationMs,
 }: PartResult) {
-  const said = Object.entries(figures).map(([name, value]) => figureJson(name, value));
   return {
     run: id,
     kind,
@@ -87,8 +91,12 @@ function partJson({
     hint,
     snapshot,
     duration_s: durationMs / 1000,
-    figures: Object.fromEntries(said),
+    figures: figuresJson(figures),
   };
+}
+
+function figuresJson(figures: RunFigures): object {
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => figureJson(name, value)));
 }
 
 /** `bytesRead` is `bytes_read`, `verifyMs` is `verify_s`. */
