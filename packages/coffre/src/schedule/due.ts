@@ -27,9 +27,17 @@ export function* dueBetween(spec: ScheduleSpec, fromMs: number, toMs: number, zo
 /**
  * The last slot after `fromMs` up to and including `toMs`, found without counting those before it: a schedule of every
  * second may have been asleep for a year. It looks back twice as far each time.
+ *
+ * @param aboutMs how far apart slots are, where that is known: of ten thousand plans that are due at once it matters
  */
-export function lastDue(spec: ScheduleSpec, fromMs: number, toMs: number, zones: Zones): Slot | undefined {
-  for (let backMs = 1000; ; backMs *= 2) {
+export function lastDue(
+  spec: ScheduleSpec,
+  fromMs: number,
+  toMs: number,
+  zones: Zones,
+  aboutMs = 1000,
+): Slot | undefined {
+  for (let backMs = aboutMs; ; backMs *= 2) {
     const startMs = Math.max(fromMs, toMs - backMs);
     let found: Slot | undefined;
     for (const slot of dueBetween(spec, startMs, toMs, zones)) found = slot;

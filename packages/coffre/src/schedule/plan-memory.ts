@@ -9,6 +9,9 @@ import type { Zones } from './zone.ts';
 /** No clock that is set right goes back further; who was further ahead was wrong. */
 const aheadMaxMs = 25 * 3_600_000;
 
+/** Where the first two slots lie further apart, as around a week-end, there may be thousands in such a time. */
+const apartMaxMs = 24 * 3_600_000;
+
 export class PlanMemory {
   readonly entry: PlanEntry;
   /** Alarms with an older one are void. */
@@ -94,7 +97,7 @@ export class PlanMemory {
     const { spec } = this.entry;
     const second = nextDue(spec, first.dueMs, this.#zones);
     const isOne = second === undefined || second.dueMs > nowMs;
-    const last = isOne ? first : lastDue(spec, first.dueMs, nowMs, this.#zones)!;
+    const last = isOne ? first : this.#lastUntil(first.dueMs, nowMs, second.dueMs - first.dueMs);
     if (first.full || (!isOne && fullBetween(spec, first.dueMs, last.dueMs, this.#zones))) this.#owesFull = true;
     this.#handle(last, isOne ? second : nextDue(spec, last.dueMs, this.#zones));
     return { firstDueMs: first.dueMs, lastDueMs: last.dueMs };
@@ -149,6 +152,10 @@ export class PlanMemory {
     this.#handledMs = nowMs;
     this.#findNext(nextDue(this.entry.spec, nowMs, this.#zones));
     return true;
+  }
+
+  #lastUntil(firstDueMs: number, nowMs: number, apartMs: number): Slot {
+    return lastDue(this.entry.spec, firstDueMs, nowMs, this.#zones, Math.min(apartMs, apartMaxMs))!;
   }
 
   #handle(slot: Slot, next: Slot | undefined): void {
