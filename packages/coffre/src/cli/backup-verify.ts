@@ -1,6 +1,7 @@
 /** `coffre backup verify NAME`: every byte of a backup read back and compared with what was signed; databases opened. */
 import { CoffreError, isCoffreError, messageOf, shortId } from '@coffre/repository';
 import type { IndexedRepository, StoredSnapshot } from '@coffre/repository';
+import { ReadSums } from '../manifest/read-sums.ts';
 import { loadManifest, verifyContent } from '../manifest/verify.ts';
 import { factsOf } from '../named/tags.ts';
 import { findBackups } from './backup-found.ts';
@@ -78,9 +79,11 @@ async function verifyOne(
   const about = { snapshot: id, source: factsOf(snapshot).source };
   try {
     const signed = await loadManifest(indexed, snapshot.tree, signal);
-    const { findings, files, bytes } = await verifyContent(indexed, snapshot.tree, signed, signal);
-    const sources =
-      findings.length > 0 ? [] : await verifySources(cli, indexed, snapshot.tree, signed, signal, configured);
+    const sums = new ReadSums();
+    const opened = await verifySources(cli, { indexed, tree: snapshot.tree, signed, sums }, signal, configured);
+    const { findings, files, bytes } = await verifyContent(indexed, snapshot.tree, signed, signal, sums);
+    // What a damaged file means for a database, its own line says already.
+    const sources = findings.length > 0 ? [] : opened;
     return {
       ...about,
       files,

@@ -1,6 +1,7 @@
 import { CoffreError, isCoffreError, messageOf, shortId, toByteString } from '@coffre/repository';
 import type { BlobId, IndexedRepository, StoredSnapshot } from '@coffre/repository';
 import { keyFilePath, keyFingerprint, readKey } from '../manifest/signature.ts';
+import { ReadSums } from '../manifest/read-sums.ts';
 import { loadManifest, verifyContent } from '../manifest/verify.ts';
 import type { SignedManifest, VerifiedContent } from '../manifest/verify.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
@@ -28,8 +29,10 @@ export async function runVerify(cli: Cli, name: string, options: VerifyVerbOptio
     await printer.terminal.writeRaw(signed.checksumsText);
     return;
   }
-  const content = await verifyContent(indexed, snapshot.tree, signed, signal);
-  const sources = options.hashesOnly === true ? [] : await verifySources(cli, indexed, snapshot.tree, signed, signal);
+  const sums = new ReadSums();
+  const saved: SnapshotToProve = { indexed, tree: snapshot.tree, signed, sums };
+  const sources = options.hashesOnly === true ? [] : await verifySources(cli, saved, signal);
+  const content = await verifyContent(indexed, snapshot.tree, signed, signal, sums);
   say(printer, { id, snapshot }, { signed, trust, content, sources });
   if (content.findings.length > 0) {
     const count = content.findings.length;
@@ -62,18 +65,24 @@ const everyStep: ReadonlySet<CheckStep> = new Set(['archive', 'open', 'schema', 
 
 type VerifiedSource = { readonly kind: string; readonly name: string; readonly verification: Verification };
 
+export type SnapshotToProve = {
+  readonly indexed: IndexedRepository;
+  readonly tree: BlobId;
+  readonly signed: SignedManifest;
+  /** Get the hashes of what sources read. */
+  readonly sums: ReadSums;
+};
+
 export async function verifySources(
   cli: Cli,
-  indexed: IndexedRepository,
-  tree: BlobId,
-  { manifest }: SignedManifest,
+  { indexed, tree, signed, sums }: SnapshotToProve,
   signal: AbortSignal,
   configured?: Configured,
 ): Promise<VerifiedSource[]> {
   const context = sourceContext(cli, signal, (line) => cli.printer().error(`Warning: ${line}`), configured);
   const verified: VerifiedSource[] = [];
-  for (const entry of manifest.sources) {
-    const { type, saved } = openSavedSource(indexed, tree, entry, signal);
+  for (const entry of signed.manifest.sources) {
+    const { type, saved } = openSavedSource(indexed, tree, entry, signal, sums);
     let verification: Verification;
     try {
       verification = await type.verify(saved, context, everyStep);

@@ -55,8 +55,7 @@ export async function* readFile(
   let ended = false;
   let failure: Error | undefined;
   const output = async (bytes: Uint8Array): Promise<void> => {
-    // The buffer is used again after this call.
-    waiting.push(Uint8Array.from(bytes));
+    waiting.push(bytes);
     wakeReader();
     while (waiting.length >= waitingPartsMax && !left.signal.aborted) {
       await new Promise<void>((resolve) => (wakeWriter = resolve));

@@ -13,6 +13,7 @@ import {
 } from '@coffre/repository';
 import { parseChecksums, type Checksum } from './checksums.ts';
 import { checksumsPath, closingPaths, manifestPath, parseManifest, signaturePath, type Manifest } from './manifest.ts';
+import { ReadSums, type ReadSum } from './read-sums.ts';
 import { hashFile, knownSha256, listFiles, readFile, type SavedFile } from './saved-files.ts';
 import { checkSignature } from './signature.ts';
 
@@ -78,12 +79,16 @@ export type VerifyProgress = { readonly files: number; readonly bytes: number };
 
 export type VerifiedContent = VerifyProgress & { readonly findings: readonly VerifyFinding[] };
 
-/** Reads every byte back; one damaged file does not hide the others. */
+/**
+ * Reads every byte back; one damaged file does not hide the others.
+ * @param sums of what was read back just now already
+ */
 export async function verifyContent(
   indexed: IndexedRepository,
   tree: BlobId,
   { checksums }: SignedManifest,
   signal: AbortSignal,
+  sums: ReadSums = new ReadSums(),
 ): Promise<VerifiedContent> {
   const findings: VerifyFinding[] = [];
   const find = (path: ByteString, kind: VerifyFinding['kind'], why: string, more: { code?: ErrorCode } = {}): void =>
@@ -96,21 +101,24 @@ export async function verifyContent(
     if (!expected.has(path)) find(path as ByteString, 'added', 'the manifest knows no such file');
   let files = 0;
   let bytes = 0;
-  const inOrder = checksums.flatMap(({ path, sha256 }) => {
+  const compare = (path: ByteString, sha256: string, found: ReadSum): void => {
+    files += 1;
+    bytes += found.sizeBytes;
+    if (found.sha256 !== sha256) find(path, 'changed', `its SHA-256 is ${found.sha256} instead of ${sha256}`);
+  };
+  const unread = checksums.flatMap(({ path, sha256 }) => {
     const file = saved.get(path);
     if (file === undefined) find(path, 'missing', 'the snapshot has no such file');
-    return file === undefined ? [] : [{ ...file, sha256 }];
+    const known = sums.of(path);
+    if (file !== undefined && known !== undefined) compare(path, sha256, known);
+    return file === undefined || known !== undefined ? [] : [{ ...file, sha256 }];
   });
   await readContents(
     indexed,
-    inOrder,
+    unread,
     async (file, content) => {
       try {
-        const found = await hashContent(file, content);
-        files += 1;
-        bytes += found.sizeBytes;
-        if (found.sha256 === file.sha256) return;
-        find(file.path, 'changed', `its SHA-256 is ${found.sha256} instead of ${file.sha256}`);
+        compare(file.path, file.sha256, await hashContent(file, content));
       } catch (error) {
         if (signal.aborted || !isCoffreError(error)) throw error;
         find(file.path, 'unreadable', messageOf(error), { code: error.code });
@@ -122,10 +130,7 @@ export async function verifyContent(
 }
 
 /** A file of one blob has the blob's own hash, which reading it proves. */
-async function hashContent(
-  file: SavedFile,
-  content: AsyncIterable<Uint8Array>,
-): Promise<{ sha256: string; sizeBytes: number }> {
+async function hashContent(file: SavedFile, content: AsyncIterable<Uint8Array>): Promise<ReadSum> {
   const known = knownSha256(file);
   const hash = createHash('sha256');
   let sizeBytes = 0;

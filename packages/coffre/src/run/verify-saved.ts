@@ -3,12 +3,20 @@ import {
   CoffreError,
   isCoffreError,
   messageOf,
+  type BlobId,
   type ErrorCode,
   type IndexedRepository,
   type StoredSnapshot,
 } from '@coffre/repository';
 import type { ProofStep } from '../config/config.ts';
-import { loadManifest, verifyContent, type VerifyFinding } from '../manifest/verify.ts';
+import { ReadSums } from '../manifest/read-sums.ts';
+import {
+  loadManifest,
+  verifyContent,
+  type SignedManifest,
+  type VerifyFinding,
+  type VerifyProgress,
+} from '../manifest/verify.ts';
 import type { CheckStep, SourceContext } from '../source/source.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
 import { failureCause } from '../store/failure-cause.ts';
@@ -56,34 +64,58 @@ export async function verifySaved(
 ): Promise<Proof> {
   const { signal, clock } = context;
   const signed = await loadManifest(indexed, snapshot.tree, signal);
-  const passed: ProofStep[] = [];
-  const proved: string[] = [];
-  let readBack: Proof['readBack'];
-  if (steps.includes('hash')) {
-    const startedMs = clock.monotonicMs();
-    const { files, bytes, findings } = await verifyContent(indexed, snapshot.tree, signed, signal);
-    if (findings.length > 0) {
-      const named = findings
-        .slice(0, namedMax)
-        .map(({ path, why }) => `${path}: ${why}`)
-        .join('; ');
-      const unreached = unreachedCode(findings);
-      if (unreached !== undefined) throw new CoffreError(unreached, `what is saved could not be read back: ${named}`);
-      throw new CoffreError('VERIFY_FAILED', `what is saved is not what the manifest says: ${named}`, {
-        hint: 'Change nothing in the repository. Verify an earlier snapshot, and run `coffre check --read-data`.',
-      });
-    }
-    readBack = { sizeBytes: bytes, tookMs: Math.max(1, Math.round(clock.monotonicMs() - startedMs)) };
-    passed.push('hash');
-    proved.push(`${files} hashes as signed`);
-  }
-  if (steps.includes('parse')) passed.push('parse');
+  const startedMs = clock.monotonicMs();
+  const place: ProofPlace = { indexed, tree: snapshot.tree, signed, sums: new ReadSums() };
+  // A source that fails waits for the hashes: bytes that changed explain it.
+  const [sources] = await Promise.allSettled([proveSources(place, steps, context)]);
+  const hashes = steps.includes('hash') ? await proveHashes(place, signal) : undefined;
+  if (sources.status === 'rejected') throw sources.reason;
+  const { reached, proved } = sources.value;
+  const tookMs = Math.max(1, Math.round(clock.monotonicMs() - startedMs));
+  return {
+    passed: [
+      ...(hashes === undefined ? [] : ['hash' as const]),
+      ...(steps.includes('parse') ? ['parse' as const] : []),
+      ...reached,
+    ],
+    proved: [...(hashes === undefined ? [] : [`${hashes.files} hashes as signed`]), ...proved],
+    ...(hashes === undefined ? {} : { readBack: { sizeBytes: hashes.bytes, tookMs } }),
+  };
+}
+
+type ProofPlace = {
+  readonly indexed: IndexedRepository;
+  readonly tree: BlobId;
+  readonly signed: SignedManifest;
+  /** Of what sources read. */
+  readonly sums: ReadSums;
+};
+
+async function proveHashes({ indexed, tree, signed, sums }: ProofPlace, signal: AbortSignal): Promise<VerifyProgress> {
+  const { files, bytes, findings } = await verifyContent(indexed, tree, signed, signal, sums);
+  if (findings.length === 0) return { files, bytes };
+  const named = findings.slice(0, namedMax).map(({ path, why }) => `${path}: ${why}`);
+  throw new CoffreError(
+    unreachedCode(findings) ?? 'VERIFY_FAILED',
+    `what is saved is not what the manifest says: ${named.join('; ')}`,
+    {
+      hint: 'Change nothing in the repository. Verify an earlier snapshot, and run `coffre check --read-data`.',
+    },
+  );
+}
+
+async function proveSources(
+  { indexed, tree, signed, sums }: ProofPlace,
+  steps: readonly ProofStep[],
+  context: SourceContext,
+): Promise<{ reached: ReadonlySet<CheckStep>; proved: readonly string[] }> {
+  const { signal } = context;
   const wanted = new Set(steps.filter((step): step is CheckStep => checkSteps.has(step)));
-  const read = readBack === undefined ? {} : { readBack };
-  if (wanted.size === 0) return { passed, proved, ...read };
   const reached = new Set<CheckStep>();
+  const proved: string[] = [];
+  if (wanted.size === 0) return { reached, proved };
   for (const entry of signed.manifest.sources) {
-    const { type, saved } = openSavedSource(indexed, snapshot.tree, entry, signal);
+    const { type, saved } = openSavedSource(indexed, tree, entry, signal, sums);
     const found = await type.verify(saved, context, wanted).catch((error: unknown) => {
       // The room for a copy, or a tool that is not there, say nothing of what is saved.
       if (signal.aborted || !isCoffreError(error) || error.code.startsWith('SOURCE_')) throw error;
@@ -98,5 +130,5 @@ export async function verifySaved(
     for (const step of found.passed) reached.add(step);
     proved.push(...found.proved);
   }
-  return { passed: [...passed, ...reached], proved, ...read };
+  return { reached, proved };
 }
