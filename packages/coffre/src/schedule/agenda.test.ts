@@ -178,6 +178,30 @@ describe('events', () => {
     );
   });
 
+  test('of a trigger are settled as changes are, while it runs they are one, and windows and the switch hold', () => {
+    const machine = machineAt('2026-11-21T12:00');
+    const trigger = { kind: 'extension', use: 'door', settings: {}, settleMs: 2000, atMostMs: 30_000 } as const;
+    machine.add(entryOf('live', { spec: scheduleOf([trigger]) }));
+    machine.add(entryOf('off', { spec: scheduleOf([trigger], { enabled: false }) }));
+    machine.add(entryOf('night', { spec: scheduleOf([trigger], { windows: [parseWindow('19:00-07:00', paris)] }) }));
+    machine.runs.set('live', { takesMs: 10 * minuteMs, outcome: 'success' });
+    machine.pass(minuteMs);
+    for (let second = 0; second < 5; second += 1) {
+      assert.equal(machine.agenda.fired('live', 'door', machine.now), true);
+      machine.pass(1000);
+    }
+    assert.equal(machine.agenda.fired('off', 'door', machine.now), false);
+    assert.equal(machine.agenda.fired('live', 'window', machine.now), false);
+    assert.equal(machine.agenda.fired('night', 'door', machine.now), true);
+    machine.pass(minuteMs);
+    for (let second = 0; second < 5; second += 1) machine.agenda.fired('live', 'door', machine.now);
+    machine.passUntil(at('2026-11-21T20:00'));
+    assert.deepEqual(
+      machine.started.map(({ plan, atMs, cause }) => `${plan} ${localText(atMs, paris).slice(6, 11)} ${cause}`),
+      ['live 12:01 trigger:door', 'live 12:11 trigger:door', 'night 19:00 trigger:door'],
+    );
+  });
+
   test('of another plan follow its success only', () => {
     const machine = machineAt('2026-11-21T12:00');
     machine.add(entryOf('dump', { spec: when('every 1h') }));

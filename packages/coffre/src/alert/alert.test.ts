@@ -1,0 +1,239 @@
+/** Who is told when, and what becomes of a notice that nobody takes. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { Config } from '../config/config.ts';
+import type { StartThread } from '../extension/extension-thread.ts';
+import type { Notice } from '../extension/notice.ts';
+import { listEvents, recordEvent } from '../store/events.ts';
+import { channelFigures, takeLetters, waitingLetters } from '../store/letters.ts';
+import type { RunOutcome } from '../store/runs.ts';
+import type { Store } from '../store/store.ts';
+import type { RunId } from '../store/tables.ts';
+import { handClock, openScene } from '../store/testing/scene.ts';
+import type { HandClock } from '../store/testing/scene.ts';
+import { deliverDue, deliverOnce } from './delivery.ts';
+import type { DeliveryParts } from './delivery.ts';
+import { noteNotice, noteRunEnd } from './note-run.ts';
+import { channelsFor, deliveringChannels, severityFor } from './routing.ts';
+
+const extension = (use: string) => ({ extension: { use, settings: {} } });
+const alerts = {
+  channels: {
+    ops: extension('chat'),
+    phone: extension('sms'),
+    post: { webhook: { url: { template: 'x', secretNames: [] } } },
+  },
+  routes: [
+    { when: ['failed', 'recovered', 'objective_broken'], severity: 'critical', to: ['ops', 'post'] },
+    { when: ['capacity'], severity: 'warning', to: ['phone'] },
+  ],
+} as unknown as Config['alerts'];
+
+async function scene(t: TestContext): Promise<{ store: Store; clock: HandClock }> {
+  const folder = mkdtempSync(join(tmpdir(), 'coffre-alert-'));
+  const clock = handClock();
+  const store = await openScene({ kind: 'sqlite', file: join(folder, 'state.db') }, clock);
+  t.after(async () => {
+    await store[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+  return { store, clock };
+}
+
+describe('a run that ends', () => {
+  const plan = 'db';
+  let runs = 0;
+  const ends = async (store: Store, outcome: RunOutcome, isTriedAgain = false): Promise<void> => {
+    const runId = (runs += 1) as RunId;
+    // Both the process of the run and the daemon write it down.
+    for (const _ of ['run', 'daemon'])
+      await noteRunEnd(store, alerts, { plan, kind: 'backup', runId, outcome, isTriedAgain });
+  };
+  const told = async (store: Store): Promise<string[]> =>
+    (await takeLetters(store, 'w', { leaseMs: 1, countMax: 99 })).map(
+      ({ channel, event }) => `${channel} ${event.code}`,
+    );
+
+  test('badly is told once when it begins, and once when it works again', async (t) => {
+    const { store } = await scene(t);
+    for (const outcome of ['success', 'failed', 'failed', 'lost', 'cancelled', 'warning', 'success'] as const) {
+      await ends(store, outcome);
+    }
+    assert.deepEqual(await told(store), ['ops run.failed', 'ops run.recovered']);
+  });
+
+  test('badly and is tried again is told to nobody, until the last try', async (t) => {
+    const { store } = await scene(t);
+    await ends(store, 'failed', true);
+    await ends(store, 'failed', true);
+    assert.deepEqual(await told(store), []);
+    await ends(store, 'failed');
+    assert.deepEqual(await told(store), ['ops run.failed']);
+  });
+
+  test('while its objective is broken already is not told twice; that it works again is', async (t) => {
+    const { store } = await scene(t);
+    await noteNotice(store, alerts, { code: 'plan.objective_broken', plan });
+    await ends(store, 'failed');
+    await ends(store, 'success');
+    assert.deepEqual(await told(store), ['ops plan.objective_broken', 'ops run.recovered']);
+    assert.equal((await listEvents(store, { plan }, 9)).length, 3);
+  });
+
+  test('for want of room is told to who asked for that too', async (t) => {
+    const { store } = await scene(t);
+    const note = { plan, kind: 'backup', runId: 1 as RunId, outcome: 'failed', isTriedAgain: false } as const;
+    await noteRunEnd(store, alerts, { ...note, code: 'BACKEND_FULL' });
+    assert.deepEqual((await told(store)).toSorted(), ['ops run.failed', 'phone run.failed']);
+  });
+});
+
+test('only channels that deliver get letters, as loud as their loudest route', () => {
+  assert.deepEqual(
+    deliveringChannels(alerts).map(({ name }) => name),
+    ['ops', 'phone'],
+  );
+  assert.deepEqual(channelsFor(alerts, ['failed']), ['ops']);
+  assert.deepEqual(
+    [severityFor(alerts, 'ops', ['failed']), severityFor(alerts, 'phone', ['failed'])],
+    ['critical', 'warning'],
+  );
+});
+
+type Behaviour = 'takes' | 'refuses' | 'never takes' | 'dies' | 'is silent';
+
+/** A thread as the program sees it. */
+function threads(behaviours: Readonly<Record<string, () => Behaviour>>, taken: Notice[]): StartThread {
+  return ({ use }, listener) => {
+    const ended = Promise.withResolvers<undefined>();
+    return {
+      ended: ended.promise,
+      stop: () => ended.resolve(undefined),
+      send: (message) => {
+        if (message.type !== 'deliver') return;
+        const { id } = message.notice;
+        const failure = { message: 'no', hint: undefined, isRetryable: true };
+        switch (behaviours[use]?.()) {
+          case 'takes':
+            taken.push(message.notice);
+            return listener({ type: 'delivered', id });
+          case 'refuses':
+            return listener({ type: 'refused', id, failure });
+          case 'never takes':
+            return listener({ type: 'refused', id, failure: { ...failure, isRetryable: false } });
+          case 'dies':
+            return ended.resolve(undefined);
+          case 'is silent':
+          case undefined:
+        }
+      },
+    };
+  };
+}
+
+function partsOf(store: Store, startThread: StartThread): DeliveryParts {
+  const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  return {
+    store,
+    startThread,
+    sender: { alerts, company: 'Morel', host: 'app1' },
+    places: { names: [], folder: '.' },
+    resolve: async (settings) => settings,
+    worker: 'w',
+    log: quiet,
+    deliveryTimeoutMs: 50,
+  };
+}
+
+const [ops, phone] = deliveringChannels(alerts) as [
+  ReturnType<typeof deliveringChannels>[0],
+  ReturnType<typeof deliveringChannels>[0],
+];
+const never = new AbortController().signal;
+
+describe('a letter', () => {
+  test('that is refused is tried again later and later, with the same id, and given up after half a day', async (t) => {
+    const { store, clock } = await scene(t);
+    const taken: Notice[] = [];
+    const parts = partsOf(store, threads({ chat: () => 'refuses' }, taken));
+    await recordEvent(store, { code: 'run.failed', plan: 'db', detail: { causes: ['failed'] } }, ['ops']);
+    const startMs = await store.nowMs();
+    let tries = 0;
+    for (let [waiting] = await waitingLetters(store); waiting !== undefined; [waiting] = await waitingLetters(store)) {
+      clock.moveMs(Math.max(0, waiting.nextAtMs - (await store.nowMs())));
+      assert.equal(await deliverDue(ops, parts, never), 'done');
+      tries += 1;
+    }
+    assert.equal(tries, 20);
+    const hours = ((await store.nowMs()) - startMs) / 3_600_000;
+    assert.ok(hours > 10 && hours < 14, `${hours} h`);
+    const [figures] = await channelFigures(store, ['ops'], 0);
+    assert.deepEqual([figures?.waiting, figures?.givenUp, figures?.givenUpError], [0, 1, 'no']);
+    assert.equal((await listEvents(store, {}, 1))[0]?.code, 'notice.given_up');
+  });
+
+  test('that will never be taken is given up at once', async (t) => {
+    const { store } = await scene(t);
+    await recordEvent(store, { code: 'run.failed', plan: 'db', detail: {} }, ['ops']);
+    await deliverDue(ops, partsOf(store, threads({ chat: () => 'never takes' }, [])), never);
+    assert.equal((await channelFigures(store, ['ops'], 0))[0]?.givenUp, 1);
+  });
+
+  for (const behaviour of ['dies', 'is silent'] as const) {
+    test(`whose channel ${behaviour} waits, and goes with the next thread`, async (t) => {
+      const { store, clock } = await scene(t);
+      const taken: Notice[] = [];
+      let now: Behaviour = behaviour;
+      const parts = partsOf(store, threads({ chat: () => now }, taken));
+      await recordEvent(store, { code: 'run.failed', plan: 'db', detail: { causes: ['failed'], reason: 'no room' } }, [
+        'ops',
+      ]);
+      assert.equal(await deliverDue(ops, parts, never), 'broken');
+      assert.equal(taken.length, 0);
+      now = 'takes';
+      clock.moveMs(60_000);
+      assert.equal(await deliverDue(ops, parts, never), 'done');
+      const [notice] = taken;
+      assert.deepEqual(
+        [notice?.title, notice?.text, notice?.severity, notice?.attempt, notice?.company, notice?.host],
+        ['db failed', 'no room', 'critical', 2, 'Morel', 'app1'],
+      );
+    });
+  }
+
+  test('for one channel does not wait for another channel that is silent', async (t) => {
+    const { store } = await scene(t);
+    const taken: Notice[] = [];
+    const parts = partsOf(store, threads({ chat: () => 'is silent', sms: () => 'takes' }, taken));
+    await recordEvent(store, { code: 'run.failed', plan: 'db', detail: {} }, ['ops', 'phone']);
+    const limit = new AbortController();
+    const sending = deliverOnce([ops, phone], parts, limit.signal);
+    while (taken.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    limit.abort();
+    await sending;
+    assert.deepEqual(
+      (await waitingLetters(store)).map(({ channel }) => channel),
+      ['ops'],
+    );
+  });
+
+  test('that was sent by somebody who was killed before writing it down comes again with the same id', async (t) => {
+    const { store, clock } = await scene(t);
+    const taken: Notice[] = [];
+    const parts = partsOf(store, threads({ chat: () => 'takes' }, taken));
+    await recordEvent(store, { code: 'run.failed', plan: 'db', detail: {} }, ['ops']);
+    const [letter] = await takeLetters(store, 'killed', { leaseMs: 60_000, countMax: 1 });
+    await deliverDue(ops, parts, never);
+    assert.deepEqual(taken, [], 'the lease of the other one holds');
+    clock.moveMs(60_000);
+    await deliverDue(ops, parts, never);
+    assert.deepEqual(
+      taken.map(({ id }) => id),
+      [`${letter!.event.atMs}-${letter!.event.id}`],
+    );
+  });
+});
