@@ -1,5 +1,5 @@
 /**
- * `status` for programs, schema `coffre.status/1`: times in RFC 3339 UTC, durations in seconds, sizes in bytes, null for
+ * `status` for programs, schema `coffre.overview/1`: times in RFC 3339 UTC, durations in seconds, sizes in bytes, null for
  * what is unknown. Fields are added, never changed; docs/reference/status.md has each of them.
  */
 import type { CopyState, ItemState, TrackState } from './item.ts';
@@ -12,7 +12,7 @@ import type { StatusWords } from './words.ts';
 export function statusJson(status: Status, words: StatusWords): Record<string, unknown> {
   const { worst, plans } = status;
   return {
-    schema: 'coffre.status/1',
+    schema: 'coffre.overview/1',
     at: timeOf(status.atMs),
     state: status.level,
     sentence: statusSentence(status, words),
@@ -21,6 +21,24 @@ export function statusJson(status: Status, words: StatusWords): Record<string, u
     plans: { total: plans.total, ...plans.byLevel },
     items: status.items.map(itemJson),
     repositories: status.repositories.map(repositoryJson),
+    triggers: status.triggers.map(({ plan, trigger, level, fired, failing, problems }) => ({
+      trigger,
+      plan,
+      state: level,
+      last_fired: timeOf(fired?.atMs),
+      reason: fired?.reason ?? null,
+      failing_since: timeOf(failing?.sinceMs),
+      problems: problems.map(problemJson),
+    })),
+    channels: status.channels.map((channel) => ({
+      channel: channel.channel,
+      state: channel.level,
+      waiting: channel.waiting,
+      waiting_since: timeOf(channel.waitingSinceMs),
+      given_up: channel.givenUp,
+      last_sent: timeOf(channel.sentAtMs),
+      problems: channel.problems.map(problemJson),
+    })),
     unprotected: status.unplanned.map(({ source, criticality, problem }) => ({
       item: source,
       criticality,
