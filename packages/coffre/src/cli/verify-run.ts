@@ -1,5 +1,6 @@
 import { CoffreError, isCoffreError, messageOf, shortId, toByteString } from '@coffre/repository';
 import type { BlobId, IndexedRepository, StoredSnapshot } from '@coffre/repository';
+import { linesOfData } from '../manifest/checksums.ts';
 import { keyFilePath, keyFingerprint, readKey } from '../manifest/signature.ts';
 import { ReadSums } from '../manifest/read-sums.ts';
 import { loadManifest, verifyContent } from '../manifest/verify.ts';
@@ -26,7 +27,7 @@ export async function runVerify(cli: Cli, name: string, options: VerifyVerbOptio
   const trust = trustIn(cli, options, signed);
   if (options.checksums === true) {
     // Lines for another program: nothing else is said.
-    await printer.terminal.writeRaw(signed.checksumsText);
+    await printer.terminal.writeRaw(linesOfData(signed.checksumsText));
     return;
   }
   const sums = new ReadSums();

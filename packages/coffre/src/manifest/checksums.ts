@@ -30,6 +30,12 @@ export function parseChecksums(bytes: Buffer): Checksum[] {
   });
 }
 
+/** Without what a snapshot says of itself, which a restore of its sources does not write. */
+export function linesOfData(bytes: Buffer): Buffer {
+  const lines = bytes.toString('latin1').split(/(?<=\n)/);
+  return Buffer.from(lines.filter((line) => !/^\\?[0-9a-f]{64} {2}\.\/\.coffre\//.test(line)).join(''), 'latin1');
+}
+
 function unescaped(char: string): string {
   if (char === 'n') return '\n';
   return char === 'r' ? '\r' : '\\';

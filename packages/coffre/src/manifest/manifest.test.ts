@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isCoffreError, sha256Hex, toByteString } from '@coffre/repository';
-import { checksumLine, parseChecksums } from './checksums.ts';
+import { checksumLine, linesOfData, parseChecksums } from './checksums.ts';
 import { encodeManifest, parseManifest, type Manifest } from './manifest.ts';
 import { checkSignature, keyFingerprint, openSigningKey, readKey, signManifest } from './signature.ts';
 
@@ -40,6 +40,14 @@ test('a manifest is read as it was written, and one that was cut or bent is refu
       (error) => isCoffreError(error, 'MANIFEST_DAMAGED'),
     );
   }
+});
+
+test('for sha256sum there is only what a restore writes', () => {
+  const lines = ['/.coffre/plan.json', '/.coffre/invalid/srv/two\nlines', '/srv/.coffre/kept', '/srv/back\\slash'].map(
+    (path) => checksumLine({ path: toByteString(path), sha256: 'a'.repeat(64) }),
+  );
+  assert.deepEqual(linesOfData(Buffer.concat(lines)), Buffer.concat(lines.slice(2)));
+  assert.equal(linesOfData(Buffer.alloc(0)).length, 0);
 });
 
 test('checksums name whatever bytes a path has', () => {
