@@ -57,7 +57,7 @@ export function statusLines(status: Status, shown: StatusShown): string[] {
   const { words, paint } = shown;
   return [
     paint(statusSentence(status, words), status.level),
-    ...section([...problemLines(status, shown), ...waiverLines(status, shown)]),
+    ...section([...problemLines(status, shown), ...cut(waiverLines(status, shown), words)]),
     ...section(status.items.length === 0 ? [] : itemTable(status, shown)),
     ...section(status.repositories.length === 0 ? [] : repositoryTable(status, shown)),
     ...section(triggerLines(status, shown)),
@@ -66,6 +66,21 @@ export function statusLines(status: Status, shown: StatusShown): string[] {
 
 function section(lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ['', ...lines];
+}
+
+/** Nobody reads thousands of lines: the worst are shown, the others counted. */
+const shownMax = 100;
+
+function cut(lines: readonly string[], words: StatusWords): string[] {
+  return lines.length <= shownMax ? [...lines] : [...lines.slice(0, shownMax), words.more(lines.length - shownMax)];
+}
+
+function countText(levelsOf: readonly Level[], words: StatusWords): string {
+  return (['critical', 'warning', 'unknown', 'ok'] as const)
+    .map((level) => ({ level, count: levelsOf.filter((one) => one === level).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ level, count }) => `${count} ${words.level[level]}`)
+    .join(', ');
 }
 
 /** Everything that is not as it should be, worst first. */
@@ -82,14 +97,15 @@ function problemLines(status: Status, { words, paint }: StatusShown): string[] {
     ...status.channels.flatMap(({ channel, problems }) => problems.map((problem) => ({ about: [channel], problem }))),
   ];
   const width = stateWidth(words);
-  return (['critical', 'warning', 'unknown'] as const).flatMap((level) =>
-    all
-      .filter(({ problem }) => problem.level === level)
-      .map(({ about, problem }) => {
-        const lead = paint(words.level[level].padEnd(width), level);
-        return `${lead}  ${about.map(quoteName).join(', ')}${words.colon} ${problemText(problem, words)}`;
-      }),
+  const sorted = (['critical', 'warning', 'unknown'] as const).flatMap((level) =>
+    all.filter(({ problem }) => problem.level === level),
   );
+  const lines = sorted.slice(0, shownMax).map(({ about, problem }) => {
+    const lead = paint(words.level[problem.level].padEnd(width), problem.level);
+    return `${lead}  ${about.map(quoteName).join(', ')}${words.colon} ${problemText(problem, words)}`;
+  });
+  const rest = sorted.slice(shownMax).map(({ problem }) => problem.level);
+  return rest.length === 0 ? lines : [...lines, words.more(rest.length, countText(rest, words))];
 }
 
 /** What would be wrong and was given up on purpose, with the reason. */
@@ -114,7 +130,7 @@ function stateWidth(words: StatusWords): number {
 
 function itemTable({ items, atMs }: Status, shown: StatusShown): string[] {
   const { words } = shown;
-  const rows = items.map((item) => {
+  const rows = items.slice(0, shownMax).map((item) => {
     const tracks = [item.backup, ...item.copies];
     return [
       [words.level[item.level], phaseText(item, atMs, shown)].filter(Boolean).join('\n'),
@@ -140,7 +156,9 @@ function itemTable({ items, atMs }: Status, shown: StatusShown): string[] {
     column.proof,
     column.rule,
   ];
-  return painted(tableLines({ columns, rows }), shown);
+  const rest = items.slice(shownMax).map(({ level }) => level);
+  const table = painted(tableLines({ columns, rows }), shown);
+  return rest.length === 0 ? table : [...table, words.more(rest.length, countText(rest, words)), words.oneOf];
 }
 
 /** Only where a line begins with the word, so that no name is taken for a state. */

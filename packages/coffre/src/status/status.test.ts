@@ -295,3 +295,26 @@ test('what is given up on purpose, paused or under way is told with its reason',
   const open = { kind: 'backup', startedMs: nowMs - 2 * minuteMs, isAlive: true } as const;
   assert.match(lines({ run: { ...fineRun, open } }), /^running for 2 min /m);
 });
+
+test('of thousands of plans the worst are shown, and the others counted', () => {
+  const words = wordsOf('en');
+  const many = Array.from({ length: 5000 }, (_, index): ItemFacts => {
+    const plan = `p${index}`;
+    return index < 150 ? { ...fineItem, plan, rpoMs: 30 * minuteMs } : { ...fineItem, plan };
+  });
+  const lines = statusLines(statusOf({ ...fineFacts, items: many.toReversed() }), {
+    words,
+    localTime: (instantMs) => new Date(instantMs).toISOString(),
+    paint: (text) => text,
+  });
+  assert.ok(lines.length < 500);
+  assert.ok(lines.includes('and 50 more: 50 CRITICAL'));
+  assert.ok(lines.includes('and 4900 more: 50 CRITICAL, 4850 ok'));
+  assert.match(lines[2]!, /^CRITICAL {2}p\d+, /);
+});
+
+test('a repository that nobody listed is not called fine', () => {
+  const unseen = statusOf(withLocal({ verifications: {}, heldSinceMs: undefined }));
+  const lines = statusLines(unseen, { words: wordsOf('en'), localTime: String, paint: (text) => text });
+  assert.ok(lines.some((line) => line.startsWith('not listed yet  local')));
+});

@@ -46,6 +46,8 @@ export const english: StatusWords = {
   someNot: (plans, total) => `${plans} of ${plural(total, 'plan')} ${plans === 1 ? 'is' : 'are'} not fine`,
   elsewhere: (plans) =>
     plans === 1 ? 'The plan is fine, but not everything else' : `All ${plans} plans are fine, but not everything else`,
+  more: (count, counts) => `and ${count} more${counts === undefined ? '' : `: ${counts}`}`,
+  oneOf: '`coffre status PLAN` and `--site SITE` show a part, `--json` everything',
   andMore: (count) => `and ${count} more`,
   ageOf: (age, objective) => `${age} of ${objective}`,
   running: (since) => `running for ${since}`,

@@ -47,6 +47,8 @@ export const french: StatusWords = {
   someNot: (plans, total) => `${plural(plans, 'plan')} sur ${total} ${plans < 2 ? 'ne va' : 'ne vont'} pas bien`,
   elsewhere: (plans) =>
     plans === 1 ? 'Le plan va bien, mais pas tout le reste' : `Les ${plans} plans vont bien, mais pas tout le reste`,
+  more: (count, counts) => `et ${plural(count, 'autre')}${counts === undefined ? '' : ` : ${counts}`}`,
+  oneOf: '`coffre status PLAN` et `--site SITE` montrent une partie, `--json` tout',
   andMore: (count) => `et ${plural(count, 'autre')}`,
   ageOf: (age, objective) => `${age} sur ${objective}`,
   running: (since) => `en cours depuis ${since}`,

@@ -41,6 +41,10 @@ export type StatusWords = {
   readonly someNot: (plans: number, total: number) => string;
   /** What is wrong is not about a plan. */
   readonly elsewhere: (plans: number) => string;
+  /** What is not shown, and how it is. */
+  readonly more: (count: number, counts?: string) => string;
+  /** Where the rest is. */
+  readonly oneOf: string;
   readonly andMore: (count: number) => string;
   readonly ageOf: (age: string, objective: string) => string;
   readonly running: (since: string) => string;
