@@ -13,13 +13,12 @@ if (process.env['COFFRE_MALLOC'] !== undefined) {
 
 const abort = new AbortController();
 /** 141 is what a shell sees of a program that ends with the reader of its pipe. */
-let interruptedCode: 130 | 141 = 130;
-let isOutputLost = false;
+const ending = { interruptedCode: 130, isOutputLost: false };
 
 /** The first signal lets the verb clean up and give its lock back; the second does not wait. */
 function onSignal(name: 'interrupt' | 'terminated'): () => void {
   return () => {
-    if (abort.signal.aborted) process.exit(interruptedCode);
+    if (abort.signal.aborted) process.exit(ending.interruptedCode);
     process.stderr.write(`\rsignal ${name} received, cleaning up \n`);
     abort.abort(new CoffreError('INTERRUPTED', 'interrupted by a signal'));
   };
@@ -29,10 +28,10 @@ function onSignal(name: 'interrupt' | 'terminated'): () => void {
 function onOutputError(error: NodeJS.ErrnoException): void {
   if (abort.signal.aborted) return;
   if (error.code === 'EPIPE') {
-    interruptedCode = 141;
+    ending.interruptedCode = 141;
     abort.abort(new CoffreError('INTERRUPTED', ''));
-  } else if (!isOutputLost) {
-    isOutputLost = true;
+  } else if (!ending.isOutputLost) {
+    ending.isOutputLost = true;
     process.stderr.write(`cannot write the output: ${error.message}\n`);
   }
 }
@@ -76,4 +75,4 @@ const code = await runCli(argv, {
 // What is still on its way into a pipe would be lost with the process. A reader that is gone answers with an error.
 const sent = (stream: NodeJS.WriteStream): Promise<void> => new Promise((resolve) => stream.write('', () => resolve()));
 await Promise.all([sent(process.stdout), sent(process.stderr)]);
-process.exit(code === 130 ? interruptedCode : code === 0 && isOutputLost ? 1 : code);
+process.exit(code === 130 ? ending.interruptedCode : code === 0 && ending.isOutputLost ? 1 : code);
