@@ -348,3 +348,19 @@ test('a snapshot names its paths in the order they were given', async () => {
   const { snapshot } = await backup(await repository.loadIndex(), optionsFor(source, { paths }));
   assert.deepEqual(snapshot.paths, paths);
 });
+
+test('nothing at all makes no snapshot', async () => {
+  const { repository } = await createSampleRepository();
+  const source = makeSource({});
+  const before = process.cwd();
+  process.chdir(source);
+  try {
+    const options: BackupOptions = { paths: ['.' as ByteString], workingFolder: source };
+    await assert.rejects(backup(await repository.loadIndex(), options), (error) =>
+      isCoffreError(error, 'SOURCE_MISSING'),
+    );
+    assert.deepEqual(await repository.listSnapshots(), []);
+  } finally {
+    process.chdir(before);
+  }
+});

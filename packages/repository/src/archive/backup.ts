@@ -1,11 +1,12 @@
 import { sweepKilledWriters } from '../backend/leftovers.ts';
 import type { ChunkProfile } from '../chunker/profile.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
+import { sha256Hex } from '../crypto/hash.ts';
 import { CoffreError, isCoffreError } from '../errors.ts';
 import { toText, type ByteString } from '../format/bytestring.ts';
 import { encodeSnapshot, type Snapshot, type SnapshotSummary } from '../format/snapshot.ts';
 import { formatLocal, timestampNs, timestampOfNs } from '../format/time.ts';
-import type { Timestamp } from '../format/tree.ts';
+import { emptyTree, type Timestamp } from '../format/tree.ts';
 import { readElsewhere, type FilePlace } from '../host/elsewhere.ts';
 import type { Files } from '../host/files.ts';
 import type { BlobId, SnapshotId } from '../ids.ts';
@@ -97,7 +98,7 @@ export type BackupResult = {
  * Saves folders and streams as one snapshot. Streams come first: a database that names files is then never newer than
  * the files. Order of publication: packs, index, and last the snapshot file, so a crash at any point leaves every earlier
  * snapshot as it was.
- * @throws {CoffreError} SOURCE_MISSING when no path exists; INTERRUPTED; storage errors
+ * @throws {CoffreError} SOURCE_MISSING when no path exists, or nothing is left of them; INTERRUPTED; storage errors
  */
 export async function backup(indexed: IndexedRepository, options: BackupOptions): Promise<BackupResult> {
   const { host } = indexed.repository;
@@ -133,7 +134,8 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
       options,
       parent,
     });
-    await crew.flush();
+    if (tree === sha256Hex(emptyTree)) throw nothingSaved();
+    await crew.finish();
     await writer.flush();
     const snapshot: Snapshot = {
       ...describeSnapshot(indexed, options, paths, time, tree, parent?.id),
@@ -159,6 +161,12 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
   } finally {
     journal?.close();
   }
+}
+
+function nothingSaved(): CoffreError {
+  return new CoffreError('SOURCE_MISSING', 'unable to save snapshot: snapshot is empty', {
+    hint: 'There is nothing in the folder, or the exclude rules leave everything out; nothing was saved.',
+  });
 }
 
 function pick<T extends object, K extends keyof T>(from: T, ...keys: K[]): { [P in K]: Exclude<T[P], undefined> } {
