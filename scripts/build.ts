@@ -81,6 +81,7 @@ async function buildProgram(dist: string): Promise<void> {
       worker: join(library, 'src/workers/worker.ts'),
       'shop-writer': join(program, 'src/demo/shop-writer.ts'),
       'sqlite-worker': join(program, 'src/source/sqlite/sqlite-worker.ts'),
+      'extension-worker': join(program, 'src/extension/extension-worker.ts'),
     },
     platform: 'node',
     external: (id) => id.startsWith('node:') || installedPackages.test(id),
