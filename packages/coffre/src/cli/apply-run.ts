@@ -31,7 +31,9 @@ export async function runApply(cli: Cli, options: ApplyOptions): Promise<void> {
   if (!printer.json) showChanges(printer, changes, applied);
   for (const { repository } of missing) printer.normal(`+ a new repository for ${repository.name}`);
   if (changes.length + missing.length === 0) {
-    if (printer.json) printer.message({ schema: 'coffre.apply/1', changes: 0, made: [] });
+    // The daemon may have refused what stood here in between.
+    const daemon = await tellDaemon(cli, place.folder);
+    if (printer.json) printer.message({ schema: 'coffre.apply/1', changes: 0, made: [], daemon });
     return printer.normal('nothing to apply');
   }
   await confirmStep(cli, `${countText(changes)} shown above.`, options.confirm === true);
