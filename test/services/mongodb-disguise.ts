@@ -38,6 +38,8 @@ export async function startDisguise(target: number): Promise<Disguise> {
       asked.set(message.readInt32LE(4), name);
       commands.push(name);
       if (name === 'applyOps') return void answerApplied(applier, message, client);
+      if (name === 'usersInfo') return void answerUsers(applier, message, client);
+      if (name === '_mergeAuthzCollections') return void answerMerged(applier, message, client);
       return upstream.write(name === 'createIndexes' ? withBody(message, withoutNamespaces(body)) : message);
     });
     const toClient = framed((message) => {
@@ -63,9 +65,40 @@ export async function startDisguise(target: number): Promise<Disguise> {
 
 async function answerApplied(applier: MongoClient, message: Buffer, client: Socket): Promise<void> {
   const { applyOps: entries } = BSON.deserialize(message.subarray(bodyAt)) as { applyOps: Document[] };
+  await answerDone(message, client, async () => {
+    for (const entry of entries) await applyEntry(applier, entry);
+  });
+}
+
+/** Where the lists are read from is what a real server does; FerretDB keeps what would be users in `admin.merged`. */
+async function answerMerged(applier: MongoClient, message: Buffer, client: Socket): Promise<void> {
+  const body = BSON.deserialize(message.subarray(bodyAt)) as Record<string, unknown>;
+  await answerDone(message, client, async () => {
+    if (body['drop'] !== false || body['db'] !== '') throw new Error('others would be removed');
+    for (const name of ['tempUsersCollection', 'tempRolesCollection']) {
+      const from = body[name];
+      if (typeof from !== 'string') continue;
+      const listed = await applier
+        .db('admin')
+        .collection(from.replace(/^admin\./, ''))
+        .find({})
+        .toArray();
+      if (listed.length > 0) await applier.db('admin').collection('merged').insertMany(listed);
+    }
+  });
+}
+
+async function answerUsers(applier: MongoClient, message: Buffer, client: Socket): Promise<void> {
+  await answerDone(message, client, async () => {
+    const users = await applier.db('admin').collection('system.users').find({}).toArray();
+    return { users: users.map(({ _id }) => ({ _id })), ok: 1 };
+  });
+}
+
+async function answerDone(message: Buffer, client: Socket, work: () => Promise<Command | void>): Promise<void> {
   let answer: Command = { ok: 1 };
   try {
-    for (const entry of entries) await applyEntry(applier, entry);
+    answer = (await work()) ?? answer;
   } catch (error) {
     answer = { ok: 0, code: 8, errmsg: String(error) };
   }
@@ -131,6 +164,8 @@ function disguised(question: string | undefined, answer: Command, port: number):
     }
     case 'shardingstate':
       return { enabled: false, ok: 1 };
+    case 'rolesinfo':
+      return { roles: [], ok: 1 };
     case 'replsetgetconfig':
       return { config: { _id: 'rs0' }, ok: 1 };
     default:

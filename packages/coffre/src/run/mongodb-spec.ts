@@ -10,17 +10,20 @@ type Parts = { readonly secrets: Config['secrets']; readonly doors: SecretDoors 
 /** @throws {CoffreError} SECRET_UNAVAILABLE, USAGE */
 export async function mongodbSettings(
   name: string,
-  { connect, parallelOverBytes, jobs, dumpArguments }: DumpSettings,
+  { connect, dumpArguments, scratch }: Pick<DumpSettings, 'connect' | 'dumpArguments' | 'scratch'>,
   { secrets, doors }: Parts,
 ): Promise<MongodbSettings> {
-  if (connect.service !== undefined || parallelOverBytes !== undefined || jobs !== undefined) {
-    throw new CoffreError('USAGE', `${name}: MongoDB knows no services, and its dumps are one stream`, {
-      hint: 'Leave out `service`, `parallel_over` and `jobs`.',
-    });
+  if (connect.service !== undefined) {
+    throw new CoffreError('USAGE', `${name}: MongoDB knows no services`, { hint: 'Leave out `service`.' });
   }
   const said = async (text: Confidential | undefined): Promise<string | undefined> =>
     text === undefined ? undefined : await resolveText(text, secrets, doors);
   const { host, port, socket, user, tls, caFile, databases, excludeDatabases } = connect;
   const [url, password] = [await said(connect.url), await said(connect.password)];
-  return { name, url, host, port, socket, user, password, tls, caFile, databases, excludeDatabases, dumpArguments };
+  const address = { url, host, port, socket, user, password, tls, caFile };
+  const other =
+    typeof scratch === 'string'
+      ? { private: undefined, same_server: address }[scratch]
+      : { ...scratch, url: await said(scratch.url), password: await said(scratch.password) };
+  return { name, ...address, databases, excludeDatabases, dumpArguments, scratch: other };
 }

@@ -10,6 +10,7 @@ import { shortName } from './source-spec.ts';
 import { describeSaved, saveSource, type SavedSnapshot } from './save-source.ts';
 import type { RunFigures } from './run-figures.ts';
 import { foreseeRestore } from './restore-figures.ts';
+import { sourceSpecsOf } from './source-spec.ts';
 import { proofFigures, verifySaved } from './verify-saved.ts';
 import type { WorkingRepository } from './working-repository.ts';
 
@@ -178,7 +179,12 @@ async function prove(
       const signal = AbortSignal.any([context.signal, to.signal]);
       const surroundings = { ...around.source, signal, warn: (line: string) => scribe.say('warning', line) };
       const startedMs = scribe.monotonicMs;
-      const proof = await part.timed('verifyMs', async () => verifySaved(to.indexed, stored, steps, surroundings));
+      const { secrets, doors } = around.repositories;
+      const specParts = { plan: context.plan, secrets, doors, files: surroundings.files };
+      const specs = await sourceSpecsOf(source, specParts);
+      const proof = await part.timed('verifyMs', async () =>
+        verifySaved(to.indexed, stored, steps, surroundings, specs),
+      );
       proved = { ...proofFigures(proof, scribe.monotonicMs - startedMs), ...wanted.figures };
       scribe.say('info', `${source.name}: proved ${[...proof.passed, ...proof.proved].join(', ')}`);
     }

@@ -17,6 +17,7 @@ import {
   type VerifyFinding,
   type VerifyProgress,
 } from '../manifest/verify.ts';
+import type { SourceSpec } from '../source/source-types.ts';
 import type { CheckStep, SourceContext } from '../source/source.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
 import { failureCause } from '../store/failure-cause.ts';
@@ -54,6 +55,7 @@ function unreachedCode(findings: readonly VerifyFinding[]): ErrorCode | undefine
 
 /**
  * `parse` was done while the files were read: what did not parse is not in the snapshot as good.
+ * @param specs of the live sources, where they are configured here
  * @throws {CoffreError} VERIFY_FAILED, SOURCE_VERIFY_FAILED, MANIFEST_DAMAGED
  */
 export async function verifySaved(
@@ -61,13 +63,14 @@ export async function verifySaved(
   { snapshot }: StoredSnapshot,
   steps: readonly ProofStep[],
   context: SourceContext,
+  specs: readonly SourceSpec[] = [],
 ): Promise<Proof> {
   const { signal, clock } = context;
   const signed = await loadManifest(indexed, snapshot.tree, signal);
   const startedMs = clock.monotonicMs();
   const place: ProofPlace = { indexed, tree: snapshot.tree, signed, sums: new ReadSums() };
   // A source that fails waits for the hashes: bytes that changed explain it.
-  const [sources] = await Promise.allSettled([proveSources(place, steps, context)]);
+  const [sources] = await Promise.allSettled([proveSources(place, steps, context, specs)]);
   const hashes = steps.includes('hash') ? await proveHashes(place, signal) : undefined;
   if (sources.status === 'rejected') throw sources.reason;
   const { reached, proved } = sources.value;
@@ -108,6 +111,7 @@ async function proveSources(
   { indexed, tree, signed, sums }: ProofPlace,
   steps: readonly ProofStep[],
   context: SourceContext,
+  specs: readonly SourceSpec[],
 ): Promise<{ reached: ReadonlySet<CheckStep>; proved: readonly string[] }> {
   const { signal } = context;
   const wanted = new Set(steps.filter((step): step is CheckStep => checkSteps.has(step)));
@@ -116,7 +120,8 @@ async function proveSources(
   if (wanted.size === 0) return { reached, proved };
   for (const entry of signed.manifest.sources) {
     const { type, saved } = openSavedSource(indexed, tree, entry, signal, sums);
-    const found = await type.verify(saved, context, wanted).catch((error: unknown) => {
+    const live = specs.find(({ kind, settings }) => kind === entry.kind && settings.name === entry.name);
+    const found = await type.verify(saved, context, wanted, live?.settings).catch((error: unknown) => {
       // The room for a copy, or a tool that is not there, say nothing of what is saved.
       if (signal.aborted || !isCoffreError(error) || error.code.startsWith('SOURCE_')) throw error;
       return { passed: [], proved: [], differences: [messageOf(error)] };

@@ -14,8 +14,8 @@
  *   truth      what the source held at the very moment of the dump, as JSON: counts, schema, versions; never a secret.
  *              Asked once, after the last byte of every stream. It goes into the signed manifest and is all that
  *              `verify` compares with; the live source has moved on by then.
- *   verify     reads saved data and proves the steps that it is asked for. Private folders and private servers only, and
- *              no server for the first two steps.
+ *   verify     reads saved data and proves the steps that it is asked for. Private folders and private servers only, or a
+ *              server that the settings name for it, and no server for the first two steps.
  *   load       brings saved data to a target that a person chose: whole or not at all; nothing is overwritten unless the
  *              target says so.
  *   scratch    loads into a private place that disposal removes, for drills.
@@ -131,7 +131,13 @@ export type SourceType<Settings, Truth> = {
   dump(settings: Settings, context: SourceContext): Promise<Dump<Truth>>;
   /** @throws {CoffreError} MANIFEST_DAMAGED when the manifest holds something else */
   parseTruth(value: unknown): Truth;
-  verify(saved: SavedSource<Truth>, context: SourceContext, steps: ReadonlySet<CheckStep>): Promise<Verification>;
+  /** @param settings of the live source, where it is configured here: it may name a server for trials */
+  verify(
+    saved: SavedSource<Truth>,
+    context: SourceContext,
+    steps: ReadonlySet<CheckStep>,
+    settings?: Settings,
+  ): Promise<Verification>;
   /** @returns where it is now */
   load(saved: SavedSource<Truth>, target: LoadTarget<Settings>, context: SourceContext): Promise<string>;
   scratch(saved: SavedSource<Truth>, context: SourceContext): Promise<Scratch>;

@@ -11,6 +11,7 @@ import type {
   SourceConfig,
   SourceName,
   SourceSettings,
+  TrialPlace,
 } from '../config.ts';
 import type { ConfigDocument } from '../schema/document.ts';
 
@@ -73,10 +74,11 @@ function settingsOf(source: WrittenSource): SourceSettings {
       return {
         type: source.type,
         connect: addressOf(source.connect),
-        parallelOverBytes: source.parallel_over,
-        jobs: source.jobs,
+        parallelOverBytes: source.type === 'postgresql' ? source.parallel_over : undefined,
+        jobs: source.type === 'postgresql' ? source.jobs : undefined,
         dumpArguments: source.options ?? [],
         sumsContent: source.type === 'postgresql' && source.content_sums,
+        scratch: source.type === 'mongodb' ? trialOf(source.scratch) : 'private',
       };
     case 'sqlite': {
       const { path, paths = [] } = source;
@@ -104,6 +106,12 @@ function contentCheckOf(written: WrittenCheck): ContentCheck {
   return 'command' in written
     ? { kind: 'command', argv: written.command }
     : { kind: 'extension', name: written.extension };
+}
+
+function trialOf(written: Extract<WrittenSource, { type: 'mongodb' }>['scratch']): TrialPlace {
+  if (typeof written === 'string') return written;
+  const { url, user, password, tls, ca_file: caFile } = written;
+  return { url, user, password, tls, caFile };
 }
 
 type WrittenAddress = Extract<WrittenSource, { type: 'redis' }>['connect'];

@@ -50,10 +50,25 @@ const server = z.strictObject({
 
 const dump = {
   connect: server.prefault({}).describe('How to reach the server'),
-  parallel_over: sizeBytes.optional().describe('Databases larger than this are dumped in parallel, into files'),
-  jobs: wholeNumber(1, 64).optional().describe('Dumps or tables at the same time'),
   options: list(longText, 'arguments').optional().describe('Further arguments of the dump program'),
 };
+
+/** Of the one engine whose tools read several tables of one moment at a time. */
+const parallel = {
+  parallel_over: sizeBytes.optional().describe('Databases larger than this are dumped in parallel, into files'),
+  jobs: wholeNumber(1, 64).optional().describe('Tables at the same time, when dumped or loaded in parallel'),
+};
+
+const trial = z.union([
+  word(['private', 'same_server']),
+  z.strictObject({
+    url: withSecrets.describe('Address of a server for trials'),
+    user: text.optional().describe('User who may make and drop databases there'),
+    password: secret.optional().describe('Password of the user'),
+    tls: word(['off', 'require', 'verify']).optional().describe('Encryption of the connection'),
+    ca_file: text.optional().describe('Root certificates'),
+  }),
+]);
 
 const validation = z.union([
   word(['toml', 'json', 'yaml', 'sqlite']),
@@ -87,11 +102,19 @@ export const source = z.discriminatedUnion(
       type: z.literal('postgresql').describe('PostgreSQL'),
       ...common,
       ...dump,
+      ...parallel,
       content_sums: flag.prefault(false).describe('Record a sum over the rows of every table, not only their number'),
     }),
     z.strictObject({ type: z.literal('mysql').describe('MySQL'), ...common, ...dump }),
     z.strictObject({ type: z.literal('mariadb').describe('MariaDB'), ...common, ...dump }),
-    z.strictObject({ type: z.literal('mongodb').describe('MongoDB'), ...common, ...dump }),
+    z.strictObject({
+      type: z.literal('mongodb').describe('MongoDB'),
+      ...common,
+      ...dump,
+      scratch: trial
+        .prefault('private')
+        .describe('Where proofs load it: a private server, or databases of other names on a server'),
+    }),
     z.strictObject({
       type: z.literal('sqlite').describe('SQLite'),
       ...common,

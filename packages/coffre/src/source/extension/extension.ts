@@ -56,9 +56,10 @@ export const extension: SourceType<ExtensionSettings, ExtensionTruth> = {
 
   parseTruth: parseTruthWith(extensionTruth),
 
-  async verify(saved, context, steps) {
+  async verify(saved, context, steps, settings) {
     const { kind, own } = await unwrapped(saved, context);
-    return await kind.verify(own, context, steps);
+    const live = settings === undefined ? undefined : kind.parseSettings(settings.settings, settings.name);
+    return await kind.verify(own, context, steps, live);
   },
 
   async load(saved, target, context) {

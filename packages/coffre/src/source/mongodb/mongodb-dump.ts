@@ -26,6 +26,8 @@ export type MongodbSettings = MongodbAddress & {
   readonly dumpArguments: readonly string[];
   /** How long mongodump may print nothing while it is listened to; a quarter of an hour when absent. */
   readonly silenceMaxMs?: number | undefined;
+  /** Where proofs load into databases of other names; a private server when absent. */
+  readonly scratch?: MongodbAddress | undefined;
 };
 
 const silenceMaxDefaultMs = 15 * 60_000;

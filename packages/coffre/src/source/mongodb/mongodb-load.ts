@@ -138,20 +138,19 @@ async function createIndexes(client: MongoClient, steps: readonly LoadStep[]): P
 async function proveLoaded(server: MongodbServer, steps: readonly LoadStep[]): Promise<void> {
   const loaded = steps.filter(({ from }) => from.type !== 'view');
   const expected = loaded.map(({ from, final, temporary }) => ({ ...from, ...(temporary ?? final) }));
-  const names = new Set(expected.map(nameOf));
+  const wanted = new Set(expected.map(nameOf));
   const databases = [...new Set(expected.map(({ database }) => database))];
-  const found = await truthOfDatabases(server, databases, (one) => names.has(nameOf(one)));
+  const found = await truthOfDatabases(server, databases, (one) => wanted.has(nameOf(one)));
   const differences = [
     ...compareCollections(expected, found, { schema: true, counts: true }),
     ...(await validateCollections(server, found)),
   ];
   if (differences.length === 0) return;
-  const original = new Map(
-    loaded.map(({ from, temporary }) => [temporary?.collection ?? from.collection, nameOf(from)]),
-  );
-  const said = differences
-    .slice(0, 5)
-    .map((line) => line.replaceAll(/coffre_load_\w+/g, (name) => original.get(name) ?? name));
+  const names = loaded.map(({ from, final, temporary }) => [nameOf(temporary ?? final), nameOf(from)] as const);
+  const said = differences.slice(0, 5).map((line) => {
+    const [there = '', saved = ''] = names.find(([name]) => line.startsWith(`${name} `)) ?? [];
+    return saved + line.slice(there.length);
+  });
   throw new CoffreError('SOURCE_VERIFY_FAILED', `what was loaded is not what was saved: ${said.join('; ')}`, {
     hint: 'It was taken away again. Try an earlier snapshot, or a server of the version that was saved.',
   });

@@ -37,7 +37,7 @@ const servers = {
 
 export const howToGetScratch =
   'to load it on trial, install mongod (package mongodb-org-server, https://www.mongodb.com/try/download/community) ' +
-  'or FerretDB 1 (https://github.com/FerretDB/FerretDB/releases)';
+  'or FerretDB 1 (https://github.com/FerretDB/FerretDB/releases), or name a server with `scratch` of the source';
 
 /** Undefined when no server is installed. @throws {CoffreError} SOURCE_SPACE_SHORT, SOURCE_UNREACHABLE */
 export async function startScratchServer(

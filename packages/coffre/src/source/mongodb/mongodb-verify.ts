@@ -4,11 +4,19 @@ import { isCoffreError, messageOf } from '@coffre/repository';
 import type { CheckStep, SavedSource, SourceContext, Verification } from '../source.ts';
 import { ArchiveReader } from './archive.ts';
 import { checkDocument } from './bson.ts';
-import { isOplog } from './mongodb-dump.ts';
+import { connectionOf, type MongodbAddress } from './mongodb-address.ts';
+import { isOplog, type MongodbSettings } from './mongodb-dump.ts';
 import { planLoad } from './load-plan.ts';
 import { loadCollections } from './mongodb-load.ts';
 import { howToGetScratch, startScratchServer, type ScratchServer } from './mongodb-scratch.ts';
-import { collectionTruthOf, compareCollections, type CollectionTruth, type MongodbTruth } from './mongodb-truth.ts';
+import { openTrial, type TrialServer } from './mongodb-trial.ts';
+import {
+  collectionTruthOf,
+  compareCollections,
+  isOfServer,
+  type CollectionTruth,
+  type MongodbTruth,
+} from './mongodb-truth.ts';
 import type { ServerFacts } from './topology.ts';
 
 type Saved = SavedSource<MongodbTruth>;
@@ -17,6 +25,7 @@ export async function verifyArchives(
   saved: Saved,
   context: SourceContext,
   steps: ReadonlySet<CheckStep>,
+  settings?: MongodbSettings,
 ): Promise<Verification> {
   if (steps.size === 0) return { passed: [], proved: [], differences: [] };
   const read = await readArchives(saved, steps.has('open'));
@@ -25,7 +34,7 @@ export async function verifyArchives(
   const passed: CheckStep[] = ['archive', 'open'];
   const proved = [`${documents} documents of ${collections} collections as counted, every checksum right`];
   if (steps.has('schema') || steps.has('row_counts')) {
-    const loaded = await loadOnTrial(saved, context);
+    const loaded = await loadOnTrial(saved, context, settings);
     if (loaded.kind === 'differs') return { passed: only(passed, steps), proved, differences: loaded.differences };
     if (loaded.kind === 'loaded') {
       passed.push('schema', 'row_counts');
@@ -85,8 +94,12 @@ type Trial =
   | { readonly kind: 'differs'; readonly differences: readonly string[] }
   | { readonly kind: 'no-server' };
 
-async function loadOnTrial(saved: Saved, context: SourceContext): Promise<Trial> {
-  const server = await scratchServer(saved, context);
+async function loadOnTrial(
+  saved: Saved,
+  context: SourceContext,
+  settings: MongodbSettings | undefined,
+): Promise<Trial> {
+  const server = await trialServer(saved, context, settings?.scratch);
   if (server === undefined) return { kind: 'no-server' };
   await using scratch = server;
   try {
@@ -99,18 +112,35 @@ async function loadOnTrial(saved: Saved, context: SourceContext): Promise<Trial>
   }
 }
 
+async function trialServer(
+  saved: Saved,
+  context: SourceContext,
+  named: MongodbAddress | undefined,
+): Promise<TrialServer | undefined> {
+  if (named !== undefined) {
+    const data = saved.truth.collections.filter((one) => !isOfServer(one));
+    const databases = [...new Set(data.map(({ database }) => database))];
+    return await openTrial(connectionOf(named), databases, tokenOf(context), context);
+  }
+  const server = await scratchServer(saved, context);
+  if (server === undefined) return undefined;
+  const { connection, program } = server;
+  const dispose = async (): Promise<void> => await server[Symbol.asyncDispose]();
+  return { connection, program, databaseOf: (name) => name, [Symbol.asyncDispose]: dispose };
+}
+
 export async function scratchServer(saved: Saved, context: SourceContext): Promise<ScratchServer | undefined> {
   const sizeBytes = saved.truth.archives.reduce((total, one) => total + one.sizeBytes, 0);
   return await startScratchServer(sizeBytes, context);
 }
 
 export async function loadInto(
-  { connection }: ScratchServer,
+  { connection, databaseOf }: Pick<TrialServer, 'connection' | 'databaseOf'>,
   saved: Saved,
   context: SourceContext,
 ): Promise<ServerFacts> {
   const token = tokenOf(context);
-  const plan = planLoad(saved.truth.collections, { databaseOf: (name) => name, only: [], token });
+  const plan = planLoad(saved.truth.collections, { databaseOf, only: [], token });
   return await loadCollections({ saved, connection, plan, overwrite: false, token }, context);
 }
 

@@ -4,7 +4,8 @@ import type { SavedSource, SourceContext, SourceType } from '../source.ts';
 import { streamFolder } from '../stream-path.ts';
 import { parseTruthWith } from '../truth.ts';
 import { cutLoads } from './load-journal.ts';
-import { placeOf, planLoad } from './load-plan.ts';
+import { placeOf, planLoad, type LoadPlan } from './load-plan.ts';
+import { makeAccounts, savedAccounts } from './load-users.ts';
 import { connectionOf, type Connection } from './mongodb-address.ts';
 import { dumpServer, survey, type MongodbSettings } from './mongodb-dump.ts';
 import { loadCollections } from './mongodb-load.ts';
@@ -52,7 +53,8 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
     const facts = await loadCollections({ saved, connection, plan, overwrite: target.overwrite, token }, context);
     const isWhole = target.only.length === 0 && plan.steps.every(({ from, final }) => from.database === final.database);
     await bringToOneMoment(saved, { connection, program: facts.program, isWhole }, context);
-    return `${connection.shown}: ${plan.databases.join(', ')}`;
+    const place = `${connection.shown}: ${plan.databases.join(', ')}`;
+    return target.createsOwners === true ? await withAccounts(saved, { connection, plan, place }, context) : place;
   },
 
   async scratch(saved, context) {
@@ -63,7 +65,7 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
       });
     }
     try {
-      const { program } = await loadInto(server, saved, context);
+      const { program } = await loadInto({ ...server, databaseOf: (name) => name }, saved, context);
       await bringToOneMoment(saved, { connection: server.connection, program, isWhole: true }, context);
       return { place: server.connection.uri, [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose]() };
     } catch (error) {
@@ -98,6 +100,23 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
       { schema: true, counts: true },
     ),
 };
+
+/** Accounts name their database, so they come where databases keep their names. */
+async function withAccounts(
+  saved: SavedSource<MongodbTruth>,
+  { connection, plan, place }: { connection: Connection; plan: LoadPlan; place: string },
+  context: SourceContext,
+): Promise<string> {
+  if (plan.steps.some(({ from, final }) => from.database !== final.database)) {
+    context.warn('users and roles are not made: they belong to a database of the name that was saved');
+    return place;
+  }
+  const isAll = saved.truth.archives.some(({ database }) => database === null);
+  const accounts = await savedAccounts(saved, isAll ? undefined : new Set(plan.databases));
+  await using server = await openServer(connection, context.signal);
+  const made = await makeAccounts(server.client, accounts, connection.shown);
+  return made === undefined ? place : `${place}, with ${made}`;
+}
 
 async function cutOff(settings: MongodbSettings, context: SourceContext, choice: Choice): Promise<string[]> {
   await using server = await openServer(connectionOf(settings), context.signal);
