@@ -147,6 +147,7 @@ function masked(text: string): string {
     .replaceAll(`${userInfo().username}@${hostname()}`, 'root@vm')
     .replaceAll(/\b(?:[0-9a-f]{64}|[0-9a-f]{10}|[0-9a-f]{8})\b/g, 'ID')
     .replaceAll(/took [^)]+/g, 'took TIME')
+    .replaceAll(/\b(?:about|under) \d+ (?:s|min)\b/g, 'TIME')
     .replaceAll(/\d+(?:\.\d+)?/g, 'N')
     .replaceAll(/\bN (?:B|KiB|MiB|GiB)\b/g, 'N UNIT')
     .replaceAll(/\bN (pack|file|piece|snapshot)s?\b/g, 'N $1')
