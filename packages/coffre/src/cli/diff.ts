@@ -54,7 +54,8 @@ export function defineDiff(command: Command, cli: Cli): void {
         return;
       }
       printStatistics(printer, statistics);
-      if (views !== undefined) printViews(printer, views);
+      // Scripts count the lines of a comparison of two, as restic prints them.
+      if (views !== undefined && ('since' in wish || printer.verbosity >= 2)) printViews(printer, views);
     });
 }
 
