@@ -60,7 +60,7 @@ function buildTypes(folder: string): void {
     if (wanted.has(path)) continue;
     wanted.add(path);
     const text = readFileSync(join(folder, path), 'utf8');
-    for (const [, named = ''] of text.matchAll(/(?:from |import\()'(\.[^']*)\.ts'/g)) {
+    for (const [, named = ''] of text.matchAll(/(?:from |import\()['"](\.[^'"]*)\.ts['"]/g)) {
       pending.push(`${join(dirname(path), named)}.d.ts`);
     }
   }
