@@ -70,9 +70,13 @@ export async function runHooks(
 
 async function runHook(hook: HookConfig, facts: HookFacts, parts: HookParts, signal?: AbortSignal): Promise<void> {
   const environment: Record<string, string> = { ...variablesOf(hook, facts) };
+  const hidden: string[] = [];
   for (const [name, text] of Object.entries(hook.environment)) {
-    environment[name] = await resolveText(text, parts.secrets, parts.doors);
+    const value = await resolveText(text, parts.secrets, parts.doors);
+    environment[name] = value;
+    if (text.secretNames.length > 0) hidden.push(value);
   }
+  const open = (said: string): string => hidden.reduce((all, value) => all.replaceAll(value, '***'), said);
   const { command, timeoutMs } = hook;
   const argv = 'argv' in command ? command.argv : ['/bin/sh', '-c', command.shell];
   const call = { argv, environment, timeoutMs, mayLeaveOthers: true, ...(signal === undefined ? {} : { signal }) };
@@ -81,8 +85,12 @@ async function runHook(hook: HookConfig, facts: HookFacts, parts: HookParts, sig
     for await (const bytes of parts.programs.output(call)) {
       if (text.length < outputBytesMax) text += Buffer.from(bytes).toString('utf8');
     }
+  } catch (error) {
+    // What it complains of goes into messages and the history.
+    if (!isCoffreError(error) || open(error.message) === error.message) throw error;
+    throw new CoffreError(error.code, open(error.message), error.hint === undefined ? {} : { hint: error.hint });
   } finally {
-    for (const line of text.slice(0, outputBytesMax).split('\n')) {
+    for (const line of open(text).slice(0, outputBytesMax).split('\n')) {
       if (line.trim() !== '') parts.say('debug', `${argv[0]}: ${line}`);
     }
   }

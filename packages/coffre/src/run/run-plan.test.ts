@@ -156,6 +156,21 @@ plans:
   assert.equal((await scene.snapshots(yaml, 'local')).length, 1);
 });
 
+test('a secret that a hook is given and repeats is neither told nor logged', async () => {
+  await using scene = await makePlanScene();
+  fill(scene);
+  const hook = `{at: before, shell: 'echo "$W"; echo "no: $W" >&2; exit 3', environment: {W: "\${secret:key}"}}`;
+  const yaml = usualYaml(
+    scene.folder,
+    `${sources}\nplans: {shop: {sources: [lyon/uploads], to: local, hooks: [${hook}]}}`,
+  );
+  const result = await scene.run(yaml);
+  assert.match(result.reason ?? '', /exit code 3: no: \*\*\*$/);
+  const log = scene.read(result.logPath!.slice(scene.folder.length + 1));
+  assert.match(log, /\/bin\/sh: \*\*\*/);
+  assert.equal(log.includes(samplePassword), false);
+});
+
 test('a source that a guard refuses is not saved, the others are, and the retention waits', async () => {
   await using scene = await makePlanScene();
   fill(scene);
