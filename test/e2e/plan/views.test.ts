@@ -125,7 +125,7 @@ test(
     const argv = [...repository, '--no-lock', 'diff', full.snapshot!, second.snapshot!];
     const ours = scene.good(...argv);
     const theirs = spawnSync(restic!.path, argv, {
-      env: { ...scene.environment } as NodeJS.ProcessEnv,
+      env: { ...scene.environment },
       encoding: 'utf8',
     }).stdout;
     assert.ok(theirs.includes('Added:'), theirs);
