@@ -6,6 +6,7 @@ import type { Backend, FileKind } from './backend/backend.ts';
 import { fileOf } from './backend/backend.ts';
 import { randomPolynomial } from './chunker/polynomial.ts';
 import { sha256Hex } from './crypto/hash.ts';
+import { release } from './crypto/release.ts';
 import { createSealer, randomMasterKey, type MasterKey, type Sealer } from './crypto/seal.ts';
 import { CoffreError, isCoffreError, isDamage } from './errors.ts';
 import { encodeConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
@@ -96,9 +97,13 @@ export class Repository {
   async saveUnpacked<Kind extends UnpackedKind>(kind: Kind, json: Buffer): Promise<IdOf[Kind]> {
     const plain = encodeUnpacked(this.config.version, json);
     const sealed = this.sealer.seal(plain, this.host.random);
-    const back = decodeUnpacked(this.config.version, this.sealer.open(sealed), unpackedBytesMax);
-    if (Buffer.compare(back, json) !== 0)
-      throw new CoffreError('INTERNAL', `a sealed ${kind} file does not open again`);
+    if (plain !== json) release(plain);
+    const opened = this.sealer.open(sealed);
+    const back = decodeUnpacked(this.config.version, opened, unpackedBytesMax);
+    const isSame = back.equals(json);
+    // The text of an index is several megabytes, at the very moment when most memory is in use.
+    for (const bytes of [back, opened]) release(bytes);
+    if (!isSame) throw new CoffreError('INTERNAL', `a sealed ${kind} file does not open again`);
     const id = sha256Hex(sealed) as IdOf[Kind];
     await this.backend.save(fileOf(kind, id), [sealed]);
     return id;

@@ -135,7 +135,7 @@ export async function backup(indexed: IndexedRepository, options: BackupOptions)
       parent,
     });
     if (tree === sha256Hex(emptyTree)) throw nothingSaved();
-    await crew.flush();
+    await crew.finish();
     await writer.flush();
     const snapshot: Snapshot = {
       ...describeSnapshot(indexed, options, paths, time, tree, parent?.id),

@@ -255,6 +255,12 @@ export class ArchiveCrew implements AsyncDisposable {
     await Promise.all(seats.map(async (seat) => await seat?.run('flush', undefined)));
   }
 
+  /** No more work comes: threads give their memory back before the index needs some. */
+  async finish(): Promise<void> {
+    await this.flush();
+    await this[Symbol.asyncDispose]();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool?.[Symbol.asyncDispose]();
   }

@@ -53,7 +53,7 @@ const files: fc.Arbitrary<IndexFile> = fc
 
 /** What a scan tells, as packs again; ids decoded from their place. */
 function scanned(bytes: Uint8Array): IndexedPack[] {
-  const found: IndexedPack[] = [];
+  const found: { id: PackId; blobs: IndexedBlob[] }[] = [];
   const idAt = (source: Uint8Array, at: number): string => {
     const id = Buffer.alloc(34, 0xee);
     decodeHexId(source, at, id, 1);

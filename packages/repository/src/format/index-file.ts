@@ -20,7 +20,7 @@ export type IndexedBlob = HeaderEntry & { offset: number };
 
 export type IndexedPack = {
   id: PackId;
-  blobs: IndexedBlob[];
+  blobs: readonly IndexedBlob[];
   /** rustic: when the pack was made or marked for deletion (RFC 3339) */
   time?: string;
   /** rustic: bytes, where they are not what the blobs add up to */
@@ -108,18 +108,44 @@ function blobText({ id, type, offset, length, uncompressedLength }: IndexedBlob)
   return `{"id":"${id}","type":"${type}","offset":${offset},"length":${length}${size}}`;
 }
 
-function packText({ id, blobs, time, size }: IndexedPack): string {
-  const timeText = time === undefined ? '' : `,"time":${jsonString(time)}`;
-  const sizeText = size === undefined ? '' : `,"size":${size}`;
-  return `{"id":"${id}","blobs":[${blobs.map(blobText).join(',')}]${timeText}${sizeText}}`;
+/** The longest text of a blob, with a comma. */
+const blobTextBytesMax =
+  64 + '{"id":"","type":"data","offset":4294967295,"length":4294967295,"uncompressed_length":4294967295},'.length;
+const packTextBytes = 256;
+const blobsPerPiece = 256;
+
+/** In pieces that are soon garbage: the text of a whole index as one string would be the peak of a small backup's memory. */
+function* packTexts(packs: readonly IndexedPack[]): Generator<string> {
+  for (const [i, { id, blobs, time, size }] of packs.entries()) {
+    yield `${i === 0 ? '' : ','}{"id":"${id}","blobs":[`;
+    for (let from = 0; from < blobs.length; from += blobsPerPiece) {
+      const texts = blobs.slice(from, from + blobsPerPiece).map(blobText);
+      yield `${from === 0 ? '' : ','}${texts.join(',')}`;
+    }
+    const timeText = time === undefined ? '' : `,"time":${jsonString(time)}`;
+    yield `]${timeText}${size === undefined ? '' : `,"size":${size}`}}`;
+  }
 }
 
-export function encodeIndexFile({ packs, supersedes, packsToDelete }: IndexFile): Buffer {
-  const before =
-    supersedes === undefined || supersedes.length === 0 ? '' : `"supersedes":["${supersedes.join('","')}"],`;
-  const after =
-    packsToDelete === undefined || packsToDelete.length === 0
-      ? ''
-      : `,"packs_to_delete":[${packsToDelete.map(packText).join(',')}]`;
-  return Buffer.from(`{${before}"packs":[${packs.map(packText).join(',')}]${after}}\n`, 'utf8');
+function* indexTexts({ packs, supersedes = [], packsToDelete = [] }: IndexFile): Generator<string> {
+  yield supersedes.length === 0 ? '{"packs":[' : `{"supersedes":["${supersedes.join('","')}"],"packs":[`;
+  yield* packTexts(packs);
+  if (packsToDelete.length > 0) {
+    yield '],"packs_to_delete":[';
+    yield* packTexts(packsToDelete);
+  }
+  yield ']}\n';
+}
+
+export function encodeIndexFile(index: IndexFile): Buffer {
+  const packs = [...index.packs, ...(index.packsToDelete ?? [])];
+  const blobs = packs.reduce((sum, pack) => sum + pack.blobs.length, 0);
+  let bytes = Buffer.allocUnsafeSlow(blobs * blobTextBytesMax + (packs.length + 1) * packTextBytes);
+  let used = 0;
+  for (const text of indexTexts(index)) {
+    const needed = used + Buffer.byteLength(text);
+    if (needed > bytes.byteLength) bytes = Buffer.concat([bytes.subarray(0, used)], 2 * needed);
+    used += bytes.write(text, used);
+  }
+  return bytes.subarray(0, used);
 }

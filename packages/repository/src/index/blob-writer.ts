@@ -3,6 +3,7 @@ import { encodeIndexFile, type IndexedPack } from '../format/index-file.ts';
 import { ZstdCodec } from '../compress/zstd-codec.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import { NonceSource } from '../crypto/nonce-source.ts';
+import { release } from '../crypto/release.ts';
 import { idToBytes, type BlobId, type IndexId } from '../ids.ts';
 import { BulkSealer } from '../pack/bulk-sealer.ts';
 import { blobIdOf, PackBuffer, type FinishedPack, type PackOptions } from '../pack/pack-buffer.ts';
@@ -149,16 +150,7 @@ export class BlobWriter {
       this.totals.addedBytes += blob.uncompressedLength ?? blob.length - 32;
       this.totals.addedPackedBytes += blob.length;
     }
-    this.#pending.push({
-      id: pack.id,
-      blobs: pack.blobs.map(({ id, type, offset, length, uncompressedLength }) => ({
-        id,
-        type,
-        offset,
-        length,
-        ...(uncompressedLength === undefined ? {} : { uncompressedLength }),
-      })),
-    });
+    this.#pending.push({ id: pack.id, blobs: pack.blobs });
     this.#pendingBlobs += pack.blobs.length;
   }
 
@@ -196,7 +188,9 @@ export class BlobWriter {
     this.#pendingBlobs = 0;
     this.#indexStartedMs = this.#repository.host.clock.monotonicMs();
     if (packs.length === 0) return;
-    this.indexesSaved.push(await this.#repository.saveUnpacked('index', encodeIndexFile({ packs })));
+    const text = encodeIndexFile({ packs });
+    this.indexesSaved.push(await this.#repository.saveUnpacked('index', text));
+    release(text);
   }
 
   /** Everything saved so far is durable and indexed. */

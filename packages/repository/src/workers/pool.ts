@@ -56,7 +56,7 @@ export class WorkerThread {
     this.#worker = new Worker(workerFile(), {
       workerData: setup,
       stdin: false,
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
     this.#worker.unref();
     this.#worker.on('message', (message: Incoming) => this.#receive(message));
