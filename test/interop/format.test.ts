@@ -151,7 +151,7 @@ async function openRepository(repo: string): Promise<Opened> {
 }
 
 function scanned(bytes: Buffer): IndexedPack[] {
-  const packs: IndexedPack[] = [];
+  const packs: { id: PackId; blobs: IndexedBlob[] }[] = [];
   const idAt = (source: Uint8Array, at: number): string => Buffer.from(source.subarray(at, at + 64)).toString('latin1');
   scanIndexFile(bytes, {
     pack: (source, at) => packs.push({ id: idAt(source, at) as PackId, blobs: [] }),

@@ -103,7 +103,7 @@ function offsiteMistakes(root: Located): Mistake[] {
         ];
       const homes = plans.flatMap((plan) => homesOf(root, plan));
       if (placesOf(textAt(root, ['sites', site, 'place']), homes).isOffsite) return [];
-      const [where = ''] = homes.filter((home) => home !== undefined);
+      const where = homes.find((home) => home !== undefined) ?? '';
       return [
         warningAtKey(
           root,

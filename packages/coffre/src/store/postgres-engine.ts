@@ -18,7 +18,7 @@ export function postgresDialect(url: string): Dialect {
     keepAlive: true,
     // By the pool and not by Kysely: what breaks in this moment is given back to it, or five of them would be all there are.
     verify: (client, done) => {
-      client.query(`set search_path to ${postgresSchemaName}; set lock_timeout to '30s'`).then(() => done(), done);
+      client.query(`set search_path to ${postgresSchemaName}; set lock_timeout to '30s'`, (error) => done(error));
     },
   });
   // A connection that breaks while nobody uses it; who asks next gets a new one, or the reason why not.

@@ -115,4 +115,6 @@ export const retries = z.strictObject({
   wait: durationMs.prefault('5m').describe('How long to wait before that; doubled each time'),
 });
 
-export const enabled = flag.prefault(true).describe('Switched off, it is listed, and runs only when somebody asks for it');
+export const enabled = flag
+  .prefault(true)
+  .describe('Switched off, it is listed, and runs only when somebody asks for it');
