@@ -90,6 +90,14 @@ describe('a run that ends', () => {
     await noteRunEnd(store, alerts, { ...note, code: 'BACKEND_FULL' });
     assert.deepEqual((await told(store)).toSorted(), ['ops run.failed', 'phone run.failed']);
   });
+
+  test('for bytes that are others than those saved says so, and that integrity is at stake', async (t) => {
+    const { store } = await scene(t);
+    const note = { plan, kind: 'backup', runId: 1 as RunId, outcome: 'failed', isTriedAgain: false } as const;
+    await noteRunEnd(store, alerts, { ...note, code: 'VERIFY_FAILED' });
+    const [event] = await listEvents(store, { plan }, 1);
+    assert.deepEqual(event?.detail['causes'], ['failed', 'hash_mismatch', 'integrity']);
+  });
 });
 
 test('only channels that deliver get letters, as loud as their loudest route', () => {

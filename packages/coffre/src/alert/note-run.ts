@@ -5,6 +5,7 @@
 import type { ErrorCode } from '@coffre/repository';
 import type { Config } from '../config/config.ts';
 import { newestEvent, recordEvent } from '../store/events.ts';
+import { failureCause, type FailureCause } from '../store/failure-cause.ts';
 import type { RunKind, RunOutcome } from '../store/runs.ts';
 import type { Rows } from '../store/store.ts';
 import type { RunId } from '../store/tables.ts';
@@ -36,7 +37,7 @@ export async function noteRunEnd(rows: Rows, alerts: Config['alerts'], note: Run
   const isAlarmed = last !== undefined && last.code !== `${family}.recovered`;
   if (isGood && !isAlarmed) return false;
   if (isBad && runId !== undefined && last?.runId === runId) return false;
-  const causes = isGood ? ['recovered' as const] : causesOf(code);
+  const causes = isGood ? ['recovered' as const] : causesOf(outcome, code);
   // Who fails on and on was spoken of when it began.
   const channels = isBad && isAlarmed ? [] : channelsFor(alerts, causes);
   const detail = { outcome, causes, ...(reason !== undefined && { reason }), ...(code !== undefined && { code }) };
@@ -82,24 +83,16 @@ function storyOf(family: Family): string[] {
   return [`${family}.failed`, `${family}.recovered`, ...(family === 'run' ? [objectiveBroken] : [])];
 }
 
-const causeOfCode: { readonly [Code in ErrorCode]?: AlertCause } = {
-  SOURCE_REFUSED: 'source_empty',
-  MANIFEST_DAMAGED: 'integrity',
-  REPO_CONFIG_DAMAGED: 'integrity',
-  REPO_KEY_DAMAGED: 'integrity',
-  REPO_FILE_DAMAGED: 'integrity',
-  REPO_PACK_DAMAGED: 'integrity',
-  REPO_BLOB_DAMAGED: 'integrity',
-  REPO_TREE_DAMAGED: 'integrity',
-  REPO_CHECK_FAILED: 'integrity',
-  REPO_LOCKED: 'locked',
-  BACKEND_FULL: 'capacity',
-  SOURCE_SPACE_SHORT: 'capacity',
-  TRIAL_SPACE_SHORT: 'capacity',
+const alertsOf: { readonly [Cause in FailureCause]?: readonly AlertCause[] } = {
+  guard: ['source_empty'],
+  hash_mismatch: ['hash_mismatch', 'integrity'],
+  integrity: ['integrity'],
+  lock: ['locked'],
+  space: ['capacity'],
 };
 
 /** Whatever the reason, it failed. */
-function causesOf(code: ErrorCode | undefined): readonly AlertCause[] {
-  const cause = code === undefined ? undefined : causeOfCode[code];
-  return cause === undefined ? ['failed'] : ['failed', cause];
+function causesOf(outcome: RunOutcome, code: ErrorCode | undefined): readonly AlertCause[] {
+  const cause = failureCause(outcome, code);
+  return ['failed', ...((cause && alertsOf[cause]) ?? [])];
 }
