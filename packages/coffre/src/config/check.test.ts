@@ -181,17 +181,17 @@ test('what would quietly do nothing, or something else than it says, is told', (
       '78:88 `plans.files-6h.hooks[0].timeout` leaves no time at all | Take it out for the usual limit.',
     ],
   );
-  const { mistakes } = parseConfig(
-    [
-      readYaml({
-        file: 'coffre.yaml',
-        text: example.replace('schedule: {every: 6h}', 'schedule: {window: "19:00-07:00"}'),
-      }),
-    ],
-    { variables: {}, systemZone: 'UTC' as ZoneName },
+  const said = (from: string, to: string): string => {
+    const files = [readYaml({ file: 'coffre.yaml', text: example.replace(from, to) })];
+    const { mistakes } = parseConfig(files, { variables: {}, systemZone: 'UTC' as ZoneName });
+    return mistakes.map(({ severity, message }) => `${severity} ${message}`).join('\n');
+  };
+  assert.match(
+    said('schedule: {every: 6h}', 'schedule: {window: "19:00-07:00"}'),
+    /^warning `plans\.files-6h\.schedule` starts nothing: it says no time and no event$/m,
   );
   assert.match(
-    mistakes.map(({ severity, message }) => `${severity} ${message}`).join('\n'),
-    /^warning `plans\.files-6h\.schedule` starts nothing: it says no time and no event$/m,
+    said('type: postgresql\n', 'type: postgresql\n        guards: {min_files: 3, future_snapshots: warn}\n'),
+    /^warning `sites\.lyon\.sources\.\w+\.guards\.min_files` changes nothing: a source of type postgresql is not guarded by its files$/m,
   );
 });

@@ -9,6 +9,7 @@ export function combinationMistakes(root: Located): Mistake[] {
   return [
     ...namesIn(root, ['plans']).flatMap((name) => planMistakes(root, ['plans', name])),
     ...planCircles(root),
+    ...guardMistakes(root),
     ...offsiteMistakes(root),
     ...digestMistakes(root),
   ];
@@ -73,6 +74,28 @@ function planCircles(root: Located): Mistake[] {
     }
     return [];
   });
+}
+
+/** They count files; what becomes of a database is seen in its own truth. */
+function guardMistakes(root: Located): Mistake[] {
+  return namesIn(root, ['sites']).flatMap((site) =>
+    namesIn(root, ['sites', site, 'sources']).flatMap((source): Mistake[] => {
+      const path = ['sites', site, 'sources', source];
+      const type = textAt(root, [...path, 'type']);
+      if (type === undefined || type === 'files') return [];
+      return namesIn(root, [...path, 'guards'])
+        .filter((guard) => guard !== 'future_snapshots')
+        .map((guard) => {
+          const message = `\`${pathText([...path, 'guards', guard])}\` changes nothing: a source of type ${type} is not guarded by its files`;
+          return warningAtKey(
+            root,
+            [...path, 'guards', guard],
+            message,
+            'Leave it out; `verify` proves what is in it.',
+          );
+        });
+    }),
+  );
 }
 
 /** What must not be lost lies at two places, or somebody has said why not. */
