@@ -6,7 +6,7 @@
  * some collections new and some old. Nothing is lost then: what was replaced is there as `coffre_old_…`, and the next load
  * finds the journal and goes on where the killed one stopped.
  */
-import { CoffreError, messageOf } from '@coffre/repository';
+import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
 import type { MongoClient } from 'mongodb';
 import type { SavedSource, SourceContext } from '../source.ts';
 import { nameOf } from './archive.ts';
@@ -36,6 +36,15 @@ export type LoadRequest = {
 
 /** @throws {CoffreError} SOURCE_TARGET_REFUSED, SOURCE_VERIFY_FAILED, SOURCE_COMMAND_FAILED, … */
 export async function loadCollections(asked: LoadRequest, context: SourceContext): Promise<ServerFacts> {
+  try {
+    return await loadAside(asked, context);
+  } catch (error) {
+    if (isCoffreError(error)) throw error;
+    throw context.signal.aborted ? stopped(context.signal) : inWords(asked.connection.shown, error);
+  }
+}
+
+async function loadAside(asked: LoadRequest, context: SourceContext): Promise<ServerFacts> {
   const { connection } = asked;
   await using server = await openServer(connection, context.signal);
   const facts = await server.facts();
@@ -60,7 +69,7 @@ export async function loadCollections(asked: LoadRequest, context: SourceContext
     return facts;
   } catch (error) {
     const left = await undo.run();
-    if (left === undefined) throw context.signal.aborted ? stopped(context.signal) : inWords(connection.shown, error);
+    if (left === undefined) throw context.signal.aborted ? stopped(context.signal) : error;
     throw new CoffreError('SOURCE_TARGET_REFUSED', `${messageOf(error)}; and it could not be undone: ${left}`, {
       hint: 'Collections called coffre_load_… may be dropped; those called coffre_old_… are what was there before.',
       cause: error,
