@@ -67,7 +67,7 @@ export function planExchange(parts: ExchangeParts): Exchange {
   const staying = old.filter((one) => !isInTheWay(one));
   const coming = parts.statements.filter(({ kind }) => programKinds.has(kind));
   const made = coming.flatMap((one) => programOf(one) ?? []);
-  const drops = staying.map((program) => dropOf(to, program));
+  const drops = staying.flatMap((program) => dropsOf(to, program));
   const creates = coming.map((one) => placed(one, placing).toString('latin1'));
   const prepared = [...drops, ...(charset === undefined ? [] : [alterCharset(to, charset)]), ...defaults.map(bytesOf)];
   return {
@@ -90,8 +90,19 @@ function alterCharset(to: string, charset: Pick<Standing, 'charset' | 'collation
   return bytesOf(`ALTER DATABASE ${identifier(to)} ${charsetWords(charset)}`);
 }
 
-export function dropOf(database: string, { kind, name }: Pick<LiveProgram, 'kind' | 'name'>): string {
+function dropOf(database: string, { kind, name }: Pick<LiveProgram, 'kind' | 'name'>): string {
   return bytesOf(`DROP ${kind} IF EXISTS ${identifier(database)}.${identifier(name)}`);
+}
+
+/** MariaDB knows the word PACKAGE in the mode of Oracle only, until 11.4. */
+export function dropsOf(database: string, program: Pick<LiveProgram, 'kind' | 'name'>): string[] {
+  const drop = dropOf(database, program);
+  if (!program.kind.startsWith('PACKAGE')) return [drop];
+  return [
+    "SET @coffre_mode = @@SESSION.sql_mode, SESSION sql_mode = 'ORACLE'",
+    drop,
+    'SET SESSION sql_mode = @coffre_mode',
+  ];
 }
 
 /** At once or not at all. */
@@ -118,9 +129,9 @@ export function asOneStatement(exchange: Exchange, commit: string, old: string):
   const steps = [...stepsOf(exchange), commit];
   const moved = clearing.length + (moves.length === 0 ? 0 : 1);
   const takeBack = [
-    ...made.map((program) => dropOf(to, program)),
+    ...made.flatMap((program) => dropsOf(to, program)),
     ...(moves.length === 0 ? [] : [renameOf(backOf(moves))]),
-    ...staying.flatMap((program) => [dropOf(to, program), ...makeOf(program)]),
+    ...staying.flatMap((program) => [...dropsOf(to, program), ...makeOf(program)]),
     ...charset,
   ];
   const words = [

@@ -165,11 +165,12 @@ async function movable(session: Session, database: string): Promise<string[]> {
   return rows.map((row) => text(row, 'name'));
 }
 
-/** Defaults that take the next number of a sequence name its database. */
+/** Defaults that take the next number of a sequence name its database. Views only show those of their tables. */
 async function defaultsOf(session: Session, aside: string, to: string): Promise<string[]> {
   const rows = await session.rows(
-    `SELECT TABLE_NAME AS name, COLUMN_NAME AS column_name, COLUMN_DEFAULT AS wanted FROM information_schema.COLUMNS
-     WHERE TABLE_SCHEMA = ${literal(aside)} AND COLUMN_DEFAULT LIKE ${literal(`%nextval(${identifier(aside)}.%`)}`,
+    `SELECT TABLE_NAME AS name, COLUMN_NAME AS column_name, COLUMN_DEFAULT AS wanted
+     FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME)
+     WHERE TABLE_TYPE <> 'VIEW' AND TABLE_SCHEMA = ${literal(aside)} AND COLUMN_DEFAULT LIKE ${literal(`%nextval(${identifier(aside)}.%`)}`,
   );
   return rows.map((row) => {
     const wanted = text(row, 'wanted').replaceAll(`nextval(${identifier(aside)}.`, () => `nextval(${identifier(to)}.`);

@@ -1,5 +1,6 @@
 /** Views, routines, triggers and events of a live database: taken down, and put back as they were. */
 import type { ProgramKind } from './dump-statements.ts';
+import { dropsOf } from './exchange-steps.ts';
 import { identifier, literal } from './names.ts';
 import { text } from './server-facts.ts';
 import type { Session } from './session.ts';
@@ -43,8 +44,8 @@ async function listPrograms(session: Session, database: string): Promise<Listed[
   }));
 }
 
-export async function dropProgram(session: Session, database: string, { kind, name }: Listed): Promise<void> {
-  await session.run(`DROP ${kind} IF EXISTS ${identifier(database)}.${identifier(name)}`);
+export async function dropProgram(session: Session, database: string, program: Listed): Promise<void> {
+  for (const sql of dropsOf(database, program)) await session.run(Buffer.from(sql, 'latin1').toString('utf8'));
 }
 
 /** Views may need each other: rounds, until a round makes no more of them. */
