@@ -54,6 +54,8 @@ describe('a MariaDB', { skip: skipWithoutService('mariadbd') }, () => {
     assert.ok(Number(last?.['id']) > Number(other?.['id']), 'the default takes a number of its own sequence');
     const [history] = await session.rows('SELECT COUNT(*) AS n FROM `everything again`.history FOR SYSTEM_TIME ALL');
     assert.equal(history?.['n'], 4);
+    await load(saved, { to: 'everything again', overwrite: true, settings: settingsFor(server) });
+    assert.deepEqual(await sumsOf(session, 'everything again'), await sumsOf(session, 'everything'));
   });
 
   test('keeps hostile names of databases, tables, columns and users as they are', async () => {

@@ -94,10 +94,11 @@ function dropOf(database: string, { kind, name }: Pick<LiveProgram, 'kind' | 'na
   return bytesOf(`DROP ${kind} IF EXISTS ${identifier(database)}.${identifier(name)}`);
 }
 
-/** MariaDB knows the word PACKAGE in the mode of Oracle only, until 11.4. */
+/** MariaDB knows the word PACKAGE in the mode of Oracle only, until 11.4. A body goes with its package. */
 export function dropsOf(database: string, program: Pick<LiveProgram, 'kind' | 'name'>): string[] {
   const drop = dropOf(database, program);
-  if (!program.kind.startsWith('PACKAGE')) return [drop];
+  if (program.kind === 'PACKAGE BODY') return [];
+  if (program.kind !== 'PACKAGE') return [drop];
   return [
     "SET @coffre_mode = @@SESSION.sql_mode, SESSION sql_mode = 'ORACLE'",
     drop,
@@ -121,6 +122,11 @@ export function backOf(moves: readonly Move[]): Move[] {
 export function stepsOf({ to, clearing, moves, finishing }: Exchange): string[] {
   const move = moves.length === 0 ? [] : [renameOf(moves)];
   return [...clearing.map((program) => dropOf(to, program)), ...move, ...finishing];
+}
+
+/** Views need each other: several are made again by whoever may try in another order, which a handler may not. */
+export function canBeTakenBack({ clearing, staying }: Exchange): boolean {
+  return [...clearing, ...staying].filter(({ kind }) => kind === 'VIEW').length <= 1;
 }
 
 /** The steps as one statement of MariaDB 10.6 and newer. `@coffre_step` says afterwards which one failed. */

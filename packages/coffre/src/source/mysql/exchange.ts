@@ -15,6 +15,7 @@ import {
   asOneStatement,
   backOf,
   bytesOf,
+  canBeTakenBack,
   charsetWords,
   planExchange,
   renameOf,
@@ -109,7 +110,8 @@ async function run(loader: Session, { exchange, placing, old, plan }: Work): Pro
   await loader.run(bytesOf(`USE ${identifier(exchange.to)}`));
   const steps = [...stepsOf(exchange), commitOf(old)];
   const whole = asOneStatement(exchange, commitOf(old), old);
-  const isOne = facts.family === 'mariadb' && facts.number >= asOneFrom && whole.length < Number(limit?.['bytes']) / 2;
+  const fits = whole.length < Number(limit?.['bytes']) / 2;
+  const isOne = facts.family === 'mariadb' && facts.number >= asOneFrom && fits && canBeTakenBack(exchange);
   let at = 0;
   try {
     if (isOne) await loader.run(whole);
