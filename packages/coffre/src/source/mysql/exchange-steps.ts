@@ -124,9 +124,27 @@ export function stepsOf({ to, clearing, moves, finishing }: Exchange): string[] 
   return [...clearing.map((program) => dropOf(to, program)), ...move, ...finishing];
 }
 
-/** Views need each other: several are made again by whoever may try in another order, which a handler may not. */
+/** Views need each other, and a handler makes each of them once: it must know the order. */
 export function canBeTakenBack({ clearing, staying }: Exchange): boolean {
-  return [...clearing, ...staying].filter(({ kind }) => kind === 'VIEW').length <= 1;
+  const isView = ({ kind }: LiveProgram): boolean => kind === 'VIEW';
+  const views = [...clearing, ...staying].filter(isView);
+  return views.length <= 1 || (!clearing.some(isView) && inOrder(staying).length === staying.length);
+}
+
+/** A view after those it may name; those that seem to name each other are left out. */
+function inOrder(programs: readonly LiveProgram[]): LiveProgram[] {
+  const isView = ({ kind }: LiveProgram): boolean => kind === 'VIEW';
+  const ordered = programs.filter(({ kind }) => kind !== 'VIEW' && kind !== 'TRIGGER' && kind !== 'EVENT');
+  let waiting = programs.filter(isView);
+  for (;;) {
+    const names = (one: LiveProgram, other: LiveProgram): boolean =>
+      one !== other && one.create.includes(identifier(other.name));
+    const ready = waiting.filter((one) => !waiting.some((other) => names(one, other)));
+    if (ready.length === 0) break;
+    ordered.push(...ready);
+    waiting = waiting.filter((one) => !ready.includes(one));
+  }
+  return [...ordered, ...programs.filter(({ kind }) => kind === 'TRIGGER' || kind === 'EVENT')];
 }
 
 /** The steps as one statement of MariaDB 10.6 and newer. `@coffre_step` says afterwards which one failed. */
@@ -137,7 +155,8 @@ export function asOneStatement(exchange: Exchange, commit: string, old: string):
   const takeBack = [
     ...made.flatMap((program) => dropsOf(to, program)),
     ...(moves.length === 0 ? [] : [renameOf(backOf(moves))]),
-    ...staying.flatMap((program) => [...dropsOf(to, program), ...makeOf(program)]),
+    ...staying.flatMap((program) => dropsOf(to, program)),
+    ...inOrder(staying).flatMap(makeOf),
     ...charset,
   ];
   const words = [
