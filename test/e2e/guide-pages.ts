@@ -155,5 +155,18 @@ function masked(text: string): string {
     .replaceAll(/ +/g, ' ')
     .trimEnd()
     .split('\n');
-  return lines.filter((line, index) => line === '' || line !== lines[index - 1]).join('\n');
+  return inOrder(lines)
+    .filter((line, index, all) => line === '' || line !== all[index - 1])
+    .join('\n');
+}
+
+/** What is read side by side warns in the order of chance: neighbouring warnings in one order. */
+function inOrder(lines: readonly string[]): string[] {
+  const isWarning = (line: string | undefined): boolean => line?.startsWith('Warning: ') === true;
+  const sorted = [...lines];
+  for (let from = 0, to = 0; from < sorted.length; from = to + 1) {
+    for (to = from; isWarning(sorted[to]);) to += 1;
+    sorted.splice(from, to - from, ...sorted.slice(from, to).toSorted());
+  }
+  return sorted;
 }
