@@ -286,8 +286,6 @@ describe('redis', { skip: skipWithoutService('redis-server') }, () => {
     await save(settings(false));
     await assert.rejects(save(settings(true)), /does not answer: .*certificate/);
     await assert.rejects(save({ ...settings(false), address }), /does not answer|does not speak/);
-    const plain = { ...address, place: { ...address.place, port: server.port }, tls: { verifies: false, caFile: ca } };
-    await assert.rejects(save({ ...settings(false), address: plain }), /does not answer/);
   });
 
   test('a file of a newer server is sound, and that nothing here opens it is said as such', async () => {

@@ -26,6 +26,11 @@ export type RedisServer = AsyncDisposable & {
 export async function startRedis(...words: readonly string[]): Promise<RedisServer> {
   const program = findService('redis-server');
   if (program === undefined) throw new Error('redis-server is not installed');
+  return await startRedisProgram(program, ...words);
+}
+
+/** Of any version, and Valkey as well. */
+export async function startRedisProgram(program: string, ...words: readonly string[]): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'coffre-redis-'));
   const data = join(folder, 'data');
   mkdirSync(data);

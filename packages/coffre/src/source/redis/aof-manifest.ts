@@ -1,6 +1,7 @@
 /**
  * The list of files of a multi-part AOF (Redis 7): one line each, `file <name> seq <n> type <b|i|h>`, for the base, what
- * was appended since, and files that are about to be deleted. Pure.
+ * was appended since, and files that are about to be deleted. Redis 8 adds where a file stands in what replicas are sent,
+ * `startoffset <n>` and `endoffset <n>`. Pure.
  */
 import { CoffreError } from '@coffre/repository';
 
@@ -19,7 +20,7 @@ export function parseAofManifest(text: string): AofManifest {
   const lines: string[] = [];
   for (const line of text.split('\n')) {
     if (line === '' || line.startsWith('#')) continue;
-    const [, name, kind] = /^file (\S+) seq \d+ type ([bih])\s*$/.exec(line) ?? [];
+    const [, name, kind] = /^file (\S+) seq \d+ type ([bih])(?: \w+ -?\d+)*\s*$/.exec(line) ?? [];
     if (name === undefined || !/^[^"'\\/]+$/.test(name) || name.startsWith('.')) {
       throw new CoffreError(
         'SOURCE_INVALID',

@@ -7,13 +7,13 @@
 import { cpSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { realpathSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CoffreError } from '@coffre/repository';
+import { CoffreError, isCoffreError } from '@coffre/repository';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import { placeBeside } from '../../platform/unfinished.ts';
 import type { LoadTarget, SourceContext } from '../source.ts';
-import { aofNames, aofStreams, bytesOfAll, loadedDifferences, rdbStream, writeAof, writeRdb } from './redis-files.ts';
+import { aofStreams, bytesOfAll, loadedDifferences, rdbStream, writeAof, writeRdb } from './redis-files.ts';
 import type { SavedRedis } from './redis-files.ts';
-import { findServer } from './redis-scratch.ts';
+import { aofNames } from './redis-truth.ts';
 import { moveOwned, replacePaths, type Move } from './replace-paths.ts';
 
 const usualAof = { folder: 'appendonlydir', filename: 'appendonly.aof' };
@@ -71,10 +71,21 @@ async function fill(saved: SavedRedis, folder: string): Promise<void> {
 
 /** A server does not write an RDB file that it loads; to an AOF it appends, so that is proved by a copy. */
 async function prove(saved: SavedRedis, folder: string, context: SourceContext): Promise<void> {
-  if (findServer(context.searchPath) === undefined) {
-    context.warn('what is loaded was not opened before: there is no redis-server on this machine');
+  let differences: readonly string[];
+  try {
+    differences = await differencesIn(saved, folder, context);
+  } catch (error) {
+    if (!isCoffreError(error, 'SOURCE_TOOL_MISSING')) throw error;
+    context.warn(`what is loaded was not opened before: ${error.message}`);
     return;
   }
+  if (differences.length === 0) return;
+  throw new CoffreError('SOURCE_VERIFY_FAILED', `the saved data is not what it was: ${differences.join('; ')}`, {
+    hint: 'The target is as it was. Try an earlier snapshot.',
+  });
+}
+
+async function differencesIn(saved: SavedRedis, folder: string, context: SourceContext): Promise<string[]> {
   const { truth } = saved;
   const differences: string[] = [];
   if (existsSync(join(folder, 'dump.rdb')))
@@ -85,10 +96,7 @@ async function prove(saved: SavedRedis, folder: string, context: SourceContext):
     cpSync(join(folder, name), join(copy.path, name), { recursive: true });
     differences.push(...(await loadedDifferences(copy.path, 'aof', truth, context)));
   }
-  if (differences.length === 0) return;
-  throw new CoffreError('SOURCE_VERIFY_FAILED', `the saved data is not what it was: ${differences.join('; ')}`, {
-    hint: 'The target is as it was. Try an earlier snapshot.',
-  });
+  return differences;
 }
 
 function requireRoom(folder: string, sizeBytes: number): void {

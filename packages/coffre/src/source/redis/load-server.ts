@@ -14,15 +14,17 @@ import { factsOf } from './redis-aof.ts';
 import {
   connectRedis,
   describeAddress,
+  RedisReplyError,
   type RedisAddress,
   type RedisConnection,
   type Words,
 } from './redis-connection.ts';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
-import { aofNames, bytesOfAll, rdbStream, writeAof, type SavedRedis } from './redis-files.ts';
+import { bytesOfAll, rdbStream, writeAof, type SavedRedis } from './redis-files.ts';
 import type { RedisFacts } from './redis-facts.ts';
 import { startScratch } from './redis-scratch.ts';
-import { compareLoaded, databasesOf, type Databases } from './redis-truth.ts';
+import { compareLoaded, databasesOf, type Databases, type RedisTruth } from './redis-truth.ts';
+import { engineNames } from './redis-engine.ts';
 
 const markKey = 'coffre:load:unfinished';
 const batchBytes = 512 * 1024;
@@ -54,9 +56,22 @@ export async function loadIntoServer(
     await swap(connection, spares, only.length === 0 ? { libraries, facts } : undefined);
   } catch (error) {
     await emptySpares(address, spares, context);
-    throw error;
+    throw error instanceof RedisReplyError && error.reply.includes('DUMP payload version')
+      ? notItsFormat(saved.truth, facts)
+      : error;
   }
   return describeAddress(address);
+}
+
+function notItsFormat(truth: RedisTruth, facts: RedisFacts): CoffreError {
+  const [saved, there] = [engineNames[truth.engine], engineNames[facts.engine]];
+  return new CoffreError(
+    'SOURCE_TARGET_REFUSED',
+    `the server is ${there} ${facts.version}, which does not take what ${saved} ${truth.serverVersion} saved`,
+    {
+      hint: `Load it into ${saved} of that version or newer. The server holds what it held.`,
+    },
+  );
 }
 
 function chosenDatabases(saved: SavedRedis, only: readonly string[]): Databases {
@@ -134,12 +149,10 @@ async function fill(
 ): Promise<Buffer | undefined> {
   const libraries: Buffer[] = [];
   let entries: RdbEntry[] = [];
-  let version = 0;
   const scan = new RdbScan((entry) => entries.push(entry));
   const nowMs = context.clock.nowNs() / 1_000_000n;
   const batch = new Batch(connection);
   for await (const part of rdbOf(saved, context)) {
-    if (version === 0) version = Number(Buffer.from(part).toString('latin1', 5, 9));
     scan.push(part);
     for (const entry of entries) {
       if (entry.kind === 'library') {
@@ -152,7 +165,7 @@ async function fill(
         'RESTORE',
         entry.key,
         String(entry.expiresAtMs ?? 0n),
-        dumpPayload(entry.value, version),
+        dumpPayload(entry.value, scan.version),
         'REPLACE',
         'ABSTTL',
       ]);
@@ -161,7 +174,7 @@ async function fill(
   }
   await batch.end();
   scan.end();
-  return libraries.length === 0 ? undefined : dumpPayload(Buffer.concat(libraries), version);
+  return libraries.length === 0 ? undefined : dumpPayload(Buffer.concat(libraries), scan.version);
 }
 
 /** An AOF becomes an RDB file in a private server, which gives it to us as to a replica. */
@@ -173,9 +186,9 @@ async function* rdbOf(saved: SavedRedis, context: SourceContext): AsyncGenerator
   }
   using folder = createPrivateFolder(context.temporaryFolder, bytesOfAll(saved.streams));
   await writeAof(saved, folder.path);
-  await using scratch = await startScratch(folder.path, aofNames(saved.truth), context);
+  await using scratch = await startScratch(folder.path, 'aof', saved.truth, context);
   using connection = await connectRedis(scratch.address, context.signal);
-  yield* connection.synchronise();
+  yield* connection.synchronise(scratch.facts.version);
 }
 
 /** What DUMP gives: type and value, the version of the format, a checksum over both. */

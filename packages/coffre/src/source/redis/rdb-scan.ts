@@ -1,8 +1,9 @@
 /**
  * Reads an RDB file as it passes by: how many keys each database holds, and whether the file is whole.
  *
- *   "REDIS" and four digits      the version of the format
+ *   "REDIS" and four digits      the version of the format; Valkey 9 and later write "VALKEY" and three
  *   then records, by their first byte:
+ *     243 string, length, pairs  slots that a cluster moves, of Valkey
  *     244 three lengths          a slot of a cluster
  *     245 string                 a library of functions; 246 is an older form of it
  *     247 module data            belongs to no key
@@ -19,13 +20,19 @@
  */
 import { CoffreError } from '@coffre/repository';
 import { Crc64 } from './rdb-crc64.ts';
-import { skipModuleParts, skipValue } from './rdb-values.ts';
+import { hasExpiringFields, isKnownType, skipModuleParts, skipValue } from './rdb-values.ts';
 import { RdbWindow, type Step } from './rdb-window.ts';
+import type { RedisEngine } from './redis-engine.ts';
 
-export type KeyCounts = { readonly keys: number; readonly expires: number };
+export type KeyCounts = {
+  readonly keys: number;
+  /** Keys that time removes: their own, or that of each field of a hash. */
+  readonly expires: number;
+};
 
 export type RdbContent = {
   readonly version: number;
+  readonly engine: RedisEngine;
   /** As the server named itself. */
   readonly serverVersion: string | undefined;
   /** By number; undefined when the file holds types that this version cannot follow. */
@@ -48,6 +55,8 @@ export type RdbEntry =
   | { readonly kind: 'library'; readonly value: Buffer };
 
 const headBytes = 9;
+/** What is higher says something of the keys. */
+const lastType = 239;
 const checksumBytes = 8;
 /** Of Redis 2.6; before it there was no checksum. */
 const oldestVersion = 5;
@@ -60,6 +69,7 @@ export class RdbScan {
   readonly #databases = new Map<number, { keys: number; expires: number }>();
   #database = 0;
   #version = 0;
+  #engine: RedisEngine = 'redis';
   #libraries = 0;
   #serverVersion: string | undefined;
   #state: 'reading' | 'ended' | 'lost' = 'reading';
@@ -98,6 +108,7 @@ export class RdbScan {
     const isCounted = this.#state === 'ended';
     return {
       version: this.#version,
+      engine: this.#engine,
       serverVersion: this.#serverVersion,
       databases: isCounted
         ? Object.fromEntries([...this.#databases].map(([number, counts]) => [String(number), counts]))
@@ -123,8 +134,10 @@ export class RdbScan {
 
   *#scan(): Step<void> {
     const head = (yield* this.#window.bytes(headBytes)).toString('latin1');
-    if (!/^REDIS\d{4}$/.test(head)) throw invalid('does not begin as one');
-    this.#version = Number(head.slice(5));
+    const [, name, digits] = /^(REDIS(?=\d{4}$)|VALKEY(?=\d{3}$))(\d+)$/.exec(head) ?? [];
+    if (name === undefined) throw invalid('does not begin as one');
+    if (name === 'VALKEY') this.#engine = 'valkey';
+    this.#version = Number(digits);
     if (this.#version < oldestVersion) throw invalid('is of a server before Redis 2.6');
     let expiresAtMs: bigint | undefined;
     for (;;) {
@@ -134,12 +147,12 @@ export class RdbScan {
       if (code === 252) expiresAtMs = (yield* this.#window.bytes(8)).readBigInt64LE(0);
       else if (code === 253) expiresAtMs = BigInt((yield* this.#window.bytes(4)).readInt32LE(0)) * 1000n;
       else {
-        const isKnown = code >= 243 ? yield* this.#note(code) : yield* this.#key(code, expiresAtMs);
+        const isKnown = code > lastType ? yield* this.#note(code) : yield* this.#key(code, expiresAtMs);
         if (!isKnown) {
           this.#lose(code);
           return;
         }
-        if (code < 243) expiresAtMs = undefined;
+        if (code <= lastType) expiresAtMs = undefined;
       }
     }
     this.#state = 'ended';
@@ -148,22 +161,29 @@ export class RdbScan {
   }
 
   *#key(type: number, expiresAtMs: bigint | undefined): Step<boolean> {
+    // Not a byte further: what follows may be no key.
+    if (!isKnownType(type, this.#engine)) return false;
     const collects = this.#collect !== undefined;
     let key: Buffer | undefined;
     if (collects) key = yield* this.#window.string();
     else if (!this.#window.skipStringNow()) yield* this.#window.skipString();
     if (collects) this.#window.mark();
     const isSkipped = type === 0 && this.#window.skipStringNow();
-    if (!isSkipped && !(yield* skipValue(this.#window, type))) return false;
+    if (!isSkipped) yield* skipValue(this.#window, type);
     let counts = this.#databases.get(this.#database);
     if (counts === undefined) this.#databases.set(this.#database, (counts = { keys: 0, expires: 0 }));
     counts.keys += 1;
-    if (expiresAtMs !== undefined) counts.expires += 1;
+    if (expiresAtMs !== undefined || hasExpiringFields(type)) counts.expires += 1;
     if (key !== undefined) {
       const value = Buffer.concat([Buffer.of(type), this.#window.taken()]);
       this.#collect?.({ kind: 'key', database: this.#database, key, expiresAtMs, value });
     }
     return true;
+  }
+
+  /** As RESTORE is told; known once the head has been read. */
+  get version(): number {
+    return this.#version;
   }
 
   #lose(code: number): void {
@@ -178,6 +198,11 @@ export class RdbScan {
   *#note(code: number): Step<boolean> {
     const window = this.#window;
     switch (code) {
+      case 243:
+        if (this.#engine !== 'valkey') return false;
+        yield* window.skipString();
+        for (let left = 2 * (yield* window.length()); left > 0; left -= 1) yield* window.length();
+        return true;
       case 244:
         for (let at = 0; at < 3; at += 1) yield* window.length();
         return true;
@@ -201,6 +226,7 @@ export class RdbScan {
         const name = (yield* window.string()).toString('latin1');
         const value = (yield* window.string()).toString('latin1');
         if (name === 'redis-ver' || name === 'valkey-ver') this.#serverVersion = value;
+        if (name === 'valkey-ver') this.#engine = 'valkey';
         return true;
       }
       case 251:

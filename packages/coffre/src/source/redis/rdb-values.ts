@@ -11,14 +11,27 @@
  *   14 list                      a count, then that many strings
  *   15, 19, 21 stream            nodes, sizes and ids, groups, what each consumer has not confirmed
  *   18 list                      a count, then a kind and a string each
+ *   22 hash with expiring fields a count, then two strings and 8 bytes each; of Valkey, another one elsewhere
  *   24 hash with expiring fields 8 bytes, a count, then an expiry and two strings each
  *   25 the same, small           8 bytes and one string
  */
 import { CoffreError } from '@coffre/repository';
 import type { RdbWindow, Step } from './rdb-window.ts';
+import type { RedisEngine } from './redis-engine.ts';
 
-/** @returns false for a type that this version does not know */
-export function* skipValue(window: RdbWindow, type: number): Step<boolean> {
+const knownTypes = new Set([0, 1, 2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 24, 25]);
+
+export function isKnownType(type: number, engine: RedisEngine): boolean {
+  return knownTypes.has(type) && (engine === 'valkey' ? type < 24 : type !== 22);
+}
+
+/** Hashes that time empties, and with the last field they go themselves. */
+export function hasExpiringFields(type: number): boolean {
+  return type === 22 || type === 24 || type === 25;
+}
+
+/** @param type one that is known */
+export function* skipValue(window: RdbWindow, type: number): Step<void> {
   switch (type) {
     case 0:
     case 9:
@@ -30,43 +43,46 @@ export function* skipValue(window: RdbWindow, type: number): Step<boolean> {
     case 17:
     case 20:
       if (!window.skipStringNow()) yield* window.skipString();
-      return true;
+      return;
     case 1:
     case 2:
     case 14:
       yield* skipEach(window, skipStrings(1));
-      return true;
+      return;
     case 3:
       yield* skipEach(window, skipTextScore);
-      return true;
+      return;
     case 4:
       yield* skipEach(window, skipStrings(2));
-      return true;
+      return;
     case 5:
       yield* skipEach(window, skipScore);
-      return true;
+      return;
     case 7:
       yield* window.length();
       yield* skipModuleParts(window);
-      return true;
+      return;
     case 18:
       yield* skipEach(window, skipNumberedStrings(1));
-      return true;
+      return;
     case 15:
     case 19:
     case 21:
       yield* skipStream(window, type);
-      return true;
+      return;
+    case 22:
+      yield* skipEach(window, skipExpiringField);
+      return;
     case 24:
       yield* window.skip(8);
       yield* skipEach(window, skipNumberedStrings(2));
-      return true;
+      return;
     case 25:
       yield* window.skip(8);
       yield* window.skipString();
-      return true;
+      return;
     default:
-      return false;
+      throw new CoffreError('INTERNAL', `an RDB value of type ${type} was taken for known`);
   }
 }
 
@@ -89,6 +105,12 @@ function skipNumberedStrings(count: number): Skip {
     yield* window.length();
     yield* strings(window);
   };
+}
+
+function* skipExpiringField(window: RdbWindow): Step<void> {
+  yield* window.skipString();
+  yield* window.skipString();
+  yield* window.skip(8);
 }
 
 function* skipScore(window: RdbWindow): Step<void> {

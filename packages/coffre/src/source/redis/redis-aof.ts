@@ -239,7 +239,7 @@ export async function* wholeAof(parts: AsyncIterable<Uint8Array>): AsyncGenerato
     yield first.value as Uint8Array;
     yield* { [Symbol.asyncIterator]: () => iterator };
   }
-  if (Buffer.from(first.value).toString('latin1', 0, 5) === 'REDIS') yield* scanned(new RdbScan(), all());
+  if (/^(REDIS|VALKEY)/.test(Buffer.from(first.value).toString('latin1', 0, 6))) yield* scanned(new RdbScan(), all());
   else yield* wholeCommands(all());
 }
 

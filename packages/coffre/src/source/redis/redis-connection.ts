@@ -106,11 +106,15 @@ export class RedisConnection implements Disposable {
     return replies;
   }
 
-  /** The whole data set at one moment, as the server gives it to replicas. Nothing can be asked afterwards. */
-  async *synchronise(): AsyncGenerator<Uint8Array> {
-    // Without a file on its disk, and without what is written meanwhile; older servers know neither.
+  /**
+   * The whole data set at one moment, as the server gives it to replicas. Nothing can be asked afterwards.
+   * @param version its own: to a replica that names none, Valkey 9 sends an older format, or fails when that cannot hold it
+   */
+  async *synchronise(version: string): AsyncGenerator<Uint8Array> {
+    // Without a file on its disk, and without what is written meanwhile; no server knows all of these.
     for (const words of [
       ['REPLCONF', 'capa', 'eof'],
+      ['REPLCONF', 'version', version],
       ['REPLCONF', 'rdb-only', '1'],
     ]) {
       await this.ask(words).catch((error: unknown) => {

@@ -36,6 +36,25 @@ test('what a server says is read with its keys by database and the byte where it
   assert.throws(() => parseFacts('# Server\r\n'), /which version it is/);
 });
 
+test('Valkey names a Redis that it is like, and is not taken for it', () => {
+  const facts = parseFacts(infoOf({ redis_version: '7.2.4', server_name: 'valkey', valkey_version: '9.1.2' }));
+  assert.deepEqual([facts.engine, facts.version, facts.mode], ['valkey', '9.1.2', 'standalone']);
+  assert.deepEqual(judgeFacts({ ...facts, version: '6.0' }, 'aof'), []);
+});
+
+test('a hash whose fields expire may go as a key that expires may', () => {
+  const db0 = 'keys=9,expires=2,avg_ttl=0,subexpiry=3';
+  const db1 = 'keys=4,expires=3,avg_ttl=0,keys_with_volatile_items=3';
+  const { databases } = parseFacts(infoOf({ db0, db1 }));
+  assert.deepEqual(
+    [databases['0'], databases['1']],
+    [
+      { keys: 9, expires: 5 },
+      { keys: 4, expires: 4 },
+    ],
+  );
+});
+
 test('what a person should know is said, and the backup goes on', () => {
   for (const method of ['rdb', 'aof', 'both'] as const) assert.deepEqual(judged({}, method), []);
   assert.match(judged({ role: 'slave', master_link_status: 'up' }).join(), /it is a replica/);
@@ -51,6 +70,13 @@ test('a server whose data is not whole, not its own or old is refused', () => {
   assert.throws(() => judged({ loading: '1' }), /still loading/);
   for (const mode of ['cluster', 'sentinel'])
     assert.throws(() => judged({ redis_mode: mode }), /mode holds only a part/);
+  const valkey = Object.fromEntries(
+    Object.entries({ ...usual, valkey_version: '9.1.2' }).filter(([name]) => name !== 'redis_mode'),
+  );
+  for (const part of [{ server_mode: 'sentinel' }, { server_mode: 'cluster' }, { cluster_enabled: '1' }]) {
+    const said = Object.entries({ ...valkey, ...part }).map(([name, value]) => `${name}:${value}\r\n`);
+    assert.throws(() => judgeFacts(parseFacts(said.join('')), 'rdb'), /mode holds only a part/);
+  }
   assert.throws(() => judged({ role: 'slave', master_link_status: 'down' }), /lost its primary/);
   assert.throws(() => judged({ aof_enabled: '0' }, 'aof'), /writes no AOF/);
   assert.throws(() => judged({ aof_last_write_status: 'err' }, 'both'), /so the files are old/);

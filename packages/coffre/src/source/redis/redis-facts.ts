@@ -1,10 +1,12 @@
 /** What a server says of itself (INFO), and what follows from it for a backup. Pure. */
 import { CoffreError } from '@coffre/repository';
 import type { KeyCounts } from './rdb-scan.ts';
+import type { RedisEngine } from './redis-engine.ts';
 
 export type RedisMethod = 'rdb' | 'aof' | 'both';
 
 export type RedisFacts = {
+  readonly engine: RedisEngine;
   readonly version: string;
   readonly mode: string;
   readonly role: string;
@@ -37,7 +39,9 @@ export function parseFacts(info: string): RedisFacts {
   );
   const number = (name: string): number => Number(fields.get(name) ?? 0);
   const isSet = (name: string): boolean => number(name) !== 0;
-  const version = fields.get('redis_version');
+  // Valkey names a Redis too, which it is like.
+  const valkeyVersion = fields.get('valkey_version');
+  const version = valkeyVersion ?? fields.get('redis_version');
   if (version === undefined) {
     throw new CoffreError('SOURCE_INVALID', 'the server does not say which version it is', {
       hint: 'The user may need +info; some hosted services answer INFO in part only.',
@@ -45,12 +49,14 @@ export function parseFacts(info: string): RedisFacts {
   }
   const databases = [...fields].flatMap(([name, value]) => {
     const [, database] = /^db(\d+)$/.exec(name) ?? [];
-    const [, keys, expires] = /^keys=(\d+),expires=(\d+)/.exec(value) ?? [];
-    return database === undefined ? [] : [[database, { keys: Number(keys), expires: Number(expires) }] as const];
+    return database === undefined ? [] : [[database, keyCounts(value)] as const];
   });
   return {
+    engine: valkeyVersion === undefined ? 'redis' : 'valkey',
     version,
-    mode: fields.get('redis_mode') ?? 'standalone',
+    mode: isSet('cluster_enabled')
+      ? 'cluster'
+      : (fields.get('redis_mode') ?? fields.get('server_mode') ?? 'standalone'),
     role: fields.get('role') ?? 'master',
     primaryLink: fields.get('master_link_status'),
     isLoading: isSet('loading'),
@@ -69,6 +75,15 @@ export function parseFacts(info: string): RedisFacts {
     residentBytes: number('used_memory_rss'),
     machineBytes: number('total_system_memory'),
   };
+}
+
+/** As `keys=9,expires=2,avg_ttl=0`, and how many hashes lose fields with time: the last one takes its key along. */
+function keyCounts(text: string): KeyCounts {
+  const numbers = new Map(text.split(',').map((part) => part.split('=') as [string, string]));
+  const number = (name: string): number => Number(numbers.get(name) ?? 0);
+  const keys = number('keys');
+  const mayGo = number('expires') + number('subexpiry') + number('keys_with_volatile_items');
+  return { keys, expires: Math.min(keys, mayGo) };
 }
 
 /** @throws {CoffreError} what must stop the backup @returns what a person should know */
@@ -100,8 +115,8 @@ export function judgeFacts(facts: RedisFacts, method: RedisMethod): string[] {
   ];
 }
 
-function judgeAof({ aof, version }: RedisFacts): void {
-  if (Number.parseInt(version, 10) < 7) {
+function judgeAof({ aof, version, engine }: RedisFacts): void {
+  if (engine === 'redis' && Number.parseInt(version, 10) < 7) {
     throw new CoffreError(
       'SOURCE_REFUSED',
       `the AOF of Redis ${version} is one file that is replaced while it is read`,

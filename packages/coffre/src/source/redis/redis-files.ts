@@ -7,8 +7,9 @@ import type { SavedSource, SourceContext } from '../source.ts';
 import { wholeAof } from './redis-aof.ts';
 import { scanned } from '../scanned.ts';
 import { RdbScan, type RdbContent } from './rdb-scan.ts';
-import { compareLoaded, type RedisTruth } from './redis-truth.ts';
-import { isTooNew, startScratch } from './redis-scratch.ts';
+import { isOfEngine, programsOf, type RedisEngine } from './redis-engine.ts';
+import { aofNames, compareLoaded, type RedisTruth } from './redis-truth.ts';
+import { isForeign, startScratch } from './redis-scratch.ts';
 import { writeWhole } from '../../platform/write-whole.ts';
 
 export type SavedRedis = SavedSource<RedisTruth>;
@@ -22,15 +23,6 @@ export function rdbStream(saved: SavedRedis): SavedStream | undefined {
 
 export function aofStreams(saved: SavedRedis): SavedStream[] {
   return saved.streams.filter((stream) => stream !== rdbStream(saved));
-}
-
-export function aofNames({ aof }: RedisTruth): { readonly folder: string; readonly filename: string } | undefined {
-  if (aof === null) return undefined;
-  const { folder, manifest } = aof;
-  if ([folder, manifest].some((name) => name === '' || name.startsWith('.') || /[/\\"\n\0]/.test(name))) {
-    throw new CoffreError('MANIFEST_DAMAGED', 'the manifest names AOF files that no server would write');
-  }
-  return { folder, filename: manifest.replace(/\.manifest$/, '') };
 }
 
 export function bytesOfAll(streams: readonly SavedStream[]): number {
@@ -58,10 +50,19 @@ export async function writeAof(saved: SavedRedis, folder: string): Promise<void>
   }
 }
 
-/** The server's own checkers, where they are installed. @throws {CoffreError} SOURCE_INVALID */
-export async function askChecker(checker: string, path: string, context: SourceContext): Promise<string | undefined> {
-  const program = findProgram(checker, context.searchPath);
-  if (program === undefined) return undefined;
+/**
+ * The server's own checkers, where they are installed.
+ * @returns which one agrees @throws {CoffreError} SOURCE_INVALID
+ */
+export async function askChecker(
+  part: 'check-rdb' | 'check-aof',
+  path: string,
+  engine: RedisEngine,
+  context: SourceContext,
+): Promise<string | undefined> {
+  const checker = programsOf(engine, part).find((name) => findProgram(name, context.searchPath) !== undefined);
+  const program = checker && findProgram(checker, context.searchPath);
+  if (checker === undefined || program === undefined) return undefined;
   let said = '';
   try {
     const call = {
@@ -75,10 +76,15 @@ export async function askChecker(checker: string, path: string, context: SourceC
     return checker;
   } catch (error) {
     if (context.signal.aborted) throw error;
-    if (isTooNew(said)) return undefined;
+    if (isForeign(said) || isBlindTo(said) || !isOfEngine(checker, engine)) return undefined;
     const [last = messageOf(error)] = said.trim().split('\n').slice(-1);
     throw new CoffreError('SOURCE_INVALID', `${checker} refuses it: ${last}`, { cause: error });
   }
+}
+
+/** `valkey-check-aof` of Valkey 9 takes the RDB file that an AOF begins with for commands (valkey issue 4739). */
+function isBlindTo(said: string): boolean {
+  return /BASE AOF \(RESP format\)[^]*\.base\.rdb is not valid/.test(said);
 }
 
 /** What a private server that loads the files does not agree on. */
@@ -88,7 +94,7 @@ export async function loadedDifferences(
   truth: RedisTruth,
   context: SourceContext,
 ): Promise<readonly string[]> {
-  await using scratch = await startScratch(folder, what === 'aof' ? aofNames(truth) : undefined, context);
+  await using scratch = await startScratch(folder, what, truth, context);
   const expected = what === 'aof' ? (truth.aof?.databases ?? undefined) : (truth.databases ?? undefined);
   const { databases, libraries } = scratch.facts;
   const differences = expected === undefined ? [] : compareLoaded(expected, databases);

@@ -6,7 +6,9 @@ import { findProgram } from '../../platform/find-program.ts';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import type { SourceContext } from '../source.ts';
 import { connectRedis, type RedisAddress } from './redis-connection.ts';
+import { isOfEngine, programsOf, type RedisEngine } from './redis-engine.ts';
 import { parseFacts, type RedisFacts } from './redis-facts.ts';
+import { aofNames, type AofNames, type RedisTruth } from './redis-truth.ts';
 
 export type RedisScratch = AsyncDisposable & {
   readonly address: RedisAddress;
@@ -20,22 +22,38 @@ const pauseMs = 20;
 const pathBytesMax = 90;
 const dayMs = 24 * 3_600_000;
 
-export function findServer(searchPath: string): string | undefined {
-  return findProgram('redis-server', searchPath) ?? findProgram('valkey-server', searchPath);
-}
-
 /**
  * @param folder holds `dump.rdb`, which is not written, or the folder of an AOF, which is
- * @param aof names of its folder and file; undefined: `dump.rdb` is loaded
- * @throws {CoffreError} SOURCE_VERIFY_FAILED when the server does not load it
+ * @throws {CoffreError} SOURCE_VERIFY_FAILED when the server does not load it; SOURCE_TOOL_MISSING when none here can
  */
 export async function startScratch(
   folder: string,
-  aof: { readonly folder: string; readonly filename: string } | undefined,
+  what: 'rdb' | 'aof',
+  truth: RedisTruth,
   context: SourceContext,
 ): Promise<RedisScratch> {
-  const server = findServer(context.searchPath);
-  if (server === undefined) throw noServer();
+  const { engine } = truth;
+  let failure: CoffreError | undefined;
+  for (const name of programsOf(engine, 'server')) {
+    const server = findProgram(name, context.searchPath);
+    if (server === undefined) continue;
+    try {
+      return await started(server, folder, what === 'aof' ? aofNames(truth) : undefined, context);
+    } catch (error) {
+      if (isCoffreError(error, 'SOURCE_TOOL_MISSING')) failure ??= error;
+      // What the other kind does not load may be sound.
+      else if (!isCoffreError(error, 'SOURCE_VERIFY_FAILED') || isOfEngine(name, engine)) throw error;
+    }
+  }
+  throw failure ?? noServer(engine);
+}
+
+async function started(
+  server: string,
+  folder: string,
+  aof: AofNames | undefined,
+  context: SourceContext,
+): Promise<RedisScratch> {
   await using opened = new AsyncDisposableStack();
   const own = opened.use(createPrivateFolder(context.temporaryFolder, 0));
   if (Buffer.byteLength(own.path) > pathBytesMax) {
@@ -80,9 +98,10 @@ export async function startScratch(
   }
 }
 
-export function noServer(): CoffreError {
-  return new CoffreError('SOURCE_TOOL_MISSING', 'there is no redis-server, which opens what was saved', {
-    hint: 'Install the package redis-server (or valkey); it need not run. Without it, `archive` and `hash` can be proved.',
+function noServer(engine: RedisEngine): CoffreError {
+  const name = `${engine}-server`;
+  return new CoffreError('SOURCE_TOOL_MISSING', `there is no ${name}, which opens what was saved`, {
+    hint: `Install the package ${name}; it need not run. Without it, \`archive\` and \`hash\` can be proved.`,
   });
 }
 
@@ -100,11 +119,7 @@ async function factsWhenReady(address: RedisAddress, signal: AbortSignal): Promi
 }
 
 /** Nothing of the network, of other files, of scripts from outside; every value is looked through as it is loaded. */
-function settingsText(
-  folder: string,
-  socket: string,
-  aof: { readonly folder: string; readonly filename: string } | undefined,
-): string {
+function settingsText(folder: string, socket: string, aof: AofNames | undefined): string {
   const lines: [string, string][] = [
     ['port', '0'],
     ['unixsocket', socket],
@@ -149,19 +164,19 @@ async function consume(output: AsyncIterable<Uint8Array>, words: string[]): Prom
   }
 }
 
-/** Says nothing of what was saved. */
-export function isTooNew(output: string): boolean {
-  return /Can't handle RDB format version|no matching module type|can't load.*module/i.test(output);
+/** Of a newer server, of the other kind, or of a module: it says nothing of what was saved. */
+export function isForeign(output: string): boolean {
+  return /Can't handle RDB format version|Wrong signature|no matching module type|can't load.*module/i.test(output);
 }
 
 function notLoaded(words: readonly string[], why: string): CoffreError {
   const output = words.join('');
-  if (isTooNew(output)) {
+  if (isForeign(output)) {
     return new CoffreError(
       'SOURCE_TOOL_MISSING',
-      'the redis-server here is older than the one saved, or lacks its modules',
+      'the server program here is older than the one saved, of another kind, or lacks its modules',
       {
-        hint: 'Install the version that was saved, or a newer one, with the same modules. What is saved may well be sound.',
+        hint: 'Install the version that was saved, or a newer one (Redis for Redis, Valkey for Valkey), with the same modules. What is saved may well be sound.',
       },
     );
   }

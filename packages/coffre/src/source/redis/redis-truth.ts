@@ -1,11 +1,15 @@
 /** What a Redis server held at the moment of the dump, and how two such moments differ. Pure. */
+import { CoffreError } from '@coffre/repository';
 import { z } from 'zod';
 import type { KeyCounts } from './rdb-scan.ts';
+import { engineNames, redisEngine } from './redis-engine.ts';
 
 const counts = z.strictObject({ keys: z.int(), expires: z.int() });
 const databases = z.record(z.string(), counts);
 
 export const redisTruth = z.strictObject({
+  /** Not in the first manifests. */
+  engine: redisEngine.default('redis'),
   serverVersion: z.string(),
   method: z.enum(['rdb', 'aof', 'both']),
   /** Counted in what was saved; null where the file holds types that this version cannot follow. */
@@ -25,6 +29,18 @@ export const redisTruth = z.strictObject({
     .nullable(),
 });
 export type RedisTruth = z.infer<typeof redisTruth>;
+
+export type AofNames = { readonly folder: string; readonly filename: string };
+
+/** @throws {CoffreError} MANIFEST_DAMAGED */
+export function aofNames({ aof }: RedisTruth): AofNames | undefined {
+  if (aof === null) return undefined;
+  const { folder, manifest } = aof;
+  if ([folder, manifest].some((name) => name === '' || name.startsWith('.') || /[/\\"\n\0]/.test(name))) {
+    throw new CoffreError('MANIFEST_DAMAGED', 'the manifest names AOF files that no server would write');
+  }
+  return { folder, filename: manifest.replace(/\.manifest$/, '') };
+}
 
 export type Databases = Readonly<Record<string, KeyCounts>>;
 
@@ -49,9 +65,8 @@ export function compareLoaded(expected: Databases, loaded: Databases): string[] 
 
 export function compareTruths(earlier: RedisTruth, later: RedisTruth): string[] {
   const said: string[] = [];
-  if (earlier.serverVersion !== later.serverVersion) {
-    said.push(`the server is ${later.serverVersion} instead of ${earlier.serverVersion}`);
-  }
+  const [was, is] = [earlier, later].map(({ engine, serverVersion }) => `${engineNames[engine]} ${serverVersion}`);
+  if (was !== is) said.push(`the server is ${is} instead of ${was}`);
   const [before, after] = [databasesOf(earlier), databasesOf(later)];
   if (before !== undefined && after !== undefined) {
     for (const database of new Set([...Object.keys(before), ...Object.keys(after)])) {

@@ -8,8 +8,9 @@ import { parseTruthWith } from '../truth.ts';
 import { factsOf, holdAof, type HeldAof } from './redis-aof.ts';
 import { connectRedis, describeAddress, type RedisAddress } from './redis-connection.ts';
 import { judgeFacts, type RedisFacts, type RedisMethod } from './redis-facts.ts';
-import { aofNames, aofStreams, askChecker, bytesOfAll, loadedDifferences, rdbStream } from './redis-files.ts';
+import { aofStreams, askChecker, bytesOfAll, loadedDifferences, rdbStream } from './redis-files.ts';
 import { writeAof, writeRdb, type SavedRedis } from './redis-files.ts';
+import { engineNames } from './redis-engine.ts';
 import { loadRedis } from './redis-load.ts';
 import { startScratch } from './redis-scratch.ts';
 import { scanned } from '../scanned.ts';
@@ -45,7 +46,7 @@ export const redis: SourceType<RedisSettings, RedisTruth> = {
     async function* rdb(signal: AbortSignal): AsyncGenerator<Uint8Array> {
       using connection = await connectRedis(address, AbortSignal.any([signal, context.signal]));
       const scan = new RdbScan();
-      yield* scanned(scan, connection.synchronise());
+      yield* scanned(scan, connection.synchronise(facts.version));
       content = scan.end();
     }
     const closing = opened.move();
@@ -86,7 +87,7 @@ export const redis: SourceType<RedisSettings, RedisTruth> = {
     const hasRdb = rdbStream(saved) !== undefined;
     if (hasRdb) await writeRdb(saved, join(folder.path, 'dump.rdb'));
     else await writeAof(saved, folder.path);
-    const server = opened.use(await startScratch(folder.path, hasRdb ? undefined : aofNames(saved.truth), context));
+    const server = opened.use(await startScratch(folder.path, hasRdb ? 'rdb' : 'aof', saved.truth, context));
     const closing = opened.move();
     return { place: server.socket, [Symbol.asyncDispose]: async () => await closing.disposeAsync() };
   },
@@ -95,7 +96,11 @@ export const redis: SourceType<RedisSettings, RedisTruth> = {
     const facts = await factsAt(address, context);
     try {
       const warnings = judgeFacts(facts, method);
-      const proved = [`Redis ${facts.version} answers`, `${keysIn(facts.databases)} keys`, ...warnings];
+      const proved = [
+        `${engineNames[facts.engine]} ${facts.version} answers`,
+        `${keysIn(facts.databases)} keys`,
+        ...warnings,
+      ];
       return { passed: ['open'], proved, differences: [] };
     } catch (error) {
       return { passed: [], proved: [], differences: [messageOf(error)] };
@@ -139,6 +144,7 @@ function truthOf(
   aof: HeldAof | undefined,
 ): RedisTruth {
   return {
+    engine: content?.engine ?? facts.engine,
     serverVersion: content?.serverVersion ?? facts.version,
     method,
     databases: content?.databases ?? null,
@@ -173,13 +179,13 @@ async function verified(
   if (rdbStream(saved) !== undefined) {
     const path = join(folder.path, 'dump.rdb');
     const content = await writeRdb(saved, path);
-    checkers.push(await askChecker('redis-check-rdb', path, context));
+    checkers.push(await askChecker('check-rdb', path, truth.engine, context));
     proved.push(content.hasChecksum ? 'RDB whole, checksum right' : 'RDB whole (the server writes no checksum)');
   }
   if (aofStreams(saved).length > 0) {
     await writeAof(saved, folder.path);
     const list = join(folder.path, truth.aof?.folder ?? '', truth.aof?.manifest ?? '');
-    checkers.push(await askChecker('redis-check-aof', list, context));
+    checkers.push(await askChecker('check-aof', list, truth.engine, context));
     proved.push('AOF whole');
   }
   proved.push(...checkers.flatMap((checker) => (checker === undefined ? [] : [`${checker} agrees`])));
