@@ -10,11 +10,20 @@ const slices = 8;
 export function crc64Tables(polynomial: bigint): Crc64Tables {
   const high = new Uint32Array(slices * 256);
   const low = new Uint32Array(slices * 256);
+  const [polynomialHigh, polynomialLow] = [Number(polynomial >> 32n), Number(polynomial & 0xffffffffn)];
   for (let byte = 0; byte < 256; byte += 1) {
-    let crc = BigInt(byte);
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc & 1n) === 1n ? (crc >> 1n) ^ polynomial : crc >> 1n;
-    low[byte] = Number(crc & 0xffffffffn);
-    high[byte] = Number(crc >> 32n);
+    let [h, l] = [0, byte];
+    for (let bit = 0; bit < 8; bit += 1) {
+      const isOdd = (l & 1) === 1;
+      l = (l >>> 1) | (h << 31);
+      h >>>= 1;
+      if (isOdd) {
+        l ^= polynomialLow;
+        h ^= polynomialHigh;
+      }
+    }
+    low[byte] = l;
+    high[byte] = h;
   }
   // Row n: what a byte does that has n more bytes behind it.
   for (let at = 256; at < slices * 256; at += 1) {

@@ -3,20 +3,29 @@ import { test } from 'node:test';
 import { isCoffreError } from '@coffre/repository';
 import { ArchiveReader, type ArchiveListener } from './archive.ts';
 import { Crc64, createCrc64Tables } from './crc64.ts';
-import { document, sampleArchive, text, type SampleCollection } from './testing/sample-archive.ts';
+import { document, element, sampleArchive, text, type SampleCollection } from './testing/sample-archive.ts';
 
 let made = 0;
 /** No two alike. */
 const numbered = (count: number, bytes = 0): Buffer[] =>
   Array.from({ length: count }, () => document(text('_id', `${(made += 1)}`), text('x', 'x'.repeat(bytes))));
 
+/** Each of one measurement. */
+const buckets = (count: number): Buffer[] =>
+  Array.from({ length: count }, (_, at) =>
+    document(
+      text('_id', `bucket ${at}`),
+      element(0x03, 'control', document(element(0x10, 'count', Buffer.of(1, 0, 0, 0)))),
+    ),
+  );
+
 const collections: SampleCollection[] = [
   { database: 'shop', collection: 'orders', documents: numbered(40) },
   { database: 'shop', collection: 'nothing yet', documents: [] },
-  { database: 'shop', collection: 'large', documents: numbered(2, 3000) },
+  { database: 'shop', collection: 'large', documents: numbered(2, 1000) },
   { database: '$(x)', collection: 'a.b', documents: numbered(7, 10) },
   { database: 'shop', collection: 'seen', documents: [], type: 'view' },
-  { database: 'shop', collection: 'times', documents: numbered(3), type: 'timeseries' },
+  { database: 'shop', collection: 'times', documents: buckets(3), type: 'timeseries' },
 ];
 
 function read(bytes: Buffer, pieceBytes: number, listener: ArchiveListener = {}): unknown[] {

@@ -13,6 +13,7 @@
 import { CoffreError } from '@coffre/repository';
 import { booleanIn, documentBytesMax, documentBytesMin, fieldsOf, integerIn, textIn, type BsonField } from './bson.ts';
 import { Crc64, createCrc64Tables, type Crc64Tables } from './crc64.ts';
+import { measurementsIn, timeFieldOf } from './time-series.ts';
 
 export const archiveMagic = 0x8199e26d;
 const terminator = -1;
@@ -32,6 +33,8 @@ export type ArchivedCollection = {
   readonly type: CollectionType;
   /** Options and indexes, extended JSON; empty for what has none. */
   readonly metadata: string;
+  /** Of a time series: the name of the time in its measurements. */
+  readonly timeField: string | undefined;
   readonly fields: readonly BsonField[];
 };
 
@@ -62,6 +65,7 @@ export type ArchiveListener = {
 };
 
 export type CountedCollection = ArchivedCollection & {
+  /** Of a time series, its measurements. */
   readonly documents: number;
   readonly sizeBytes: number;
 };
@@ -93,6 +97,7 @@ export class ArchiveReader {
   #preludeBytes = 0;
   #current: Progress | undefined;
   #areDocumentsWanted = false;
+  #isListening = false;
   /** Of the document that has begun. */
   #missingBytes = 0;
   #parts: Buffer[] = [];
@@ -224,9 +229,10 @@ export class ArchiveReader {
         throw damagedArchive('documents come where none can be');
       case 'body': {
         const progress = this.#current!;
-        progress.documents += 1;
+        const { timeField } = progress.collection;
+        progress.documents += timeField === undefined ? 1 : measurementsIn(document, timeField);
         this.#takeBody(progress, document);
-        this.#listener.document?.(document, progress.collection);
+        if (this.#isListening) this.#listener.document?.(document, progress.collection);
         return;
       }
       default:
@@ -248,8 +254,9 @@ export class ArchiveReader {
       progress.isClosed = true;
     }
     this.#current = progress;
-    this.#areDocumentsWanted =
+    this.#isListening =
       this.#listener.document !== undefined && this.#listener.wantsDocuments?.(progress.collection) !== false;
+    this.#areDocumentsWanted = this.#isListening || progress.collection.timeField !== undefined;
     this.#state = isLast ? 'last' : 'body';
     this.#listener.block?.({ collection: progress.collection, isLast, fields });
   }
@@ -327,12 +334,22 @@ function parseCollection(document: Buffer): ArchivedCollection {
   const written = textIn(fields, 'type') ?? '';
   const type = Object.hasOwn(types, written) ? types[written] : undefined;
   if (type === undefined) throw damagedArchive(`${database}.${collection} is a ${written}, which is not known`);
+  const metadata = textIn(fields, 'metadata') ?? '';
   return {
     database,
     collection,
     dataCollection: type === 'timeseries' ? `system.buckets.${collection}` : collection,
     type,
-    metadata: textIn(fields, 'metadata') ?? '',
+    metadata,
+    timeField: type === 'timeseries' ? timeFieldIn(metadata) : undefined,
     fields,
   };
+}
+
+function timeFieldIn(metadata: string): string {
+  try {
+    return timeFieldOf(metadata);
+  } catch {
+    throw damagedArchive('the options of a time series cannot be read');
+  }
 }

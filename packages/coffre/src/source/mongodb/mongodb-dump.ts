@@ -2,6 +2,7 @@
 import {
   CoffreError,
   databaseProfile,
+  isCoffreError,
   toByteString,
   toText,
   type SavedStream,
@@ -13,7 +14,7 @@ import { ArchiveReader, type ArchivedCollection, type CountedCollection, type Pr
 import { fieldsOf, textIn, timestampIn } from './bson.ts';
 import { connectionOf, type MongodbAddress } from './mongodb-address.ts';
 import { openServer } from './mongodb-server.ts';
-import { checkDumpArguments, findTool, writeToolConfig } from './mongodb-tools.ts';
+import { checkDumpArguments, failureOf, findTool, writeToolConfig } from './mongodb-tools.ts';
 import { collectionTruthOf, type MongodbTruth } from './mongodb-truth.ts';
 import { archiveNameOf, chooseDatabases, type Choice, type ServerFacts } from './topology.ts';
 
@@ -77,7 +78,10 @@ export async function dumpServer(settings: MongodbSettings, context: SourceConte
   const oplog: Oplog = { entries: 0, changes: 0, first: null, last: null };
   const argumentsOf = (database: string | null): string[] => {
     if (database === null) return isMoment ? ['--oplog'] : [];
-    return [`--db=${database}`, ...(facts.savesUsers && database !== 'admin' ? ['--dumpDbUsersAndRoles'] : [])];
+    return [
+      `--db=${database}`,
+      ...(facts.accounts === 'saved' && database !== 'admin' ? ['--dumpDbUsersAndRoles'] : []),
+    ];
   };
   const streams = databases.map((database): StreamSource & { readonly database: string | null } => {
     const path = `${folder}/${archiveNameOf(database)}`;
@@ -138,6 +142,12 @@ async function* heard(
       if (next.done === true) return;
       yield next.value;
     }
+  } catch (error) {
+    if (!isCoffreError(error, 'SOURCE_COMMAND_FAILED')) throw error;
+    throw new CoffreError('SOURCE_COMMAND_FAILED', failureOf('mongodump', error), {
+      hint: 'Nothing was saved of it. Run the backup again; if it fails again, see the server’s own log.',
+      cause: error,
+    });
   } finally {
     await pieces.return(undefined);
   }

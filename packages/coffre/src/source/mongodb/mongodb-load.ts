@@ -113,6 +113,11 @@ function refuseTaken({ plan, overwrite, connection }: LoadRequest, present: Pres
 async function restoreArchives(request: LoadRequest, facts: ServerFacts, context: SourceContext): Promise<void> {
   const { saved, plan, connection } = request;
   const steps = new Map(plan.steps.filter(({ from }) => from.type !== 'view').map((step) => [nameOf(step.from), step]));
+  const words = [
+    // FerretDB does not take indexes as mongorestore sends them.
+    ...(facts.program === 'ferretdb' ? ['--noIndexRestore'] : []),
+    ...namesWithLines([...steps.values()].map(({ final, temporary }) => temporary ?? final)),
+  ];
   for (const { path, database } of saved.truth.archives) {
     const isWanted = [...steps.values()].some(({ from }) => database === null || from.database === database);
     if (!isWanted) continue;
@@ -124,12 +129,18 @@ async function restoreArchives(request: LoadRequest, facts: ServerFacts, context
           const step = steps.get(nameOf(collection));
           return step === undefined ? undefined : (step.temporary ?? step.final);
         },
-        // FerretDB does not take indexes as mongorestore sends them.
-        words: facts.program === 'ferretdb' ? ['--noIndexRestore'] : [],
+        words,
       },
       context,
     );
   }
+}
+
+/** mongorestore passes over names that go over several lines, unless they are named to it. */
+function namesWithLines(places: readonly Place[]): string[] {
+  const named = places.map((place) => nameOf(place)).filter((name) => name.includes('\n'));
+  if (named.length === 0) return [];
+  return ['*', ...named.map((name) => name.replaceAll(/[\\*]/g, '\\$&'))].map((name) => `--nsInclude=${name}`);
 }
 
 async function createIndexes(client: MongoClient, steps: readonly LoadStep[]): Promise<void> {
@@ -256,7 +267,7 @@ class Undo {
       // Where there was nothing, nothing stays.
       if (collections.size > 0) continue;
       const left = await client.db(database).listCollections({}, { nameOnly: true }).toArray();
-      if (left.length === 0) await client.db(database).dropDatabase();
+      if (left.every(({ name }) => name === 'system.js')) await client.db(database).dropDatabase();
     }
   }
 }

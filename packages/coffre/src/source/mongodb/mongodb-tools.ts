@@ -1,7 +1,7 @@
 /** The official mongodump and mongorestore: where they are, and how they are told a password without anybody seeing it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CoffreError } from '@coffre/repository';
+import { CoffreError, messageOf } from '@coffre/repository';
 import { findProgram } from '../../platform/find-program.ts';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import type { ProgramCall } from '../../platform/programs.ts';
@@ -47,6 +47,13 @@ export function writeToolConfig(
     folder[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The tools tell what they do line by line, and why they failed in one of the last. */
+export function failureOf(tool: 'mongodump' | 'mongorestore', error: unknown): string {
+  const text = messageOf(error);
+  const why = /\tFailed: ([^\n]+)/.exec(text)?.[1];
+  return why === undefined ? text : `${tool} failed: ${why}`;
 }
 
 /** Would change what an archive is, or show what is secret. */

@@ -33,7 +33,7 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
     if (facts.replicaSet !== null && choice.kind === 'whole' && !facts.oplog.usable) {
       warnings.push(`the oplog is not saved, so collections are not of one moment: ${facts.oplog.why}`);
     }
-    if (facts.program !== 'ferretdb' && choice.kind === 'databases' && !facts.savesUsers) {
+    if (choice.kind === 'databases' && facts.accounts === 'denied') {
       warnings.push('users and roles are not saved: the user may not read them (role backup)');
     }
     warnings.push(...(await cutOff(settings, context, choice)));

@@ -1,10 +1,10 @@
 /** mongorestore, fed with an archive whose collections get other places, or none. */
-import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
+import { CoffreError, isCoffreError } from '@coffre/repository';
 import type { SourceContext } from '../source.ts';
 import type { ArchivedCollection } from './archive.ts';
 import { renameArchive, type Place } from './archive-rename.ts';
 import type { Connection } from './mongodb-address.ts';
-import { findTool, writeToolConfig } from './mongodb-tools.ts';
+import { failureOf, findTool, writeToolConfig } from './mongodb-tools.ts';
 
 export type RestoreCall = {
   readonly connection: Connection;
@@ -26,8 +26,10 @@ export async function runMongorestore(restore: RestoreCall, context: SourceConte
       throw error;
     }
   }
-  // Without --stopOnError documents that are refused are passed over, and all is said to be well.
-  const argv = [mongorestore, config.argument, '--archive', '--stopOnError', ...restore.words];
+  // Without --stopOnError documents that are refused are passed over, and all is said to be well. What is there although
+  // its collection would not take it any more was taken once, and comes back.
+  const form = ['--archive', '--stopOnError', '--bypassDocumentValidation'];
+  const argv = [mongorestore, config.argument, ...form, ...restore.words];
   try {
     const call = { argv, input: input(), ...config.call, signal: context.signal };
     for await (const _ of context.programs.output(call));
@@ -35,7 +37,7 @@ export async function runMongorestore(restore: RestoreCall, context: SourceConte
     // The cut input is why the program failed.
     if (damage !== undefined) throw damage;
     if (context.signal.aborted || !isCoffreError(error, 'SOURCE_COMMAND_FAILED')) throw error;
-    throw new CoffreError('SOURCE_COMMAND_FAILED', messageOf(error), {
+    throw new CoffreError('SOURCE_COMMAND_FAILED', failureOf('mongorestore', error), {
       hint: 'It needs a user with the role `restore`, and a server that is not older than the one that was saved.',
       cause: error,
     });

@@ -69,6 +69,6 @@ test('mongorestore is given the oplog alone', async (t) => {
     [['', 'oplog', 3]],
   );
   const words = readFileSync(join(folder, 'words'), 'utf8');
-  assert.match(words, /--archive\n--stopOnError\n--oplogReplay/);
+  assert.match(words, /--archive\n--stopOnError\n--bypassDocumentValidation\n--oplogReplay/);
   assert.ok(!words.includes('secret'));
 });

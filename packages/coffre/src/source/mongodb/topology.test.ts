@@ -8,7 +8,7 @@ const member: Answers = {
   replicaSetConfig: { config: { _id: 'rs0' } },
   shardingState: { enabled: false },
   hasReadableOplog: true,
-  hasReadableUsers: true,
+  accounts: 'something',
 };
 
 function whyNot(change: Partial<Answers>): string | undefined {
@@ -29,8 +29,16 @@ test('the oplog is taken of a replica set that stands alone, and of nothing else
 
 test('FerretDB is known by what it says of itself', () => {
   const facts = factsOf({ ...member, hello: {}, buildInfo: { version: '7.0.42', ferretdbVersion: 'v1.24.2' } });
-  assert.deepEqual([facts.program, facts.version, facts.savesUsers], ['ferretdb', '7.0.42', false]);
-  assert.deepEqual([factsOf(member).program, factsOf(member).savesUsers], ['mongod', true]);
+  assert.deepEqual([facts.program, facts.version, facts.accounts], ['ferretdb', '7.0.42', 'none']);
+  assert.deepEqual([factsOf(member).program, factsOf(member).accounts], ['mongod', 'saved']);
+});
+
+test('users are saved where there are any and they may be read', () => {
+  const accounts = (['something', 'nothing', 'denied'] as const).map((one) => factsOf({ ...member, accounts: one }));
+  assert.deepEqual(
+    accounts.map((facts) => facts.accounts),
+    ['saved', 'none', 'denied'],
+  );
 });
 
 test('nothing chosen is the whole server; else each database by itself, and one that is not there is told', () => {

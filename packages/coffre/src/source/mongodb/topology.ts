@@ -7,15 +7,16 @@ export type Answers = {
   readonly replicaSetConfig: Readonly<Record<string, unknown>> | undefined;
   readonly shardingState: Readonly<Record<string, unknown>> | undefined;
   readonly hasReadableOplog: boolean;
-  readonly hasReadableUsers: boolean;
+  /** What keeps users and roles: made with the first of them. */
+  readonly accounts: 'something' | 'nothing' | 'denied';
 };
 
 export type ServerFacts = {
   readonly program: 'mongod' | 'mongos' | 'ferretdb';
   readonly version: string;
   readonly replicaSet: string | null;
-  /** Of a database, with it. FerretDB has none that could be dumped. */
-  readonly savesUsers: boolean;
+  /** Users and roles of a database, with it. FerretDB has none that could be dumped. */
+  readonly accounts: 'saved' | 'none' | 'denied';
   readonly oplog: { readonly usable: true } | { readonly usable: false; readonly why: string };
 };
 
@@ -29,9 +30,14 @@ export function factsOf(answers: Answers): ServerFacts {
     program,
     version: typeof buildInfo['version'] === 'string' ? buildInfo['version'] : 'unknown',
     replicaSet,
-    savesUsers: program !== 'ferretdb' && answers.hasReadableUsers,
+    accounts: accountsOf(answers, program),
     oplog: why === undefined ? { usable: true } : { usable: false, why },
   };
+}
+
+function accountsOf({ accounts }: Answers, program: ServerFacts['program']): ServerFacts['accounts'] {
+  if (program === 'ferretdb' || accounts === 'nothing') return 'none';
+  return accounts === 'denied' ? 'denied' : 'saved';
 }
 
 /** mongodump takes the oplog of a replica set that stands alone; of a part of a sharded cluster it would be half a truth. */
