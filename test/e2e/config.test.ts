@@ -29,7 +29,7 @@ test('a good file is valid, a bad one ends with 2 and says every mistake with it
   const folder = scene(t);
   const good = coffre(folder, ['config', 'check', '--config', company]);
   assert.deepEqual([good.code, good.stderr], [0, '']);
-  assert.match(good.stdout, /company\.yaml is valid, with a warning\n$/);
+  assert.match(good.stdout, /company\.yaml is valid, with 11 warnings\n$/);
   writeFileSync(join(folder, 'coffre.yaml'), 'version: 1\nplan: {}\nserver: {metrics: maybe}\n');
   const bad = coffre(folder, ['config', 'check']);
   assert.equal(bad.code, 2);

@@ -77,7 +77,7 @@ describe('a run that ends', () => {
 
   test('while its objective is broken already is not told twice; that it works again is', async (t) => {
     const { store } = await scene(t);
-    await noteNotice(store, alerts, { code: 'plan.objective_broken', plan });
+    await noteNotice(store, alerts, { code: 'plan.objective_broken', plan, kind: 'backup' });
     await ends(store, 'failed');
     await ends(store, 'success');
     assert.deepEqual(await told(store), ['ops plan.objective_broken', 'ops run.recovered']);

@@ -32,19 +32,28 @@ export function noticeOf({ event, channel, attempt }: Letter, { alerts, company,
 }
 
 function titleOf({ code, plan = 'Coffre', detail }: StoredEvent): string {
+  const repository = textIn(detail['repository']);
+  const copy = `the copy of ${plan}${repository === undefined ? '' : ` to ${repository}`}`;
+  const since = textIn(detail['since']) ?? '?';
   switch (code) {
     case 'run.failed':
       return `${plan} failed`;
     case 'run.recovered':
       return `${plan} works again`;
     case 'copy.failed':
-      return `the copy of ${plan} failed`;
+      return isObjective(detail) ? `${copy} is older than it may be` : `${copy} failed`;
     case 'copy.recovered':
-      return `the copy of ${plan} works again`;
+      return `${copy} works again`;
     case 'care.failed':
       return `${plan}: the care of a repository failed`;
     case 'care.recovered':
       return `${plan}: the care of a repository works again`;
+    case 'run.reminded':
+      return `${plan} has not worked since ${since}`;
+    case 'copy.reminded':
+      return `${copy} has not worked since ${since}`;
+    case 'care.reminded':
+      return `${plan}: the care of a repository has not worked since ${since}`;
     case 'plan.objective_broken':
       return `${plan}: the newest good backup is older than it may be`;
     case 'run.overrun':
@@ -61,6 +70,10 @@ function titleOf({ code, plan = 'Coffre', detail }: StoredEvent): string {
 function causesIn({ detail }: StoredEvent): string[] {
   const { causes } = detail;
   return Array.isArray(causes) ? causes.filter((cause) => typeof cause === 'string') : [];
+}
+
+function isObjective({ causes }: Readonly<Record<string, unknown>>): boolean {
+  return Array.isArray(causes) && causes.length === 1 && causes[0] === 'objective_broken';
 }
 
 function textIn(value: unknown): string | undefined {

@@ -1,6 +1,7 @@
 /** What the daemon does with letters: whenever one is due its channel gets it, and no channel waits for another. */
 import { giveUpOn, deliverDue } from './delivery.ts';
 import type { DeliveryParts } from './delivery.ts';
+import { noteReminders } from './reminders.ts';
 import { deliveringChannels } from './routing.ts';
 import type { DeliveringChannel } from './routing.ts';
 import { takeLetters, waitingLetters } from '../store/letters.ts';
@@ -12,12 +13,16 @@ export type OutboxClock = {
 
 /** Runs are processes of their own, whose events nobody tells us of: so often is looked. */
 const lookMs = 15_000;
+/** So often is asked whom a trouble that lasts concerns now: routes speak of minutes and hours. */
+const remindMs = 15_000;
 /** A channel whose thread broke is left alone for so long. */
 const brokenPauseMs = 10_000;
 
 export class Outbox {
   readonly #parts: () => DeliveryParts;
   readonly #clock: OutboxClock;
+  readonly #isPlan: (plan: string) => boolean;
+  #remindedMs: number | undefined;
   readonly #stop = new AbortController();
   readonly #busy = new Map<string, Promise<void>>();
   readonly #restsUntilMs = new Map<string, number>();
@@ -25,10 +30,14 @@ export class Outbox {
   #isWoken = false;
   #looking: Promise<void> = Promise.resolve();
 
-  /** @param parts as the configuration is now; asked at each look */
-  constructor(parts: () => DeliveryParts, clock: OutboxClock) {
+  /**
+   * @param parts as the configuration is now; asked at each look
+   * @param isPlan of the configuration as it is now
+   */
+  constructor(parts: () => DeliveryParts, clock: OutboxClock, isPlan: (plan: string) => boolean) {
     this.#parts = parts;
     this.#clock = clock;
+    this.#isPlan = isPlan;
   }
 
   /** Looks soon, however many things happened at this moment. */
@@ -64,6 +73,7 @@ export class Outbox {
     this.#isWoken = false;
     const parts = this.#parts();
     const channels = new Map(deliveringChannels(parts.sender.alerts).map((channel) => [channel.name, channel]));
+    await this.#remind(parts);
     const nowMs = await parts.store.nowMs();
     let nextMs = lookMs;
     for (const { channel: name, nextAtMs } of await waitingLetters(parts.store)) {
@@ -74,6 +84,13 @@ export class Outbox {
       else this.#begin(name, channels.get(name), parts);
     }
     return nextMs;
+  }
+
+  async #remind({ store, sender }: DeliveryParts): Promise<void> {
+    const { wallMs } = this.#clock.now();
+    if (this.#remindedMs !== undefined && Math.abs(wallMs - this.#remindedMs) < remindMs) return;
+    await noteReminders(store, sender.alerts, this.#isPlan);
+    this.#remindedMs = wallMs;
   }
 
   #begin(name: string, channel: DeliveringChannel | undefined, parts: DeliveryParts): void {

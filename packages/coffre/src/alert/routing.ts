@@ -19,12 +19,35 @@ export function deliveringChannels({ channels }: Alerts): DeliveringChannel[] {
   );
 }
 
-/** In the order of the file. `always` takes everything. */
+/** In the order of the file. What happens at one moment cannot last: a route with `after` gets it at once. */
 export function channelsFor(alerts: Alerts, causes: readonly AlertCause[]): string[] {
-  const wanted = new Set(alerts.routes.filter((route) => takes(route, causes)).flatMap(({ to }) => to));
+  return namesIn(alerts, new Set(alerts.routes.filter((route) => takes(route, causes)).flatMap(({ to }) => to)));
+}
+
+/** Whom a trouble concerns that begins; a route with `after` waits whether it lasts. */
+export function channelsAtOnce(alerts: Alerts, causes: readonly AlertCause[]): string[] {
+  const wanted = alerts.routes.filter((route) => !waits(route) && takes(route, causes));
+  return namesIn(alerts, new Set(wanted.flatMap(({ to }) => to)));
+}
+
+/** Who was to hear of a trouble and has not heard of it yet is spared its end. */
+export function channelsOnRecovery(alerts: Alerts, causes: readonly AlertCause[], told: ReadonlySet<string>): string[] {
+  const wanted = new Set(alerts.routes.filter((route) => takes(route, ['recovered'])).flatMap(({ to }) => to));
+  const waiting = new Set(
+    alerts.routes.filter((route) => waits(route) && takes(route, causes)).flatMap(({ to }) => to),
+  );
+  for (const name of waiting) if (!told.has(name)) wanted.delete(name);
+  return namesIn(alerts, wanted);
+}
+
+function namesIn(alerts: Alerts, wanted: ReadonlySet<string>): string[] {
   return deliveringChannels(alerts)
     .map(({ name }) => name)
     .filter((name) => wanted.has(name));
+}
+
+function waits({ after }: Alerts['routes'][number]): boolean {
+  return after !== undefined && after > 0;
 }
 
 const loudness: readonly NoticeSeverity[] = ['info', 'warning', 'critical'];
@@ -36,7 +59,8 @@ export function severityFor(alerts: Alerts, channel: string, causes: readonly st
   return loudness[Math.max(...said.map(({ severity }) => loudness.indexOf(severity)))]!;
 }
 
-function takes({ when }: Alerts['routes'][number], causes: readonly string[]): boolean {
+/** `always` takes everything. */
+export function takes({ when }: Alerts['routes'][number], causes: readonly string[]): boolean {
   if (typeof when === 'string') return when === 'always';
   return when.some((cause) => causes.includes(cause));
 }

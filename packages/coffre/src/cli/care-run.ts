@@ -1,13 +1,15 @@
 import { CoffreError } from '@coffre/repository';
 import type { RepositoryConfig, RepositoryName } from '../config/config.ts';
-import { careFor, parseCareTasks } from '../run/care.ts';
+import { noteRunEnd } from '../alert/note-run.ts';
+import { careFor, careName, parseCareTasks } from '../run/care.ts';
 import type { PartResult } from '../run/run-request.ts';
+import type { RunSurroundings } from '../run/run-surroundings.ts';
 import { openWitness } from '../run/witness.ts';
 import type { Cli } from './cli.ts';
 import { requireConfigured } from './meant-repositories.ts';
 import type { Configured } from './meant-repositories.ts';
 import { RunReport } from './output/run-report.ts';
-import { withRunSurroundings } from './planned-runs.ts';
+import { isOfDaemon, withRunSurroundings } from './planned-runs.ts';
 
 type CareOptions = { readonly config?: string | undefined; readonly task?: readonly string[] | undefined };
 
@@ -30,6 +32,7 @@ export async function takeCare(cli: Cli, names: readonly string[], options: Care
       for (const repository of repositories) {
         const done = await careFor(around, repository, { tasks: tasksOf(repository), witness });
         report.finishCare(repository.name, done);
+        await noteCare(cli, around, repository, done);
         parts.push(...done);
       }
     },
@@ -38,6 +41,21 @@ export async function takeCare(cli: Cli, names: readonly string[], options: Care
   if (failed === undefined) return;
   const { repository, reason, code, hint } = failed;
   throw new CoffreError(code ?? 'INTERNAL', `${repository}: ${reason}`, hint === undefined ? {} : { hint });
+}
+
+/** A daemon does it for those it started, whose failures it tries again. */
+async function noteCare(
+  cli: Cli,
+  { store, config }: RunSurroundings,
+  { name }: RepositoryConfig,
+  done: readonly PartResult[],
+): Promise<void> {
+  const failed = done.find(({ outcome }) => outcome === 'failed');
+  if (isOfDaemon(cli) || done.length === 0) return;
+  const { reason, code } = failed ?? {};
+  const outcome = failed === undefined ? 'success' : 'failed';
+  const note = { plan: careName(name), kind: 'check', runId: undefined, outcome, reason, code } as const;
+  await store.transaction(async (rows) => await noteRunEnd(rows, config.alerts, { ...note, isTriedAgain: false }));
 }
 
 /** @throws {CoffreError} PLAN_UNKNOWN */

@@ -1,4 +1,5 @@
-import { ConfigError, hasErrors, pathText, placeText } from '../config/mistake.ts';
+import { adviceOn } from '../config/advice.ts';
+import { byPlace, ConfigError, hasErrors, pathText, placeText } from '../config/mistake.ts';
 import type { Mistake } from '../config/mistake.ts';
 import type { Cli } from './cli.ts';
 import type { LoadedConfig } from './config-source.ts';
@@ -7,21 +8,23 @@ import { withoutControls } from './output/display.ts';
 /** Every mistake with its place, then the verdict. @throws {ConfigError} when there is an error */
 export function checkReport(cli: Cli, loaded: LoadedConfig): void {
   const printer = cli.printer();
+  const advice = hasErrors(loaded.mistakes) ? [] : adviceOn(loaded.root, loaded.config, Date.now());
+  const mistakes = [...loaded.mistakes, ...advice].toSorted(byPlace);
   const unset = loaded.unset.map(({ name }) => name).toSorted();
   if (printer.json) {
     printer.message({
       schema: 'coffre.config-check/1',
       valid: !hasErrors(loaded.mistakes),
       files: loaded.files,
-      mistakes: loaded.mistakes.map(mistakeJson),
+      mistakes: mistakes.map(mistakeJson),
       unset_variables: unset,
     });
   } else {
-    for (const line of loaded.mistakes.flatMap(mistakeLines)) printer.always(line);
+    for (const line of mistakes.flatMap(mistakeLines)) printer.always(line);
   }
   if (hasErrors(loaded.mistakes)) throw new ConfigError(loaded.mistakes, { listed: true });
   if (unset.length > 0) printer.normal(`not set here, so not looked at: ${unset.join(', ')}`);
-  const warnings = loaded.mistakes.length;
+  const warnings = mistakes.length;
   const end = warnings === 0 ? '' : `, with ${warnings === 1 ? 'a warning' : `${warnings} warnings`}`;
   printer.normal(`${loaded.file} is valid${end}`);
 }

@@ -36,7 +36,7 @@ export async function withRunSurroundings<T>(
     bootId: processes.space ?? '',
     isAlive: (pid: number) => processes.isAlive(pid),
   };
-  for (const run of await closeLostRuns(store, machine)) {
+  for (const run of await closeLostRuns(store, machine, config.alerts)) {
     if (run.parent === undefined) warn(`run ${run.id} of ${run.plan} was lost: its process is gone`);
   }
   using parent = parentProcess(cli.signal);
@@ -78,7 +78,7 @@ export async function withRunSurroundings<T>(
 }
 
 /** It sends by itself what its runs leave to be sent. */
-function isOfDaemon({ environment }: Cli): boolean {
+export function isOfDaemon({ environment }: Cli): boolean {
   return environment[runPurposeVariable] !== undefined && process.send !== undefined;
 }
 

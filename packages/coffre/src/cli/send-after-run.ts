@@ -2,8 +2,10 @@
 import { messageOf } from '@coffre/repository/opening';
 import { resolveSettings } from '../access/extension-settings.ts';
 import { deliverOnce } from '../alert/delivery.ts';
+import { noteReminders } from '../alert/reminders.ts';
 import { deliveringChannels } from '../alert/routing.ts';
 import { extensionThreads } from '../extension/extension-thread.ts';
+import { careName } from '../run/care.ts';
 import { holderText } from '../run/lease-keeper.ts';
 import type { RunSurroundings } from '../run/run-surroundings.ts';
 import { waitingLetters } from '../store/letters.ts';
@@ -17,7 +19,9 @@ export async function sendAfterRun(around: RunSurroundings, warn: (sentence: str
     warn(
       `${event === 'notice.given_up' ? 'a notice was given up' : 'a notice was not delivered yet'}: ${String(channel)}: ${String(reason)}`,
     );
+  const plans = new Set<string>([...config.plans.keys(), ...[...config.repositories.keys()].map(careName)]);
   try {
+    await noteReminders(store, config.alerts, (plan) => plans.has(plan));
     const nowMs = await store.nowMs();
     const due = new Set(
       (await waitingLetters(store)).filter(({ nextAtMs }) => nextAtMs <= nowMs).map(({ channel }) => channel),

@@ -63,6 +63,14 @@ plans: {docs: {sources: [home/docs], to: main, copy: {far: {after: each}}}}
   assert.deepEqual(warnings(', place: paris'), []);
 });
 
+test('a state that is neither PostgreSQL nor a file of the state folder is refused', () => {
+  const store = (url: string): string[] => mistakesIn(`version: 1\nstore: {url: "${url}"}\n`);
+  assert.deepEqual(store('postgres://coffre@db/coffre'), []);
+  assert.deepEqual(store('sqlite:///var/lib/state.db'), [
+    '2:14 `store.url` is no place for the state | Give postgres://USER@HOST/DATABASE, or leave it out: then it is a file in the state folder.',
+  ]);
+});
+
 test('a misspelled key and a name that nobody declared are told with what was meant, all at once and in order', () => {
   assert.deepEqual(broken(['    to: local\n    schedule: {cron', '    to: locale\n    shedule: {cron']), [
     '65:9 `plans.db-hourly.to` names the repository `locale`, which is not declared | Did you mean `local`?',

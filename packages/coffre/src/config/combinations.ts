@@ -12,6 +12,7 @@ export function combinationMistakes(root: Located): Mistake[] {
     ...guardMistakes(root),
     ...offsiteMistakes(root),
     ...digestMistakes(root),
+    ...storeMistakes(root),
   ];
 }
 
@@ -150,6 +151,15 @@ function isWaived(root: Located, path: ConfigPath): boolean {
   const waivers = valueAt(root, path);
   if (waivers?.kind !== 'list') return false;
   return waivers.items.some((_, index) => textAt(root, [...path, index, 'rule']) === 'offsite');
+}
+
+/** What refers to a secret is not known before it is used. */
+function storeMistakes(root: Located): Mistake[] {
+  const path = ['store', 'url'];
+  const url = textAt(root, path);
+  if (url === undefined || url === '' || url === 'sqlite' || /^(postgres(ql)?:\/\/|\$\{)/.test(url)) return [];
+  const hint = 'Give postgres://USER@HOST/DATABASE, or leave it out: then it is a file in the state folder.';
+  return [{ ...mistakeAt(root, path, '`store.url` is no place for the state'), hint }];
 }
 
 function digestMistakes(root: Located): Mistake[] {

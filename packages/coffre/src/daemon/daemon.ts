@@ -60,10 +60,10 @@ export class Daemon {
     this.#watches = new ChangeWatches({ ...parts, onChange: (plan) => this.loop.changed(plan) });
     this.#databases = new DatabaseWatches({ ...parts, onChange: (plan) => this.loop.changed(plan) });
     this.#leftovers = new Leftovers(parts.stateFolder, parts.clock);
+    const telling = { alerts: () => this.#extensions.alerts, onLetters: () => this.#extensions.wake() };
     this.loop = new DueLoop({
       ...parts,
-      alerts: () => this.#extensions.alerts,
-      onLetters: () => this.#extensions.wake(),
+      ...telling,
       leftovers: this.#leftovers,
       zones: new Zones(),
       limits: { runsMax: 1, runsPerHostMax: 1, settleMs: parts.settleMs },
@@ -72,7 +72,7 @@ export class Daemon {
       this.loop.fired(plan, use),
     );
     const leaseMs = parts.managerLeaseMs ?? managerLeaseDefaultMs;
-    this.#succession = new Succession({ ...parts, loop: this.loop, leaseMs });
+    this.#succession = new Succession({ ...parts, ...telling, loop: this.loop, leaseMs });
   }
 
   get status(): DaemonStatus {
@@ -102,6 +102,7 @@ export class Daemon {
 
   async start(config: Config): Promise<void> {
     const { store, log, machine } = this.#parts;
+    this.#extensions.know(config);
     await this.#succession.look();
     const left = await this.#leftovers.endLost();
     if (left > 0) log.warn('run.leftovers', { count: left });
@@ -111,7 +112,7 @@ export class Daemon {
     for (const { work, progress } of await loadProgress(store, [...works.values()])) this.loop.put(work, progress);
     this.#watches.watch(works.values());
     this.#databases.watch(works.values());
-    this.#extensions.take(config, works.values());
+    this.#extensions.take(config, [...works.values()]);
     this.#arm();
   }
 
@@ -168,7 +169,7 @@ export class Daemon {
     for (const { work, progress } of loaded) this.loop.put(work, { handledMs: progress.handledMs });
     this.#watches.watch(works.values());
     this.#databases.watch(works.values());
-    this.#extensions.take(config, works.values());
+    this.#extensions.take(config, [...works.values()]);
     this.loop.limit(limitsOf(config));
   }
 

@@ -39,6 +39,8 @@ export class ExtensionWork {
     secrets: new Map(),
   };
 
+  #plans: ReadonlySet<string> = new Set();
+
   /** @param fire @returns false when the plan does not listen */
   constructor(parts: ExtensionParts, fire: (plan: string, use: string) => boolean) {
     this.#parts = parts;
@@ -46,7 +48,11 @@ export class ExtensionWork {
     const { extensions } = parts;
     if (extensions === undefined) return;
     this.#triggers = this.#openTriggers(extensions, fire);
-    this.#outbox = new Outbox(() => this.#deliveryParts(extensions), parts.clock);
+    this.#outbox = new Outbox(
+      () => this.#deliveryParts(extensions),
+      parts.clock,
+      (plan) => this.#plans.has(plan),
+    );
   }
 
   get alerts(): Config['alerts'] {
@@ -57,11 +63,16 @@ export class ExtensionWork {
     return this.#triggers?.views ?? [];
   }
 
-  /** The configuration is this from now on. */
-  take(config: Governing, works: Iterable<Work>): void {
-    const { alerts, company, extensions, secrets } = config;
+  /** Whom to tell of what is found out before anything starts. */
+  know({ alerts, company, extensions, secrets }: Governing): void {
     this.#governing = { alerts, company, extensions, secrets };
-    this.#triggers?.watch(works, { names: extensions, folder: this.#parts.extensions?.folder ?? '' });
+  }
+
+  /** The configuration is this from now on. */
+  take(config: Governing, works: readonly Work[]): void {
+    this.know(config);
+    this.#plans = new Set(works.map(({ history }) => history.plan));
+    this.#triggers?.watch(works, { names: config.extensions, folder: this.#parts.extensions?.folder ?? '' });
     this.wake();
   }
 

@@ -8,6 +8,7 @@ import type {
   Cause,
   Decision,
   Limits,
+  Notice,
   PlanEntry,
   Progress,
   Skip,
@@ -220,9 +221,15 @@ export class DueLoop {
     for (const skip of decision.skips) this.#keep(this.#passOver(skip));
     for (const start of decision.starts) this.#keep(this.#run(start, now.wallMs));
     for (const plan of decision.cancels) this.cancel(plan, 'max_runtime');
-    for (const notice of decision.notices) this.#keep(this.#state.tell(notice, this.#jobs.get(notice.plan)?.runId));
+    for (const notice of decision.notices) this.#tell(notice);
     for (const listener of this.#onStep) listener();
     this.#arm(this.#delayOf(decision, now.wallMs));
+  }
+
+  #tell(notice: Notice): void {
+    const work = this.#works.get(notice.plan);
+    if (work === undefined) return;
+    this.#keep(this.#state.tell(notice, work.history, this.#jobs.get(notice.plan)?.runId));
   }
 
   #delayOf({ nextEvalMs }: Decision, nowMs: number): number {

@@ -122,10 +122,10 @@ export class PatientState {
   async settle(job: Job, settlement: RunSettlement): Promise<void> {
     const { store, machine, alerts, onLetters } = this.#parts;
     const { ending, isFailure, isTriedAgain } = settlement;
-    const { plan, kind } = job.history;
+    const { plan, kind, repository } = job.history;
     // The process of a run says itself how it ended, unless it died or was cancelled.
     const outcome = isFailure && ending.outcome === 'cancelled' ? 'failed' : ending.outcome;
-    const note = { plan, kind, outcome, reason: ending.reason, isTriedAgain };
+    const note = { plan, kind, repository, outcome, reason: ending.reason, isTriedAgain };
     await this.#patiently(() =>
       settleRun(store, machine, job, settlement, async (rows, runId) => {
         await noteRunEnd(rows, alerts(), { ...note, runId });
@@ -141,11 +141,11 @@ export class PatientState {
     return figures?.[0] === undefined ? undefined : usualMsOf(figures[0]);
   }
 
-  async tell({ plan, why }: Notice, runId: RunId | undefined): Promise<void> {
+  async tell({ plan, why }: Notice, history: Work['history'], runId: RunId | undefined): Promise<void> {
     const { store, log, alerts, onLetters } = this.#parts;
     const code = why === 'overrun' ? 'run.overrun' : `plan.${why}`;
     log.warn(code, { plan, runId });
-    await this.#patiently(() => store.transaction((rows) => noteNotice(rows, alerts(), { code, plan, runId })));
+    await this.#patiently(() => store.transaction((rows) => noteNotice(rows, alerts(), { ...history, code, runId })));
     onLetters();
   }
 

@@ -11,7 +11,7 @@ import type { DueLoop } from './loop.ts';
 import type { StateParts } from './patient-state.ts';
 import { loadProgress } from './progress.ts';
 
-export type SuccessionParts = Pick<StateParts, 'store' | 'clock' | 'log' | 'machine'> & {
+export type SuccessionParts = Pick<StateParts, 'store' | 'clock' | 'log' | 'machine' | 'alerts' | 'onLetters'> & {
   readonly loop: DueLoop;
   readonly leaseMs: number;
 };
@@ -33,9 +33,12 @@ export class Succession {
   }
 
   async look(): Promise<void> {
-    const { store, machine, log, clock, leaseMs } = this.#parts;
+    const { store, machine, log, clock, leaseMs, alerts, loop, onLetters } = this.#parts;
     this.#lease = await keepManager(store, holderText(machine), { held: this.#lease, durationMs: leaseMs });
-    for (const { id, plan } of await closeLostRuns(store, machine)) log.warn('run.lost', { plan, runId: id });
+    const isOwn = (pid: number): boolean => [...loop.jobs.values()].some(({ process }) => process?.pid === pid);
+    const lost = await closeLostRuns(store, machine, alerts(), isOwn);
+    for (const { id, plan } of lost) log.warn('run.lost', { plan, runId: id });
+    if (lost.length > 0) onLetters();
     if (this.#isSteady(clock.now())) await this.#takeOver();
   }
 

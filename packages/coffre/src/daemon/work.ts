@@ -25,7 +25,7 @@ export type Work = {
   /** SQLite databases whose writes start it, each at most once in its interval. */
   readonly databases?: readonly WatchedDatabase[];
   /** What its runs are in the history. */
-  readonly history: { readonly plan: string; readonly kind: RunKind };
+  readonly history: { readonly plan: string; readonly kind: RunKind; readonly repository?: string };
 };
 
 export function workOf(config: Config, host: string): ReadonlyMap<string, Work> {
@@ -42,7 +42,8 @@ export function workOf(config: Config, host: string): ReadonlyMap<string, Work> 
 }
 
 export function slotWorkOf({ entry, history }: Work): SlotWork {
-  return { ...history, lease: entry.leases.find(({ mode }) => mode === 'exclusive')?.repository };
+  const { plan, kind } = history;
+  return { plan, kind, lease: entry.leases.find(({ mode }) => mode === 'exclusive')?.repository };
 }
 
 /** A plan whose every source is on other hosts has no business here. */
@@ -121,7 +122,9 @@ function copyWorks(plan: PlanConfig, host: string): Work[] {
       retries: plan.retries,
       ...(objectiveMs === undefined ? {} : { objectiveMs }),
     };
-    return [{ entry, words: ['run', plan.name, '--copy', to], history: { plan: plan.name, kind: 'copy' } }];
+    return [
+      { entry, words: ['run', plan.name, '--copy', to], history: { plan: plan.name, kind: 'copy', repository: to } },
+    ];
   });
 }
 

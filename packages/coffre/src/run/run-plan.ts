@@ -3,6 +3,7 @@
  * row in the history is closed, `finally` hooks ran, and leases and locks are given back.
  */
 import { asError, CoffreError } from '@coffre/repository';
+import { copyNotes } from '../alert/copy-notes.ts';
 import { noteRunEnd } from '../alert/note-run.ts';
 import { keyFilePath, openSigningKey } from '../manifest/signature.ts';
 import type { PlanConfig } from '../config/config.ts';
@@ -71,7 +72,14 @@ export async function runPlan(around: RunSurroundings, request: RunRequest): Pro
     const isCounted = scribe.parts.some((part) => part.kind === 'source' && part.outcome === 'failed');
     const uncounted = isCounted || purpose.copyTo !== undefined ? [] : plan.sources;
     for (const source of uncounted) await countFailure(rows, { plan: plan.name, source: source.name, outcome, code });
-    await noteRunEnd(rows, around.config.alerts, { plan: plan.name, kind, runId, outcome, reason, code, isTriedAgain });
+    const note = { plan: plan.name, runId, outcome, reason, code, isTriedAgain };
+    const copy = purpose.copyTo === undefined ? {} : { repository: purpose.copyTo };
+    await noteRunEnd(rows, around.config.alerts, { ...note, kind, ...copy });
+    if (purpose.copyTo !== undefined) return;
+    const isRepeated = isTriedAgain && outcome === 'failed';
+    for (const copied of copyNotes({ ...note, isTriedAgain: isRepeated }, scribe.parts)) {
+      await noteRunEnd(rows, around.config.alerts, copied);
+    }
   });
   const cause = failureCause(outcome, code);
   scribe.tell({ type: 'ended', outcome, reason, code, cause });

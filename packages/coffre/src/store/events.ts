@@ -65,6 +65,24 @@ export async function newestEvent(
   return row === undefined ? undefined : eventOf(row);
 }
 
+/** Of every plan that has one, the last one that has one of these codes. */
+export async function newestEvents({ db }: Rows, codes: readonly string[]): Promise<StoredEvent[]> {
+  const found = await db
+    .selectFrom('events')
+    .selectAll()
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('events')
+        .select((of) => of.fn.max('id').as('id'))
+        .where('code', 'in', codes)
+        .where('plan', 'is not', null)
+        .groupBy('plan'),
+    )
+    .orderBy('id')
+    .execute();
+  return found.map(eventOf);
+}
+
 type EventRow = {
   readonly id: EventId;
   readonly at: number;

@@ -2,7 +2,7 @@
 import { eventOf } from './events.ts';
 import type { StoredEvent } from './events.ts';
 import type { Rows, Store } from './store.ts';
-import type { LetterId } from './tables.ts';
+import type { EventId, LetterId } from './tables.ts';
 
 /** One event for one channel. */
 export type Letter = {
@@ -85,6 +85,26 @@ async function settle({ db }: Rows, letter: Letter, settlement: Settlement): Pro
     .where('given_up_at', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** Whom such events of a plan were written to, in their order, sent or not. */
+export async function lettersAbout(
+  { db }: Rows,
+  plan: string,
+  codes: readonly string[],
+  afterEvent: EventId,
+): Promise<{ readonly channel: string; readonly event: StoredEvent }[]> {
+  const found = await db
+    .selectFrom('events')
+    .innerJoin('outbox', 'outbox.event_id', 'events.id')
+    .selectAll('events')
+    .select('outbox.channel')
+    .where('events.plan', '=', plan)
+    .where('events.code', 'in', codes)
+    .where('events.id', '>', afterEvent)
+    .orderBy('events.id')
+    .execute();
+  return found.map((row) => ({ channel: row.channel, event: eventOf(row) }));
 }
 
 /** Channels with letters that wait, and when the first of each may be sent. */

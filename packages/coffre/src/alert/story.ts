@@ -1,0 +1,89 @@
+/**
+ * What is wrong with a plan, as its events tell it. A trouble begins with one event and ends with another; what is told of
+ * it in between refers to its beginning. Pure, but for the two questions to the state.
+ */
+import { newestEvent } from '../store/events.ts';
+import type { StoredEvent } from '../store/events.ts';
+import { lettersAbout } from '../store/letters.ts';
+import type { Rows } from '../store/store.ts';
+import type { EventId } from '../store/tables.ts';
+import type { AlertCause } from './routing.ts';
+
+export const families = ['run', 'copy', 'care'] as const;
+export type Family = (typeof families)[number];
+
+export type Subject = {
+  readonly plan: string;
+  readonly family: Family;
+  /** Of a copy: each of the further repositories has troubles of its own. */
+  readonly repository?: string | undefined;
+};
+
+export type Trouble = {
+  readonly repository: string | undefined;
+  readonly sinceMs: number;
+  /** The events that tell of it came after this one. */
+  readonly afterEvent: number;
+  /** All that were named since it began. */
+  readonly causes: readonly AlertCause[];
+  readonly reason: string | undefined;
+};
+
+export type Story = { readonly last: StoredEvent | undefined; readonly troubles: readonly Trouble[] };
+
+export const objectiveBroken = 'plan.objective_broken';
+
+/** Events after which it is known whether a plan is in trouble. */
+export function storyCodes(family: Family): string[] {
+  return [`${family}.failed`, `${family}.recovered`, ...(family === 'run' ? [objectiveBroken] : [])];
+}
+
+export async function readStory(rows: Rows, { plan, family }: Subject): Promise<Story> {
+  const last = await newestEvent(rows, plan, storyCodes(family));
+  return { last, troubles: last === undefined ? [] : troublesIn(last) };
+}
+
+/** After this event. */
+export function troublesIn({ id, code, atMs, detail }: StoredEvent): Trouble[] {
+  const { open } = detail;
+  if (Array.isArray(open)) return open.flatMap(troubleOf);
+  // Of a version that knew one trouble of a plan at a time.
+  if (code.endsWith('.recovered')) return [];
+  return [{ repository: undefined, sinceMs: atMs, afterEvent: id - 1, causes: causesIn(detail), reason: undefined }];
+}
+
+/** Written by ourselves; what is not understood is left out. */
+function troubleOf(value: unknown): Trouble[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const found = value as Readonly<Record<string, unknown>>;
+  const { sinceMs, afterEvent, repository, reason } = found;
+  if (typeof sinceMs !== 'number' || typeof afterEvent !== 'number') return [];
+  return [{ sinceMs, afterEvent, causes: causesIn(found), repository: textIn(repository), reason: textIn(reason) }];
+}
+
+export function troubleWith(troubles: readonly Trouble[], { repository }: Subject): Trouble | undefined {
+  return troubles.find((trouble) => trouble.repository === repository || trouble.repository === undefined);
+}
+
+/** Which channels heard of a trouble, and when last. */
+export async function toldOf(
+  rows: Rows,
+  { plan, family }: Subject,
+  { afterEvent, repository }: Trouble,
+): Promise<ReadonlyMap<string, number>> {
+  const codes = [...storyCodes(family), `${family}.reminded`];
+  const told = new Map<string, number>();
+  for (const { channel, event } of await lettersAbout(rows, plan, codes, afterEvent as EventId)) {
+    if (repository !== undefined && event.detail['repository'] !== repository) continue;
+    told.set(channel, event.atMs);
+  }
+  return told;
+}
+
+function causesIn({ causes }: Readonly<Record<string, unknown>>): AlertCause[] {
+  return Array.isArray(causes) ? (causes.filter((cause) => typeof cause === 'string') as AlertCause[]) : [];
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
