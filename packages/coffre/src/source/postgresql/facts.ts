@@ -47,6 +47,9 @@ export type FactsRequest = {
 export const ours = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
 export const notOfExtension = (catalogue: string, alias: string): string =>
   `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalogue}'::regclass AND e.objid = ${alias}.oid AND e.deptype = 'e')`;
+/** The server makes it together with something else, as the constructors of a range type. */
+const isPartOf = (catalogue: string, alias: string): string =>
+  `EXISTS (SELECT FROM pg_depend i WHERE i.classid = '${catalogue}'::regclass AND i.objid = ${alias}.oid AND i.deptype = 'i')`;
 
 const relationsSql = `
 SELECT c.oid, c.relkind AS kind, n.nspname AS schema, c.relname AS name,
@@ -75,7 +78,8 @@ SELECT c.oid, c.relkind AS kind, n.nspname AS schema, c.relname AS name,
      FROM pg_policy p WHERE p.polrelid = c.oid),
     (SELECT string_agg(pg_get_ruledef(r.oid), ',' ORDER BY r.rulename COLLATE "C")
      FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
-    (SELECT concat_ws(' ', s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle)
+    -- That of an identity column takes its type from the column.
+    (SELECT concat_ws(' ', CASE WHEN ${isPartOf('pg_class', 'c')} THEN '' ELSE s.seqtypid::regtype::text END, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle)
      FROM pg_sequence s WHERE s.seqrelid = c.oid)
   ) AS definition
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -87,6 +91,7 @@ const objectsSql = `
 SELECT 'function' AS kind, n.nspname AS schema, p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS name,
   CASE WHEN p.prokind = 'a' THEN p.prosrc ELSE pg_get_functiondef(p.oid) END AS definition
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE ${ours} AND ${notOfExtension('pg_proc', 'p')}
+  AND NOT ${isPartOf('pg_proc', 'p')}
 UNION ALL
 SELECT 'type', n.nspname, t.typname, concat_ws(' ', t.typtype,
   (SELECT string_agg(quote_literal(l.enumlabel), ',' ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid),

@@ -8,9 +8,11 @@ import { CoffreError } from '@coffre/repository';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
 import { addressUrl } from './address-url.ts';
+import { applyOwnProperties } from './apply-properties.ts';
 import { factsOf } from './facts.ts';
 import { destinationOf, type Chosen } from './load-target.ts';
 import { identifier, showName } from './names.ts';
+import { rolesOf } from './own-properties.ts';
 import { listed } from './preflight.ts';
 import { differencesInside } from './prove.ts';
 import { restoreArchive, savedHead } from './restore-archive.ts';
@@ -19,7 +21,6 @@ import { openSession, type Session } from './session.ts';
 import type { PostgresAddress, PostgresSettings } from './settings.ts';
 import { entriesOfTables, useList } from './table-entries.ts';
 import {
-  applySettings,
   createDatabase,
   createRoles,
   databaseIsThere,
@@ -114,11 +115,12 @@ async function mendRoles(job: Job, chosen: readonly Chosen[]): Promise<void> {
     session,
     chosen.flatMap(({ database }) => database.roles),
   );
-  if (missing.length === 0) return;
   if (target.createsOwners === true) {
-    await createRoles(session, await savedGlobals(saved, context.warn), missing);
+    const owners = chosen.flatMap(({ database }) => [database.owner, ...rolesOf(database)]);
+    await createRoles(session, await savedGlobals(saved, context.warn), [...missing, ...owners]);
     return;
   }
+  if (missing.length === 0) return;
   throw new CoffreError(
     'SOURCE_TARGET_REFUSED',
     `the target has no role ${listed(missing)}, which own or may use what was saved`,
@@ -156,8 +158,10 @@ async function loadWhole(job: Job, chosen: Chosen): Promise<void> {
   try {
     await restore(job, chosen, fresh, []);
     await prove(job, chosen, fresh);
-    await applySettings(session, fresh, database, context.warn);
-    await giveToOwner(job, chosen, fresh);
+    await applyOwnProperties(session, fresh, database, {
+      withRoles: target.withoutOwners !== true,
+      warn: context.warn,
+    });
     await swapDatabases(session, fresh, name);
   } catch (error) {
     await dropQuietly(job, fresh);
@@ -195,11 +199,6 @@ async function prove({ saved, context, address }: Job, { database }: Chosen, nam
       hint: 'The target keeps what it had. Load an earlier snapshot.',
     },
   );
-}
-
-async function giveToOwner({ session, target }: Job, { database }: Chosen, name: string): Promise<void> {
-  if (target.withoutOwners === true || (await missingRoles(session, [database.owner])).length > 0) return;
-  await session.rows(`ALTER DATABASE ${identifier(name)} OWNER TO ${identifier(database.owner)}`);
 }
 
 /** The connection may be what failed, so a new one is tried. */

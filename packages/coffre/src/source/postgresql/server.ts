@@ -1,6 +1,7 @@
 /** What a server says of itself and of its databases. */
 import { CoffreError } from '@coffre/repository';
 import { factsOf, type Facts, type FactsRequest } from './facts.ts';
+import { ownPropertiesOf, type OwnProperties } from './own-properties.ts';
 import { openSession, type Row, type Session } from './session.ts';
 import { showAddress, type PostgresSettings } from './settings.ts';
 import { savedPart, type DatabaseTruth, type SavedPart } from './truth.ts';
@@ -100,7 +101,7 @@ export async function databasesOf(session: Session, settings: PostgresSettings):
 export type Looked = {
   readonly facts: Facts;
   readonly properties: Row;
-  readonly settings: readonly Row[];
+  readonly own: OwnProperties;
   readonly major: number;
 };
 
@@ -114,20 +115,15 @@ export async function lookAtDatabase(session: Session, request: FactsRequest): P
       d.datcollate AS collate, d.datctype AS ctype, ${provider} AS provider, ${locale} AS locale,
       pg_database_size(d.oid) AS size
     FROM pg_database d WHERE d.datname = current_database()`);
-  const settings = await session.rows(`
-    SELECT split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS value
-    FROM pg_db_role_setting s, unnest(s.setconfig) c
-    WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-    ORDER BY 1`);
   const facts = await factsOf(session, request);
-  return { facts, properties: properties ?? {}, settings, major };
+  return { facts, properties: properties ?? {}, own: await ownPropertiesOf(session), major };
 }
 
 const providers: Readonly<Record<string, DatabaseTruth['localeProvider']>> = { c: 'libc', i: 'icu', b: 'builtin' };
 
 /** @param path of the archive; null when nothing was saved */
 export function truthOfDatabase(
-  { facts, properties, settings, major }: Looked,
+  { facts, properties, own, major }: Looked,
   saved: {
     readonly path: string | null;
     readonly format?: DatabaseTruth['format'];
@@ -150,7 +146,7 @@ export function truthOfDatabase(
     ctype: properties['ctype']!,
     localeProvider: providers[properties['provider']!] ?? 'libc',
     locale: properties['locale'] ?? null,
-    settings: settings.map((row) => ({ name: row['name']!, value: row['value']! })),
+    ...own,
     extensions: { ...part.extensions },
     roles: [...part.roles],
     largeObjects: part.largeObjects,

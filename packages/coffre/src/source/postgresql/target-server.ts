@@ -131,23 +131,3 @@ export async function swapDatabases(session: Session, fresh: string, target: str
   }
   if (old) await session.rows(`DROP DATABASE ${identifier(aside)}`);
 }
-
-/** What belongs to the database and not to anything in it; a setting that the server does not know is told. */
-export async function applySettings(
-  session: Session,
-  name: string,
-  { settings }: DatabaseTruth,
-  warn: (line: string) => void,
-): Promise<void> {
-  for (const { name: setting, value } of settings) {
-    const shown = setting.split('.').map(identifier).join('.');
-    try {
-      // The server itself turns the text into a list where the setting is one.
-      await session.rows('SELECT set_config($1, $2, false)', [setting, value]);
-      await session.rows(`ALTER DATABASE ${identifier(name)} SET ${shown} FROM CURRENT`);
-    } catch (error) {
-      if (!isCoffreError(error)) throw error;
-      warn(`the setting ${setting} of the database could not be made: ${error.message}`);
-    }
-  }
-}

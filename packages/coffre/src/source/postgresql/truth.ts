@@ -30,6 +30,21 @@ const database = z.strictObject({
   locale: z.string().nullable(),
   /** Of the database itself, as ALTER DATABASE … SET made them. */
   settings: z.array(z.strictObject({ name: z.string(), value: z.string() })),
+  /** As ALTER ROLE … IN DATABASE … SET made them. */
+  roleSettings: z.array(z.strictObject({ role: z.string(), name: z.string(), value: z.string() })).default([]),
+  /** Of the database itself; role null: everybody. Null: those of every new database. */
+  rights: z
+    .array(
+      z.strictObject({
+        role: z.string().nullable(),
+        privilege: z.enum(['CONNECT', 'CREATE', 'TEMPORARY']),
+        isGrantable: z.boolean(),
+      }),
+    )
+    .nullable()
+    .default(null),
+  comment: z.string().nullable().default(null),
+  connectionLimit: z.int().default(-1),
   extensions: z.record(z.string(), z.string()),
   /** Owners, and whom rights were granted. */
   roles: z.array(z.string()),
