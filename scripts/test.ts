@@ -14,6 +14,7 @@ import { run } from 'node:test';
 import { compiled } from '../test/compiled.ts';
 import { addTotals, type Finding, followTests, formatTotals, noTests } from './test-report.ts';
 import { absoluteIn, findTestFiles, selectFiles, type Tier, tiers } from './test-tiers.ts';
+import { bringServers } from './test-servers.ts';
 import { prepareTools } from './test-tools.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
@@ -50,13 +51,17 @@ async function main(argv: string[]): Promise<number> {
     write(`No test file matches ${positionals.join(' ')}.\n`);
     return 1;
   }
-  if (chosen.some((tier) => tier !== 'fast') && !toolsAreReady()) return 1;
+  const asksServers = chosen.some((tier) => tier !== 'fast');
+  const isWhole = asksServers && positionals.length === 0;
+  if (asksServers && !toolsAreReady()) return 1;
+  const servers = isWhole ? bringServers(projectFolder, (line) => write(`${line}\n`)) : Promise.resolve([]);
 
   let totals = noTests;
   const failures: Finding[] = [];
   const skips: Finding[] = [];
   for (const step of plan) {
     if (step.files.length === 0) continue;
+    if (step.tier !== 'fast') for (const line of await servers) write(`${styleText('yellow', '!')} ${line}\n`);
     heading(`${step.tier}: ${step.files.length} ${step.files.length === 1 ? 'file' : 'files'}`);
     const result = await followTests(runTier(step.tier, step.files, values.unbounded ?? false), {
       folder: projectFolder,
