@@ -117,3 +117,20 @@ test('the program takes the place of the shell, so that signals reach it', onLin
     .split('\n');
   assert.equal(program, shell);
 });
+
+test(
+  'too few open files for Node are raised as far as the user may, and refused with a sentence beyond that',
+  onLinux,
+  (t) => {
+    const made = install(t);
+    const limited = (limit: string): ReturnType<typeof spawnSync> =>
+      spawnSync('sh', ['-c', `ulimit ${limit} && exec "$0" version`, made.command], {
+        encoding: 'utf8',
+        env: { PATH: '/usr/bin:/bin', HOME: made.home },
+      });
+    assert.equal(limited('-S -n 20').status, 0, 'only the soft limit was low');
+    const refused = limited('-n 20');
+    assert.equal(refused.status, 1);
+    assert.match(String(refused.stderr), /^coffre: only 20 files may be open .*ulimit -n 1024/);
+  },
+);
