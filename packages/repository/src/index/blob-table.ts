@@ -313,6 +313,16 @@ export class BlobTable {
   }
 
   /** Entries grouped by pack, in order of offset: for whole-repository work such as check. */
+  /** Every blob once per place, in no order. */
+  eachPlace(visit: (packNumber: number, length: number, uncompressedLength: number) => void): void {
+    for (const { words, count } of this.segments) {
+      for (let at = 0; at < count * entryWords; at += entryWords) {
+        const packNumber = (words[at + 8] as number) & unplaced;
+        if (packNumber !== unplaced) visit(packNumber, words[at + 10] as number, words[at + 11] as number);
+      }
+    }
+  }
+
   entriesByPack(): { segment: BlobSegment; entries: Uint32Array; starts: Uint32Array }[] {
     return this.segments.map((segment) => groupByPack(segment, this.packIds.length));
   }

@@ -1,4 +1,5 @@
 import { asError, CoffreError, isCoffreError } from '../errors.ts';
+import { headerEntryBytes, packSizeOf } from '../format/pack-header.ts';
 import { parseTree, type TreeNode } from '../format/tree.ts';
 import { idToBytes, shortId, type BlobId, type PackId } from '../ids.ts';
 import { openBlob } from '../pack/pack-read.ts';
@@ -111,6 +112,15 @@ export class IndexedRepository {
 
   get packCount(): number {
     return this.table.packIds.length;
+  }
+
+  /** How long every indexed pack is when it holds exactly what the index says. */
+  packSizes(): Map<PackId, number> {
+    const sizes = new Float64Array(this.packCount).fill(packSizeOf([]));
+    this.table.eachPlace((packNumber, length, uncompressedLength) => {
+      sizes[packNumber] = (sizes[packNumber] as number) + length + headerEntryBytes(uncompressedLength !== 0);
+    });
+    return new Map(this.table.packIds.map((id, number) => [id, sizes[number] as number]));
   }
 
   /** Every indexed pack with its blobs in order of offset. */

@@ -1,6 +1,5 @@
 /** Does the repository hold together, and, when asked, is every byte still what was stored? */
 import { isCoffreError, messageOf, isDamage } from '../errors.ts';
-import { packSizeOf } from '../format/pack-header.ts';
 import { isId, parseId, type KeyId, type PackId } from '../ids.ts';
 import type { IndexedRepository } from '../index/indexed-repository.ts';
 import { loadKeyFile } from '../key.ts';
@@ -12,6 +11,7 @@ import { readPacks, type PackToRead } from './check-read.ts';
 import { checkTrees } from './check-trees.ts';
 import type { ReadDataSubset } from './read-data-subset.ts';
 import { chooseReading, openReadingRecord, type ChosenReading } from './reading-record.ts';
+import { besideEachOther, Turn } from './turn.ts';
 import { measureCoverage, type Coverage, type SizedPack } from './reading-plan.ts';
 import type { VerificationLedger } from './verification-ledger.ts';
 
@@ -61,14 +61,26 @@ export async function check(
   const snapshots = options.snapshots ?? (beside ? await run.loadSnapshots() : undefined);
   const index = await run.checkIndexes();
   const stored = await run.checkPacks(index, { beside });
-  // Packs needed are asked for only where they narrow down what to read.
-  const needed = options.snapshots === undefined ? undefined : new Set<PackId>();
-  await run.checkSnapshots(index.indexed, snapshots ?? (await run.loadSnapshots()), needed);
-  if (options.readData !== undefined || options.fullWithinMs !== undefined) {
-    const all = sizedPacks(index.indexed, (id) => stored.has(id));
+  const reads = options.readData !== undefined || options.fullWithinMs !== undefined;
+  const all = reads ? sizedPacks(index.indexed, (id) => stored.has(id)) : [];
+  const readBack = async (needed: ReadonlySet<PackId> | undefined, turn: Turn): Promise<void> => {
+    if (!reads) return;
     const packs = needed === undefined ? all : all.filter(({ id }) => needed.has(id));
     const ledger = openReadingRecord(repository, options.stateFolder, all);
-    await run.checkData(index.indexed, packs, ledger, options);
+    await run.checkData(index.indexed, packs, ledger, { ...options, turn });
+  };
+  if (options.snapshots === undefined) {
+    // Threads read packs while this one reads trees; what they find is told when the trees are done.
+    const turn = new Turn();
+    await besideEachOther(
+      turn,
+      async () => await run.checkSnapshots(index.indexed, snapshots ?? (await run.loadSnapshots()), undefined),
+      async () => await readBack(undefined, turn),
+    );
+  } else {
+    const needed = new Set<PackId>();
+    await run.checkSnapshots(index.indexed, options.snapshots, needed);
+    await readBack(needed, Turn.come());
   }
   return tally.result();
 }
@@ -147,9 +159,8 @@ class CheckRun {
     for await (const { name, sizeBytes } of this.#repository.backend.list('data')) {
       if (isId(name)) sizes.set(parseId<PackId>(name), sizeBytes);
     }
-    for (const { id: packId, blobs } of indexed.packs()) {
+    for (const [packId, wanted] of indexed.packSizes()) {
       const sizeBytes = sizes.get(packId);
-      const wanted = packSizeOf(blobs);
       if (sizeBytes === undefined) this.#found('pack-missing', `pack ${packId}: does not exist`, { packId });
       else if (sizeBytes !== wanted) {
         const message = `pack ${packId}: unexpected file size: got ${sizeBytes}, expected ${wanted}`;
@@ -206,53 +217,54 @@ class CheckRun {
     indexed: IndexedRepository,
     packs: readonly SizedPack[],
     ledger: VerificationLedger | undefined,
-    { readData, fullWithinMs, threads }: CheckOptions,
+    { readData, fullWithinMs, threads, turn }: CheckOptions & { readonly turn: Turn },
   ): Promise<void> {
     const { clock, random } = this.#repository.host;
     const nowMs = (): number => Number(clock.nowNs() / 1_000_000n);
     const reading = chooseReading(packs, { readData, fullWithinMs, ledger, random, nowMs: nowMs() });
-    if (fullWithinMs !== undefined) this.#report({ kind: 'reading', reading });
     const { chosen, bytes: totalBytes } = reading;
-    this.#report({ kind: 'phase', phase: 'read-data', total: chosen.length, totalBytes });
+    turn.when(() => {
+      if (fullWithinMs !== undefined) this.#report({ kind: 'reading', reading });
+      this.#report({ kind: 'phase', phase: 'read-data', total: chosen.length, totalBytes });
+    });
     let [done, doneBytes] = [0, 0];
     const options = { totalBytes, ...(threads !== undefined && { threads }) };
     try {
-      await readPacks(this.#repository, withBlobs(indexed, chosen), options, (verdict) => {
+      await readPacks(this.#repository, withBlobs(indexed, chosen, turn), options, (verdict) => {
         const { id: packId, sizeBytes, problems, isDamaged } = verdict;
-        if (problems.length > 0) {
-          const message = `pack ${packId} contains ${problems.length} errors: [${problems.join(' ')}]`;
-          this.#found(isDamaged ? 'pack-damaged' : 'pack-doubtful', message, { packId });
-        }
         if (problems.length === 0) ledger?.noteRight(packId, nowMs());
         else if (isDamaged) ledger?.noteWrong(packId, nowMs());
-        done += 1;
-        doneBytes += sizeBytes;
-        this.#tally.read(sizeBytes);
-        this.#report({ kind: 'progress', phase: 'read-data', done, doneBytes });
+        turn.when(() => {
+          if (problems.length > 0) {
+            const message = `pack ${packId} contains ${problems.length} errors: [${problems.join(' ')}]`;
+            this.#found(isDamaged ? 'pack-damaged' : 'pack-doubtful', message, { packId });
+          }
+          done += 1;
+          doneBytes += sizeBytes;
+          this.#tally.read(sizeBytes);
+          this.#report({ kind: 'progress', phase: 'read-data', done, doneBytes });
+        });
       });
+      if (turn.isOff) return;
       ledger?.noteChecked(nowMs());
     } finally {
       ledger?.flush();
     }
     if (fullWithinMs === undefined || ledger === undefined) return;
-    this.#report({
-      kind: 'coverage',
-      coverage: measureCoverage(packs, ledger, { nowMs: nowMs(), withinMs: fullWithinMs }),
-      fullWithinMs,
-    });
+    const coverage = measureCoverage(packs, ledger, { nowMs: nowMs(), withinMs: fullWithinMs });
+    turn.when(() => this.#report({ kind: 'coverage', coverage, fullWithinMs }));
   }
 }
 
 function sizedPacks(indexed: IndexedRepository, isWanted: (id: PackId) => boolean): SizedPack[] {
-  const sized: SizedPack[] = [];
-  for (const { id, blobs } of indexed.packs()) if (isWanted(id)) sized.push({ id, sizeBytes: packSizeOf(blobs) });
-  return sized;
+  return Array.from(indexed.packSizes(), ([id, sizeBytes]) => ({ id, sizeBytes })).filter(({ id }) => isWanted(id));
 }
 
 /** One pack after the other: the blobs of all packs at once would be large. */
-function* withBlobs(indexed: IndexedRepository, packs: readonly SizedPack[]): Generator<PackToRead> {
+function* withBlobs(indexed: IndexedRepository, packs: readonly SizedPack[], turn: Turn): Generator<PackToRead> {
   const sizes = new Map(packs.map(({ id, sizeBytes }) => [id, sizeBytes]));
   for (const { id, blobs } of indexed.packs()) {
+    if (turn.isOff) return;
     const sizeBytes = sizes.get(id);
     if (sizeBytes !== undefined) yield { id, sizeBytes, blobs };
   }
