@@ -72,9 +72,12 @@ async function fillKinds(client: MongoClient): Promise<void> {
   await valid.insertOne({ n: 'of old' }, { bypassDocumentValidation: true });
   const collated = await kinds.createCollection('collated', { collation: { locale: 'de', strength: 1 } });
   await collated.createIndex({ n: 1 }, { collation: { locale: 'simple' } }, {});
-  const clustered = { key: { _id: 1 }, unique: true, name: 'cluster key' } as const;
-  await (await kinds.createCollection('clustered', { clusteredIndex: clustered })).insertOne({});
-  await kinds.createCollection('watched', { changeStreamPreAndPostImages: { enabled: true } });
+  const { version } = await kinds.admin().serverInfo();
+  if (Number.parseInt(String(version), 10) >= 6) {
+    const clustered = { key: { _id: 1 }, unique: true, name: 'cluster key' } as const;
+    await (await kinds.createCollection('clustered', { clusteredIndex: clustered })).insertOne({});
+    await kinds.createCollection('watched', { changeStreamPreAndPostImages: { enabled: true } });
+  }
   await kinds.createCollection('view', { viewOn: 'weather', pipeline: [{ $match: { n: { $gt: 50 } } }] });
   await kinds.createCollection('view of a view', { viewOn: 'view', pipeline: [] });
   await kinds.collection<{ _id: string }>('system.js').insertOne({ _id: 'f' });

@@ -19,8 +19,6 @@ export type MongodServer = AsyncDisposable & {
   readonly url: string;
   readonly client: MongoClient;
   readonly members: readonly MongodMember[];
-  /** For a program that looks for a server on PATH. */
-  readonly programFolder: string;
 };
 
 export type MongodStart = {
@@ -95,7 +93,6 @@ export async function startMongod(start: MongodStart = {}): Promise<MongodServer
       url,
       client,
       members,
-      programFolder: mongodFolder(),
       async [Symbol.asyncDispose]() {
         await client.close();
         await stop();
@@ -110,11 +107,12 @@ export async function startMongod(start: MongodStart = {}): Promise<MongodServer
 async function initiate(hosts: readonly string[], urlOptions: string): Promise<void> {
   const client = new MongoClient(`mongodb://${hosts[0]}/?directConnection=true&${urlOptions}`);
   try {
-    const members = hosts.map((host, _id) => ({ _id, host, priority: _id === 0 ? 2 : 1 }));
-    await client.db('admin').command({ replSetInitiate: { _id: replicaSet, members } });
+    const members = hosts.map((host, _id) => ({ _id, host }));
+    const settings = { electionTimeoutMillis: 1000, heartbeatIntervalMillis: 200 };
+    await client.db('admin').command({ replSetInitiate: { _id: replicaSet, members, settings } });
     for (;;) {
-      const { isWritablePrimary } = await client.db('admin').command({ hello: 1 });
-      if (isWritablePrimary === true) return;
+      const { primary } = await client.db('admin').command({ hello: 1 });
+      if (primary !== undefined) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   } finally {

@@ -1,12 +1,12 @@
 /** Whatever ends in the middle of a dump of MongoDB, no snapshot claims to hold it. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { CoffreError, isCoffreError } from '@coffre/repository';
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import { startFerretdb, skipWithoutMongodb, type FerretdbServer } from './ferretdb.ts';
 import { createMongodbScene, mongodb, withBytes, type MongodbScene } from './mongodb-scene.ts';
+import { dumpsOf, metDump, wordsOf } from './mongodump-process.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 
 const skip = skipWithoutMongodb();
@@ -33,31 +33,6 @@ async function filledServer(): Promise<FerretdbServer> {
   return filled;
 }
 
-/** Process ids of mongodump whose configuration lies in the scene's folder. */
-function dumpsOf({ context }: MongodbScene): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => wordsOf(pid).includes('mongodump') && wordsOf(pid).includes(context.temporaryFolder))
-    .map(Number);
-}
-
-function wordsOf(pid: string): string {
-  try {
-    return readFileSync(join('/proc', pid, 'cmdline'), 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** Waits for the program that dumps. */
-async function met(scene: MongodbScene): Promise<number> {
-  for (;;) {
-    const [pid] = dumpsOf(scene);
-    if (pid !== undefined) return pid;
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 async function failsCleanly(scene: MongodbScene, saving: Promise<unknown>, codes: readonly string[]): Promise<void> {
   await assert.rejects(saving, (error) => {
     assert.ok(isCoffreError(error) && codes.includes(error.code), String(error));
@@ -71,7 +46,7 @@ async function failsCleanly(scene: MongodbScene, saving: Promise<unknown>, codes
 test('a dump tool that is killed leaves no snapshot', { skip }, async () => {
   using scene = await createMongodbScene();
   const saving = scene.save({ ...everything, url: server.url });
-  process.kill(await met(scene), 'SIGKILL');
+  process.kill(await metDump(scene), 'SIGKILL');
   await failsCleanly(scene, saving, ['SOURCE_COMMAND_FAILED']);
 });
 
@@ -79,7 +54,7 @@ test('a server that dies leaves no snapshot', { skip }, async () => {
   await using mortal = await filledServer();
   using scene = await createMongodbScene();
   const saving = scene.save({ ...everything, url: mortal.url, ...impatient });
-  await met(scene);
+  await metDump(scene);
   process.kill(mortal.pid, 'SIGKILL');
   await failsCleanly(scene, saving, ['SOURCE_COMMAND_FAILED', 'SOURCE_INVALID']);
 });
@@ -99,7 +74,7 @@ test('a network that falls silent ends the dump after a while', { skip }, async 
   using scene = await createMongodbScene();
   const url = `mongodb://127.0.0.1:${proxy.port}/`;
   const saving = scene.save({ ...everything, url, silenceMaxMs: 300 });
-  await met(scene);
+  await metDump(scene);
   proxy.hang();
   await failsCleanly(scene, saving, ['SOURCE_UNREACHABLE']);
 });
@@ -108,7 +83,7 @@ test('who is interrupted himself ends the tool and leaves no snapshot', { skip }
   using scene = await createMongodbScene();
   const stop = new AbortController();
   const saving = scene.save({ ...everything, url: server.url }, stop.signal);
-  await met(scene);
+  await metDump(scene);
   stop.abort(new CoffreError('INTERRUPTED', 'enough'));
   await failsCleanly(scene, saving, ['INTERRUPTED']);
 });

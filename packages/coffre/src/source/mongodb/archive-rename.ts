@@ -7,6 +7,7 @@ import {
   ArchiveReader,
   archiveMagic,
   damagedArchive,
+  isOplog,
   type ArchivedCollection,
   type BlockHeader,
   type Prelude,
@@ -17,14 +18,20 @@ export type Place = { readonly database: string; readonly collection: string };
 
 const terminator = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 
-/** @param placeOf where a collection goes; undefined leaves it out. @throws {CoffreError} SOURCE_INVALID */
+/**
+ * @param placeOf where a collection goes; undefined leaves it out
+ * @param oplog is told every entry of the oplog, lent
+ * @throws {CoffreError} SOURCE_INVALID
+ */
 export async function* renameArchive(
   archive: AsyncIterable<Uint8Array>,
   placeOf: (collection: ArchivedCollection) => Place | undefined,
+  oplog?: (entry: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array> {
   let written: Uint8Array[] = [];
   let isWanted = false;
   const reader = new ArchiveReader({
+    ...(oplog === undefined ? {} : { document: oplog, wantsDocuments: isOplog }),
     prelude: (prelude) => void written.push(preludeOf(prelude, placeOf)),
     block: (header) => {
       const place = placeOf(header.collection);

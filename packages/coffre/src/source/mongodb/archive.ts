@@ -296,6 +296,10 @@ export function nameOf({ database, collection }: Pick<ArchivedCollection, 'datab
   return database === '' ? collection : `${database}.${collection}`;
 }
 
+export function isOplog({ database, collection }: Pick<ArchivedCollection, 'database' | 'collection'>): boolean {
+  return database === '' && collection === 'oplog';
+}
+
 function keyOf(database: string, collection: string): string {
   return `${database}\0${collection}`;
 }

@@ -9,8 +9,8 @@
  */
 import { CoffreError } from '@coffre/repository';
 
-/** Documents may hold no more, and archives neither. */
-export const documentBytesMax = 16 * 1024 * 1024;
+/** Documents of people may hold 16 MiB; the server's own, as an entry of the oplog with such a document in it, a bit more. */
+export const documentBytesMax = 16 * 1024 * 1024 + 16 * 1024;
 export const documentBytesMin = 5;
 /** MongoDB itself stops at a hundred. */
 const depthMax = 200;
@@ -27,7 +27,15 @@ export function damagedBson(why: string): CoffreError {
   return new CoffreError('SOURCE_INVALID', `a document of the archive is damaged: ${why}`);
 }
 
-export const bsonType = { text: 0x02, boolean: 0x08, int32: 0x10, timestamp: 0x11, int64: 0x12 } as const;
+export const bsonType = {
+  text: 0x02,
+  document: 0x03,
+  list: 0x04,
+  boolean: 0x08,
+  int32: 0x10,
+  timestamp: 0x11,
+  int64: 0x12,
+} as const;
 
 /** @throws {CoffreError} SOURCE_INVALID */
 export function fieldsOf(bytes: Uint8Array): BsonField[] {
@@ -89,13 +97,17 @@ export function withTexts(fields: readonly BsonField[], texts: Readonly<Record<s
     const text = field.type === bsonType.text && Object.hasOwn(texts, field.name) ? texts[field.name] : undefined;
     return text === undefined ? field.whole : textElement(field.name, text);
   });
+  return withElements(elements);
+}
+
+export function withElements(elements: readonly Buffer[]): Buffer {
   const length = elements.reduce((sum, { byteLength }) => sum + byteLength, 0) + documentBytesMin;
   const head = Buffer.alloc(4);
   head.writeInt32LE(length);
   return Buffer.concat([head, ...elements, Buffer.of(0)]);
 }
 
-function textElement(name: string, text: string): Buffer {
+export function textElement(name: string, text: string): Buffer {
   const content = Buffer.from(text);
   const length = Buffer.alloc(4);
   length.writeInt32LE(content.byteLength + 1);
@@ -169,8 +181,8 @@ function valueEndUnchecked(bytes: Buffer, type: number, start: number, end: numb
       return start + 5 + lengthAt(bytes, start, end, 0);
     case 0x0b: // expression and its options
       return endOfName(bytes, endOfName(bytes, start, end) + 1, end) + 1;
-    case 0x03: // document
-    case 0x04: // list
+    case bsonType.document:
+    case bsonType.list:
       return checkElements(bytes, start, end, depth + 1);
     case 0x0f: // program with the values of its names
       return endOfScoped(bytes, start, end, depth);

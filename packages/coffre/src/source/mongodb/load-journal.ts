@@ -50,16 +50,7 @@ export class LoadJournal {
 
   async open(client: MongoClient, steps: readonly LoadStep[]): Promise<void> {
     for (const database of this.#databases) {
-      const own = steps.flatMap(({ from, final, temporary }, number) =>
-        final.database === database
-          ? {
-              final: final.collection,
-              temporary: temporary?.collection ?? null,
-              aside: asideName(this.#token, number),
-              view: from.type === 'view' ? JSON.stringify(from.options) : null,
-            }
-          : [],
-      );
+      const own = this.#stepsIn(database, steps);
       const owner = { token: this.#token, host: hostname(), pid: process.pid };
       await client
         .db(database)
@@ -68,14 +59,36 @@ export class LoadJournal {
     }
   }
 
-  async enter(client: MongoClient, state: Journal['state']): Promise<void> {
+  async enter(client: MongoClient, state: Journal['state'], steps: readonly LoadStep[]): Promise<void> {
     for (const database of this.#databases) {
-      await client.db(database).collection(this.#name).updateOne({ token: this.#token }, { $set: { state } });
+      const entered = { state, steps: this.#stepsIn(database, steps) };
+      await client.db(database).collection(this.#name).updateOne({ token: this.#token }, { $set: entered });
     }
+  }
+
+  #stepsIn(database: string, steps: readonly LoadStep[]): object[] {
+    return steps.flatMap(({ from, final, temporary }, number) =>
+      final.database === database
+        ? {
+            final: final.collection,
+            temporary: temporary?.collection ?? null,
+            aside: asideName(this.#token, number),
+            view: from.type === 'view' ? JSON.stringify(from.options) : null,
+          }
+        : [],
+    );
   }
 
   async close(client: MongoClient): Promise<void> {
     for (const database of this.#databases) await dropIfThere(client.db(database), this.#name);
+  }
+}
+
+/** All that a load brought under a temporary name. */
+export async function dropLoaded(database: Db, token: string): Promise<void> {
+  const prefix = `coffre_load_${token}_`;
+  for (const { name } of await database.listCollections({}, { nameOnly: true }).toArray()) {
+    if (name.startsWith(prefix) && !journalName.test(name)) await database.dropCollection(name);
   }
 }
 
@@ -142,9 +155,10 @@ export async function endCutLoads(
 
 async function endCutLoad(database: Db, journal: Journal, warn: (line: string) => void): Promise<void> {
   if (journal.state === 'loading') {
+    await dropLoaded(database, journal.token);
     for (const { temporary, final, view } of journal.steps) {
-      if (temporary !== null) await dropIfThere(database, temporary);
-      else if (view === null) warn(`${final} of ${database.databaseName} may be loaded in part only; drop it`);
+      if (temporary === null && view === null)
+        warn(`${final} of ${database.databaseName} may be loaded in part only; drop it`);
     }
     return;
   }

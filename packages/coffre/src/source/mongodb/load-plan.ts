@@ -15,7 +15,13 @@ export type LoadStep = {
   readonly temporary: Place | undefined;
 };
 
-export type LoadPlan = { readonly steps: readonly LoadStep[]; readonly databases: readonly string[] };
+export type LoadPlan = {
+  readonly steps: readonly LoadStep[];
+  /** Where they go. */
+  readonly databases: readonly string[];
+  /** Saved ones of which every collection is wanted, and where they go. */
+  readonly wholeDatabases: ReadonlyMap<string, string>;
+};
 
 export type LoadPlace = { readonly connection: Connection; readonly databaseOf: (database: string) => string };
 
@@ -74,14 +80,22 @@ export function planLoad(
     const temporary = isRenamable ? { database, collection: `coffre_load_${choice.token}_${number}` } : undefined;
     return { from, final, temporary };
   });
-  return { steps, databases: [...new Set(steps.map(({ final }) => final.database))] };
+  const left = new Set(data.filter((one) => !wanted.includes(one)).map(({ database }) => database));
+  const whole = steps.filter(({ from }) => !left.has(from.database));
+  return {
+    steps,
+    databases: [...new Set(steps.map(({ final }) => final.database))],
+    wholeDatabases: new Map(whole.map(({ from, final }) => [from.database, final.database])),
+  };
 }
 
 /** FerretDB takes the name of a collection for what stands behind the last dot, and renames none that has one. */
-export function planFor(program: MongodbTruth['server']['program'], { steps, databases }: LoadPlan): LoadPlan {
-  if (program !== 'ferretdb') return { steps, databases };
-  const fitting = steps.map((step) => (step.final.collection.includes('.') ? { ...step, temporary: undefined } : step));
-  return { steps: fitting, databases };
+export function planFor(program: MongodbTruth['server']['program'], plan: LoadPlan): LoadPlan {
+  if (program !== 'ferretdb') return plan;
+  const steps = plan.steps.map((step) =>
+    step.final.collection.includes('.') ? { ...step, temporary: undefined } : step,
+  );
+  return { ...plan, steps };
 }
 
 function find(data: readonly CollectionTruth[], name: string): readonly CollectionTruth[] {

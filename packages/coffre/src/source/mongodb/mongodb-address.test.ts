@@ -24,6 +24,23 @@ test('an address keeps its hosts and options; its database is where the login is
   assert.equal(connectionOf({ url: 'mongodb://h/a%20b' }).database, 'a b');
 });
 
+test('one member of a replica set is reached by its own name, with the same login', () => {
+  const several = connectionOf({
+    url: 'mongodb://one:1,two:2/?replicaSet=rs0&readPreference=secondary',
+    user: 'u',
+    password: 'p',
+  });
+  assert.equal(several.namesOneServer, false);
+  const direct = several.directly('two:2');
+  assert.equal(direct.uri, 'mongodb://u:p@two:2/?directConnection=true');
+  assert.deepEqual([direct.tools.uri, direct.namesOneServer], [direct.uri, true]);
+  const one = connectionOf({ host: 'h', caFile: '/ca' });
+  assert.equal(one.namesOneServer, true);
+  assert.equal(one.directly().uri, 'mongodb://h:27017/?tls=true&tlsCAFile=%2Fca&directConnection=true');
+  const service = connectionOf({ url: 'mongodb+srv://x.example.net/' });
+  assert.deepEqual([service.namesOneServer, service.directly('a:1').uri], [false, service.uri]);
+});
+
 test('what people are shown has no login', () => {
   const { shown } = connectionOf({ url: 'mongodb://a:secret@one,two/?tls=true', user: 'u', password: 'p' });
   assert.equal(shown, 'mongodb://one,two');

@@ -26,11 +26,18 @@ export type Connection = {
   readonly shown: string;
   /** The one database that the address names. */
   readonly database: string | undefined;
+  /** It goes to one server, and not to whichever member of its replica set is fit. */
+  readonly namesOneServer: boolean;
+  /** The same to one server of a replica set, its own when none is named; a service in DNS stays as it is. */
+  directly(host?: string): Connection;
 };
 
 export function isMongodbUrl(text: string): boolean {
   return text.startsWith('mongodb://') || text.startsWith('mongodb+srv://');
 }
+
+/** Which member is meant by an address with several. */
+const choosing = ['replicaSet', 'readPreference', 'readPreferenceTags', 'maxStalenessSeconds', 'loadBalanced'];
 
 /** @throws {CoffreError} USAGE */
 export function connectionOf(address: MongodbAddress): Connection {
@@ -56,7 +63,16 @@ export function connectionOf(address: MongodbAddress): Connection {
   const toolOptions = new URLSearchParams(options);
   toolOptions.delete('serverSelectionTimeoutMS');
   const socket = socketIn(hosts);
+  const isDirect = options.get('directConnection') === 'true';
   return {
+    namesOneServer: isDirect || (scheme === 'mongodb' && !hosts.includes(',') && !options.has('replicaSet')),
+    directly(host = hosts) {
+      if (isDirect || scheme !== 'mongodb') return connectionOf(address);
+      const direct = new URLSearchParams(options);
+      for (const name of choosing) direct.delete(name);
+      direct.set('directConnection', 'true');
+      return connectionOf({ url: uriOf(host, direct) });
+    },
     uri: uriOf(hosts, options),
     tools:
       socket === undefined

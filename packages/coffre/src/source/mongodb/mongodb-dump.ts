@@ -10,8 +10,9 @@ import {
 } from '@coffre/repository';
 import type { Dump, SourceContext } from '../source.ts';
 import { streamFolder } from '../stream-path.ts';
-import { ArchiveReader, type ArchivedCollection, type CountedCollection, type Prelude } from './archive.ts';
+import { ArchiveReader, isOplog, type ArchivedCollection, type CountedCollection, type Prelude } from './archive.ts';
 import { fieldsOf, textIn, timestampIn } from './bson.ts';
+import { chooseMember } from './dumped-member.ts';
 import { connectionOf, type MongodbAddress } from './mongodb-address.ts';
 import { openServer } from './mongodb-server.ts';
 import { checkDumpArguments, failureOf, findTool, writeToolConfig } from './mongodb-tools.ts';
@@ -71,7 +72,8 @@ export async function dumpServer(settings: MongodbSettings, context: SourceConte
   checkDumpArguments(settings.dumpArguments);
   const { facts, choice } = await survey(settings, context);
   const isMoment = choice.kind === 'whole' && facts.oplog.usable;
-  const config = writeToolConfig(connectionOf(settings), context);
+  const member = isMoment ? await chooseMember(connectionOf(settings), context) : undefined;
+  const config = writeToolConfig(member?.connection ?? connectionOf(settings), context);
   const folder = streamFolder(settings.name);
   const databases: readonly (string | null)[] = choice.kind === 'whole' ? [null] : choice.names;
   const findings = new Map<string, Finding>();
@@ -97,7 +99,9 @@ export async function dumpServer(settings: MongodbSettings, context: SourceConte
         reader.push(piece);
         yield piece;
       }
-      findings.set(path, reader.end());
+      const found = reader.end();
+      await member?.checkAfter(oplog.last);
+      findings.set(path, found);
     }
     return { path: toByteString(path), bytes, profile: databaseProfile, database };
   });
@@ -151,10 +155,6 @@ async function* heard(
   } finally {
     await pieces.return(undefined);
   }
-}
-
-export function isOplog({ database, collection }: Pick<ArchivedCollection, 'database' | 'collection'>): boolean {
-  return database === '' && collection === 'oplog';
 }
 
 export function noteOplog(oplog: Oplog): (document: Uint8Array, collection: ArchivedCollection) => void {

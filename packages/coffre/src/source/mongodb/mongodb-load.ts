@@ -11,7 +11,7 @@ import type { MongoClient } from 'mongodb';
 import type { SavedSource, SourceContext } from '../source.ts';
 import { nameOf } from './archive.ts';
 import type { Place } from './archive-rename.ts';
-import { asideName, dropIfThere, endCutLoads, LoadJournal } from './load-journal.ts';
+import { asideName, dropIfThere, dropLoaded, endCutLoads, LoadJournal } from './load-journal.ts';
 import { planFor, type LoadPlan, type LoadStep } from './load-plan.ts';
 import type { Connection } from './mongodb-address.ts';
 import {
@@ -24,6 +24,7 @@ import {
 } from './mongodb-server.ts';
 import { compareCollections, type CollectionTruth, type MongodbTruth } from './mongodb-truth.ts';
 import { runMongorestore } from './mongorestore.ts';
+import { prepareReplay, type Replay } from './oplog-replay.ts';
 import type { ServerFacts } from './topology.ts';
 
 export type LoadRequest = {
@@ -54,15 +55,20 @@ async function loadAside(asked: LoadRequest, context: SourceContext): Promise<Se
   const present = await presentIn(server, plan.databases);
   refuseTaken(request, present);
   const journal = new LoadJournal(asked.token, plan.databases);
-  const undo = new Undo(connection, plan, present, journal);
+  const undo = new Undo(request, present, journal);
   try {
     await journal.open(server.client, plan.steps);
-    await restoreArchives(request, facts, context);
+    using replay = prepareReplay(
+      { ...request, program: facts.program, mayCome: whoMayCome(request, present) },
+      context,
+    );
+    await restoreArchives(request, facts, replay, context);
     if (facts.program === 'ferretdb') await createIndexes(server.client, plan.steps);
     await proveLoaded(server, plan.steps);
-    await journal.enter(server.client, 'naming');
-    const replaced = await publish(server.client, request, present, undo);
-    await journal.enter(server.client, 'done');
+    const steps = await replay.apply(server.client);
+    await journal.enter(server.client, 'naming', steps);
+    const replaced = await publish(server.client, { steps, token: request.token }, present, undo);
+    await journal.enter(server.client, 'done', steps);
     undo.forget();
     for (const place of replaced) await drop(server.client, place);
     await journal.close(server.client);
@@ -110,7 +116,20 @@ function refuseTaken({ plan, overwrite, connection }: LoadRequest, present: Pres
   });
 }
 
-async function restoreArchives(request: LoadRequest, facts: ServerFacts, context: SourceContext): Promise<void> {
+/** Nothing is replaced that was not to be, nor what cannot be put aside. */
+function whoMayCome({ overwrite }: LoadRequest, present: Present): (place: Place) => boolean {
+  return ({ database, collection }) => {
+    const there = present.get(database)?.get(collection);
+    return there === undefined || (overwrite && there.type !== 'timeseries');
+  };
+}
+
+async function restoreArchives(
+  request: LoadRequest,
+  facts: ServerFacts,
+  { take }: Replay,
+  context: SourceContext,
+): Promise<void> {
   const { saved, plan, connection } = request;
   const steps = new Map(plan.steps.filter(({ from }) => from.type !== 'view').map((step) => [nameOf(step.from), step]));
   const words = [
@@ -130,6 +149,7 @@ async function restoreArchives(request: LoadRequest, facts: ServerFacts, context
           return step === undefined ? undefined : (step.temporary ?? step.final);
         },
         words,
+        oplog: take,
       },
       context,
     );
@@ -177,16 +197,21 @@ async function proveLoaded(server: MongodbServer, steps: readonly LoadStep[]): P
 }
 
 /** @returns what is aside now */
-async function publish(client: MongoClient, request: LoadRequest, present: Present, undo: Undo): Promise<Place[]> {
+async function publish(
+  client: MongoClient,
+  { steps, token }: { readonly steps: readonly LoadStep[]; readonly token: string },
+  present: Present,
+  undo: Undo,
+): Promise<Place[]> {
   const replaced: Place[] = [];
-  for (const [number, { from, final, temporary }] of request.plan.steps.entries()) {
+  for (const [number, { from, final, temporary }] of steps.entries()) {
     const database = client.db(final.database);
     const there = present.get(final.database)?.get(final.collection);
     if (there?.type === 'view') {
       await database.dropCollection(final.collection);
       undo.remember(async (again) => await createView(again, final, there));
     } else if (there !== undefined) {
-      const aside = { database: final.database, collection: asideName(request.token, number) };
+      const aside = { database: final.database, collection: asideName(token, number) };
       await rename(client, final, aside);
       undo.remember(async (again) => await rename(again, aside, final));
       replaced.push(aside);
@@ -220,16 +245,14 @@ type UndoStep = (client: MongoClient) => Promise<void>;
 
 /** What has to be taken back, the last first, and what was loaded so far. */
 class Undo {
-  readonly #connection: Connection;
-  readonly #plan: LoadPlan;
+  readonly #request: LoadRequest;
   readonly #present: Present;
   readonly #journal: LoadJournal;
   #steps: UndoStep[] = [];
   #isOver = false;
 
-  constructor(connection: Connection, plan: LoadPlan, present: Present, journal: LoadJournal) {
-    this.#connection = connection;
-    this.#plan = plan;
+  constructor(request: LoadRequest, present: Present, journal: LoadJournal) {
+    this.#request = request;
     this.#present = present;
     this.#journal = journal;
   }
@@ -248,7 +271,7 @@ class Undo {
     if (this.#isOver) return undefined;
     try {
       // A connection that no signal closes: who is interrupted still leaves things as they were.
-      await using server = await openServer(this.#connection, new AbortController().signal);
+      await using server = await openServer(this.#request.connection, new AbortController().signal);
       await this.#takeBack(server.client);
       return undefined;
     } catch (error) {
@@ -258,9 +281,10 @@ class Undo {
 
   async #takeBack(client: MongoClient): Promise<void> {
     for (const step of this.#steps) await step(client);
-    for (const { from, final, temporary } of this.#plan.steps) {
-      const place = temporary ?? (from.type === 'view' ? undefined : final);
-      if (place !== undefined) await drop(client, place);
+    const { plan, token } = this.#request;
+    for (const name of plan.databases) await dropLoaded(client.db(name), token);
+    for (const { from, final, temporary } of plan.steps) {
+      if (temporary === undefined && from.type !== 'view') await drop(client, final);
     }
     await this.#journal.close(client);
     for (const [database, collections] of this.#present) {

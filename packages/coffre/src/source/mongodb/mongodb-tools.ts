@@ -58,7 +58,7 @@ export function failureOf(tool: 'mongodump' | 'mongorestore', error: unknown): s
 
 /** Would change what an archive is, or show what is secret. */
 const refusedArguments =
-  /^(--(gzip|out|archive|uri|username|password|config|oplog|db|collection|query|queryFile|numParallelCollections|dumpDbUsersAndRoles|viewsAsCollections|sslPEMKeyPassword)(=|$)|-[oupdcqj])/;
+  /^(--(gzip|out|archive|uri|username|password|config|oplog|db|collection|query|queryFile|numParallelCollections|dumpDbUsersAndRoles|readPreference|viewsAsCollections|sslPEMKeyPassword)(=|$)|-[oupdcqj])/;
 
 /** @throws {CoffreError} USAGE */
 export function checkDumpArguments(words: readonly string[]): void {

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { isCoffreError, messageOf } from '@coffre/repository';
 import type { CheckStep, SavedSource, SourceContext, Verification } from '../source.ts';
-import { ArchiveReader } from './archive.ts';
+import { ArchiveReader, isOplog } from './archive.ts';
 import { checkDocument } from './bson.ts';
 import { connectionOf, type MongodbAddress } from './mongodb-address.ts';
-import { isOplog, type MongodbSettings } from './mongodb-dump.ts';
+import type { MongodbSettings } from './mongodb-dump.ts';
 import { planLoad } from './load-plan.ts';
 import { loadCollections } from './mongodb-load.ts';
 import { howToGetScratch, startScratchServer, type ScratchServer } from './mongodb-scratch.ts';

@@ -13,7 +13,6 @@ import { howToGetScratch } from './mongodb-scratch.ts';
 import { openServer, truthOfDatabases } from './mongodb-server.ts';
 import { checkDumpArguments, findTool } from './mongodb-tools.ts';
 import { compareCollections, isOfServer, lostSince, mongodbTruth, type MongodbTruth } from './mongodb-truth.ts';
-import { planReplay, replayOplog } from './oplog-replay.ts';
 import type { Choice } from './topology.ts';
 import { loadInto, scratchServer, tokenOf, verifyArchives } from './mongodb-verify.ts';
 
@@ -50,9 +49,7 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
     const { connection, databaseOf } = placeOf(target.to, target.settings, saved.truth);
     const token = tokenOf(context);
     const plan = planLoad(saved.truth.collections, { databaseOf, only: target.only, token });
-    const facts = await loadCollections({ saved, connection, plan, overwrite: target.overwrite, token }, context);
-    const isWhole = target.only.length === 0 && plan.steps.every(({ from, final }) => from.database === final.database);
-    await bringToOneMoment(saved, { connection, program: facts.program, isWhole }, context);
+    await loadCollections({ saved, connection, plan, overwrite: target.overwrite, token }, context);
     const place = `${connection.shown}: ${plan.databases.join(', ')}`;
     return target.createsOwners === true ? await withAccounts(saved, { connection, plan, place }, context) : place;
   },
@@ -65,8 +62,7 @@ export const mongodb: SourceType<MongodbSettings, MongodbTruth> = {
       });
     }
     try {
-      const { program } = await loadInto({ ...server, databaseOf: (name) => name }, saved, context);
-      await bringToOneMoment(saved, { connection: server.connection, program, isWhole: true }, context);
+      await loadInto({ ...server, databaseOf: (name) => name }, saved, context);
       return { place: server.connection.uri, [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose]() };
     } catch (error) {
       await server[Symbol.asyncDispose]();
@@ -143,19 +139,4 @@ async function lost(
   const found = lostSince(last, present);
   const more = found.length - lostWarningsMax;
   return more > 0 ? [...found.slice(0, lostWarningsMax), `${more} more are gone or empty`] : found;
-}
-
-async function bringToOneMoment(
-  saved: SavedSource<MongodbTruth>,
-  place: { connection: Connection; program: MongodbTruth['server']['program']; isWhole: boolean },
-  context: SourceContext,
-): Promise<void> {
-  switch (planReplay(saved.truth, place.program, place.isWhole)) {
-    case 'none':
-      return;
-    case 'replay':
-      return await replayOplog(saved, place.connection, context);
-    case 'cannot':
-      context.warn('each collection is as it was when it was read: what was written during the dump is not applied');
-  }
 }

@@ -11,6 +11,8 @@ export type RestoreCall = {
   readonly archive: AsyncIterable<Uint8Array>;
   readonly placeOf: (collection: ArchivedCollection) => Place | undefined;
   readonly words: readonly string[];
+  /** Told every entry of the oplog, lent. */
+  readonly oplog?: ((entry: Uint8Array) => void) | undefined;
 };
 
 /** @throws {CoffreError} SOURCE_INVALID, SOURCE_TOOL_MISSING, SOURCE_COMMAND_FAILED */
@@ -20,7 +22,7 @@ export async function runMongorestore(restore: RestoreCall, context: SourceConte
   let damage: Error | undefined;
   async function* input(): AsyncGenerator<Uint8Array> {
     try {
-      yield* renameArchive(restore.archive, restore.placeOf);
+      yield* renameArchive(restore.archive, restore.placeOf, restore.oplog);
     } catch (error) {
       damage = error instanceof Error ? error : new Error(String(error));
       throw error;
@@ -38,7 +40,7 @@ export async function runMongorestore(restore: RestoreCall, context: SourceConte
     if (damage !== undefined) throw damage;
     if (context.signal.aborted || !isCoffreError(error, 'SOURCE_COMMAND_FAILED')) throw error;
     throw new CoffreError('SOURCE_COMMAND_FAILED', failureOf('mongorestore', error), {
-      hint: 'It needs a user with the role `restore`, and a server that is not older than the one that was saved.',
+      hint: 'It needs a user with the roles `restore` and `readWriteAnyDatabase`, and a server that is not older than the one that was saved.',
       cause: error,
     });
   }

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createFiles, systemClock } from '@coffre/repository';
 import { BSON } from 'mongodb';
-import { createPrograms } from '../../platform/programs.ts';
-import type { SavedSource, SourceContext } from '../source.ts';
-import { ArchiveReader } from './archive.ts';
-import { connectionOf } from './mongodb-address.ts';
-import { isOplog, noteOplog } from './mongodb-dump.ts';
-import type { MongodbTruth } from './mongodb-truth.ts';
-import { planReplay, replayOplog } from './oplog-replay.ts';
+import { ArchiveReader, isOplog } from './archive.ts';
+import { noteOplog } from './mongodb-dump.ts';
+import { planReplay } from './oplog-replay.ts';
+import { OplogStore } from './oplog-store.ts';
 import { document, sampleArchive, text } from './testing/sample-archive.ts';
 
 const entry = (op: string, i: number): Buffer =>
@@ -29,46 +25,29 @@ test('the oplog of an archive is counted, and its two ends are noted', () => {
   assert.deepEqual(oplog, { entries: 3, changes: 2, first: '1000:1', last: '1000:3' });
 });
 
-test('it is applied where it fits: old names, a server that can, and something to apply', () => {
+test('it is applied by a server that can, where there is something to apply', () => {
   const oplog = { entries: 3, changes: 2, first: null, last: null };
-  assert.equal(planReplay({ oplog: null }, 'mongod', true), 'none');
-  assert.equal(planReplay({ oplog: { ...oplog, changes: 0 } }, 'mongod', false), 'none');
-  assert.equal(planReplay({ oplog }, 'mongod', true), 'replay');
-  assert.equal(planReplay({ oplog }, 'mongod', false), 'cannot');
-  assert.equal(planReplay({ oplog }, 'ferretdb', true), 'cannot');
+  assert.equal(planReplay({ oplog: null }, 'mongod'), 'none');
+  assert.equal(planReplay({ oplog: { ...oplog, changes: 0 } }, 'mongod'), 'none');
+  assert.equal(planReplay({ oplog }, 'mongod'), 'replay');
+  assert.equal(planReplay({ oplog }, 'ferretdb'), 'cannot');
 });
 
-test('mongorestore is given the oplog alone', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'coffre-oplog-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const tool = join(folder, 'mongorestore');
-  writeFileSync(tool, `#!/bin/sh\nprintf '%s\\n' "$@" > '${folder}/words'\ncat > '${folder}/input'\n`, { mode: 0o755 });
-  const context: SourceContext = {
-    programs: createPrograms({ PATH: process.env['PATH'] }),
-    searchPath: folder,
-    files: createFiles(),
-    clock: systemClock(),
-    temporaryFolder: join(folder, 'tmp'),
-    signal: new AbortController().signal,
-    warn: () => undefined,
-  };
-  const truth = { archives: [{ path: '/a', database: null, sizeBytes: 1, sha256: '' }] };
-  const saved = {
-    name: 'db',
-    truth: truth as unknown as MongodbTruth,
-    streams: [],
-    read: async function* () {
-      yield archive;
-    },
-  } satisfies SavedSource<MongodbTruth>;
-  await replayOplog(saved, connectionOf({ host: 'h', user: 'u', password: 'secret' }), context);
-  const reader = new ArchiveReader();
-  reader.push(readFileSync(join(folder, 'input')));
-  assert.deepEqual(
-    reader.end().collections.map(({ database, collection, documents }) => [database, collection, documents]),
-    [['', 'oplog', 3]],
-  );
-  const words = readFileSync(join(folder, 'words'), 'utf8');
-  assert.match(words, /--archive\n--stopOnError\n--bypassDocumentValidation\n--oplogReplay/);
-  assert.ok(!words.includes('secret'));
+test('between two runs of mongorestore the oplog lies in an archive of its own, and nowhere afterwards', async (t) => {
+  const temporaryFolder = mkdtempSync(join(tmpdir(), 'coffre-oplog-'));
+  t.after(() => rmSync(temporaryFolder, { recursive: true }));
+  {
+    using store = new OplogStore({ temporaryFolder });
+    const large = Buffer.from(BSON.serialize({ op: 'i', o: { text: 'x'.repeat(700_000) } }));
+    for (const one of [entry('i', 1), large, large, entry('d', 2)]) store.add(one);
+    const found: Buffer[] = [];
+    const reader = new ArchiveReader({ document: (one) => void found.push(Buffer.from(one)) });
+    for await (const piece of store.archive()) reader.push(piece);
+    assert.deepEqual(
+      reader.end().collections.map(({ database, collection, documents }) => [database, collection, documents]),
+      [['', 'oplog', 4]],
+    );
+    assert.deepEqual(found, [entry('i', 1), large, large, entry('d', 2)]);
+  }
+  assert.deepEqual(readdirSync(temporaryFolder), []);
 });

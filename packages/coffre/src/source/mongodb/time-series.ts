@@ -5,7 +5,7 @@
  *   bucket = document {_id, control: {version, count, …}, data: {FIELD: {"0": …, "1": …}, …}, …}
  *            (version 1 has no count, and every measurement has a time; later ones have their columns packed)
  */
-import { fieldsOf, integerIn, type BsonField } from './bson.ts';
+import { bsonType, fieldsOf, integerIn, type BsonField } from './bson.ts';
 
 /** @param timeField name of the time in a measurement. @throws {CoffreError} SOURCE_INVALID */
 export function measurementsIn(bucket: Uint8Array, timeField: string): number {
@@ -15,7 +15,7 @@ export function measurementsIn(bucket: Uint8Array, timeField: string): number {
 }
 
 function inside(fields: readonly BsonField[], name: string): BsonField[] {
-  const field = fields.find((one) => one.name === name && one.type === 0x03);
+  const field = fields.find((one) => one.name === name && one.type === bsonType.document);
   return field === undefined ? [] : fieldsOf(field.value);
 }
 

@@ -59,6 +59,31 @@ function oplogObstacle(
   return hasReadableOplog ? undefined : 'the user may not read its oplog (role backup)';
 }
 
+/** How a member of a replica set stands; FerretDB says nothing of it. */
+export type Standing = {
+  readonly me: string | undefined;
+  readonly term: number | undefined;
+  /** @param last timestamp, seconds:ordinal */
+  isOnMost(last: string | null): boolean;
+};
+
+export function standingOf(hello: Readonly<Record<string, unknown>>): Standing {
+  const { me } = hello;
+  const lastWrite = hello['lastWrite'] as { opTime?: OpTime; majorityOpTime?: OpTime } | undefined;
+  const most = lastWrite?.majorityOpTime?.ts;
+  return {
+    me: typeof me === 'string' ? me : undefined,
+    term: lastWrite?.opTime === undefined ? undefined : Number(lastWrite.opTime.t),
+    isOnMost(last) {
+      if (last === null || most === undefined) return true;
+      const [seconds = 0, ordinal = 0] = last.split(':').map(Number);
+      return most.t > seconds || (most.t === seconds && most.i >= ordinal);
+    },
+  };
+}
+
+type OpTime = { readonly ts?: { readonly t: number; readonly i: number }; readonly t?: unknown };
+
 /** Databases of the server itself. */
 const ownDatabases = new Set(['admin', 'config', 'local']);
 
