@@ -4,7 +4,7 @@ import { isCoffreError } from '@coffre/repository';
 import { checkDumpArguments, findTool } from './mongodb-tools.ts';
 
 test('arguments that would change the archive or show a secret are refused', () => {
-  checkDumpArguments(['--readPreference=secondary', '--excludeCollection=log', '--forceTableScan']);
+  checkDumpArguments(['--quiet', '--excludeCollection=log', '--forceTableScan']);
   const refused = [
     '--gzip',
     '--password=x',
@@ -15,6 +15,7 @@ test('arguments that would change the archive or show a secret are refused', () 
     '--db=a',
     '-da',
     '-j4',
+    '--readPreference=secondary',
     'mongodb://a:secret@c/',
   ];
   for (const word of refused) {

@@ -67,6 +67,8 @@ export function checkDumpArguments(words: readonly string[]): void {
   // The rest of the word may be a password.
   const option = /^--[A-Za-z]+|^-[A-Za-z]/.exec(refused)?.[0] ?? 'a word that is no option';
   throw new CoffreError('USAGE', `mongodump cannot be given ${option} here`, {
-    hint: 'Databases, login and form of the dump are settings of their own; others are written --NAME=VALUE.',
+    hint:
+      'Databases, login and form of the dump are settings of their own, which member is read stands in the address ' +
+      '(`?readPreference=secondary`); others are written --NAME=VALUE.',
   });
 }
