@@ -12,25 +12,60 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { serialize } from 'node:v8';
 import { createSeededRandom } from '../../../packages/repository/src/testing/seeded-random.ts';
-import { startMariadb, type MariadbServer } from '../mariadb.ts';
+import type { SourceContext } from '../../../packages/coffre/src/source/source.ts';
+import { startMariadb } from '../mariadb.ts';
+import { programsOf, startRelease, type SqlServer } from '../mysqld.ts';
 import { skipWithoutService } from '../programs.ts';
+import { skipWithoutServer } from '../servers.ts';
 import { startTcpProxy } from '../tcp-proxy.ts';
 import { contextFor, load, mysql, save, settingsFor, sumsOf, type Saved } from './scene.ts';
 
 const kills = Number(process.env['COFFRE_KILLS'] ?? 4);
 const seed = Number(process.env['COFFRE_SEED'] ?? Date.now() % 1_000_000);
 
-// Before 10.6.2 no server runs all of an exchange by itself.
-for (const [name, words, finishesAlone] of [
-  ['MariaDB', [], true],
-  ['a server that takes one statement after the other', ['--version=10.5.1-MariaDB'], false],
-] as const) {
-  describe(`loads into ${name} that are killed`, { skip: skipWithoutService('mariadbd') }, () => {
+type Case = {
+  readonly name: string;
+  readonly skip: string | false;
+  readonly start: () => Promise<SqlServer>;
+  readonly context: () => SourceContext;
+  readonly finishesAlone: boolean;
+};
+
+const withoutMysql = skipWithoutServer('mysql-8.0', 'usr/sbin/mysqld');
+
+// Before 10.6.2 no MariaDB runs all of an exchange by itself, and MySQL never does.
+const cases: readonly Case[] = [
+  {
+    name: 'MariaDB',
+    skip: skipWithoutService('mariadbd'),
+    start: async () => await startMariadb(),
+    context: contextFor,
+    finishesAlone: true,
+  },
+  {
+    name: 'a MariaDB that takes one statement after the other',
+    // It stands in for MySQL, on which the same statements go the same way.
+    skip: withoutMysql === false ? 'MySQL 8.0 is here' : skipWithoutService('mariadbd'),
+    start: async () => await startMariadb('--version=10.5.1-MariaDB'),
+    context: contextFor,
+    finishesAlone: false,
+  },
+  {
+    name: 'MySQL 8.0',
+    skip: withoutMysql,
+    start: async () => await startRelease('mysql-8.0'),
+    context: () => ({ ...contextFor(), searchPath: programsOf('mysql-8.0') }),
+    finishesAlone: false,
+  },
+];
+
+for (const { name, skip, start, context, finishesAlone } of cases) {
+  describe(`loads into ${name} that are killed`, { skip }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'coffre-load-killed-'));
-    let server: MariadbServer;
+    let server: SqlServer;
     let saved: Saved;
     before(async () => {
-      server = await startMariadb(...words);
+      server = await start();
       await server.run(
         "CREATE USER net@'127.0.0.1' IDENTIFIED BY 'n'",
         "GRANT ALL ON *.* TO net@'127.0.0.1'",
@@ -39,9 +74,9 @@ for (const [name, words, finishesAlone] of [
         'CREATE TABLE shop.parents (id int PRIMARY KEY, x int)',
         'CREATE TABLE shop.children (id int PRIMARY KEY, parent int, FOREIGN KEY (parent) REFERENCES shop.parents (id))',
         'CREATE TABLE shop.zones (id int PRIMARY KEY, x text)',
-        'INSERT INTO shop.parents SELECT seq, seq FROM seq_1_to_500',
-        'INSERT INTO shop.children SELECT seq, seq FROM seq_1_to_400',
-        "INSERT INTO shop.zones SELECT seq, CONCAT('text ', seq) FROM seq_1_to_3000",
+        `INSERT INTO shop.parents SELECT seq, seq FROM ${numbersTo(500)}`,
+        `INSERT INTO shop.children SELECT seq, seq FROM ${numbersTo(400)}`,
+        `INSERT INTO shop.zones SELECT seq, CONCAT('text ', seq) FROM ${numbersTo(3000)}`,
         'CREATE VIEW shop.`seen é` AS SELECT COUNT(*) AS n FROM shop.children',
         'CREATE VIEW shop.again AS SELECT * FROM shop.`seen é`',
         "CREATE TRIGGER shop.mark BEFORE INSERT ON shop.zones FOR EACH ROW SET NEW.x = COALESCE(NEW.x, 'ü')",
@@ -49,7 +84,7 @@ for (const [name, words, finishesAlone] of [
         'CREATE FUNCTION shop.twice(n int) RETURNS int DETERMINISTIC RETURN 2 * n',
         'CREATE EVENT shop.often ON SCHEDULE EVERY 1 HOUR DO DELETE FROM parents WHERE id < 0',
       );
-      saved = await save(settingsFor(server, { databases: ['shop'] }));
+      saved = await save(settingsFor(server, { databases: ['shop'] }), context());
       writeFileSync(join(folder, 'saved'), serialize({ truth: saved.truth, contents: saved.contents }));
     });
     after(async () => {
@@ -59,7 +94,7 @@ for (const [name, words, finishesAlone] of [
 
     const state = async (): Promise<string> => {
       await using session = await server.connect();
-      const { databases } = await mysql.present(settingsFor(server, { databases: ['target'] }), contextFor());
+      const { databases } = await mysql.present(settingsFor(server, { databases: ['target'] }), context());
       return JSON.stringify([await sumsOf(session, 'target'), databases[0]?.objects]);
     };
     /** What is to be replaced: other rows, another trigger on two tables, another view. */
@@ -180,7 +215,7 @@ for (const [name, words, finishesAlone] of [
       await exited;
       await server.stop();
       await server.start();
-      const warnings = await mysql.preflight(settingsFor(server, { databases: ['target'] }), contextFor(), undefined);
+      const warnings = await mysql.preflight(settingsFor(server, { databases: ['target'] }), context(), undefined);
       assert.match(warnings.warnings.join(), /target: a load was cut off/);
       await loadElsewhere();
       assert.equal(await state(), old);
@@ -203,8 +238,16 @@ for (const [name, words, finishesAlone] of [
       await using session = await server.connect();
       const [rows] = await session.rows('SELECT COUNT(*) AS n FROM target.parents');
       assert.equal(rows?.['n'], 501);
-      const { databases } = await mysql.present(settingsFor(server, { databases: ['target'] }), contextFor());
+      const { databases } = await mysql.present(settingsFor(server, { databases: ['target'] }), context());
       assert.deepEqual(databases[0]?.objects, saved.truth.databases[0]?.objects);
     });
   });
+}
+
+/** A table of them as every server can make it. */
+function numbersTo(last: number): string {
+  const digits = Array.from({ length: 10 }, (_, digit) => `SELECT ${digit} AS d`).join(' UNION ALL ');
+  const sum = 'a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 1';
+  const from = ['a', 'b', 'c', 'e'].map((name) => `(${digits}) ${name}`).join(', ');
+  return `(SELECT ${sum} AS seq FROM ${from} WHERE ${sum} <= ${last}) numbers`;
 }

@@ -6,48 +6,82 @@ import { CoffreError } from '@coffre/repository';
 import { findProgram } from '../../platform/find-program.ts';
 import { textOf } from '../../platform/programs.ts';
 import type { SourceContext } from '../source.ts';
+import { familyName, versionNumber, type Family } from './release.ts';
 import type { ServerFacts } from './server-facts.ts';
 import type { MysqlAddress } from './settings.ts';
+import { shareOf } from './share-folder.ts';
 
 export type DumpProgram = {
   readonly path: string;
   /** As it says it. */
   readonly version: string;
-  readonly family: 'mariadb' | 'mysql';
+  readonly family: Family;
+  readonly number: number;
 };
 
 const versionTimeoutMs = 20_000;
 
-/** @throws {CoffreError} SOURCE_TOOL_MISSING */
+/**
+ * The oldest that is not older than the server: an older one leaves out what it does not know, invisible columns say,
+ * and says that all is well.
+ * @throws {CoffreError} SOURCE_TOOL_MISSING
+ */
 export async function findDumpProgram(facts: ServerFacts, context: SourceContext): Promise<DumpProgram> {
-  const { family } = facts;
-  const names = family === 'mariadb' ? ['mariadb-dump', 'mysqldump'] : ['mysqldump'];
-  const seen: string[] = [];
-  for (const name of names) {
-    const path = findProgram(name, context.searchPath);
-    if (path === undefined) continue;
-    const call = { argv: [path, '--no-defaults', '--version'], timeoutMs: versionTimeoutMs, signal: context.signal };
-    const version = (await textOf(context.programs, call)).trim();
-    const found = /mariadb/i.test(version) ? 'mariadb' : 'mysql';
-    if (found === family) return { path, version: versionOf(version), family };
-    seen.push(`${path} is of ${found === 'mariadb' ? 'MariaDB' : 'MySQL'}`);
-  }
-  const server = `${family === 'mariadb' ? 'MariaDB' : 'MySQL'} ${facts.version}`;
+  const found = await dumpPrograms(context);
+  const chosen = fittingProgram(found, facts);
+  if (chosen !== undefined) return chosen;
+  const seen = found.map(({ path, family, number }) => `${path} is of ${familyName(family)} ${shownNumber(number)}`);
+  const server = `${familyName(facts.family)} ${facts.version}`;
   throw new CoffreError(
     'SOURCE_TOOL_MISSING',
     `no dump program for ${server} is installed${seen.length === 0 ? '' : `: ${seen.join(', ')}`}`,
     {
       hint:
-        family === 'mariadb'
+        facts.family === 'mariadb'
           ? 'Install the package mariadb-client.'
-          : 'Install mysql-community-client of MySQL (mysql-client on Ubuntu); the mysqldump of MariaDB does not fit MySQL.',
+          : 'Install mysql-community-client of MySQL (mysql-client on Ubuntu), not older than the server. The mysqldump of MariaDB does not fit MySQL.',
     },
   );
 }
 
-/** `mariadb-dump  Ver 10.19 Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)`, without the path. */
+/** MariaDB's of before 11 says nothing of that kind, and one of its older series does as well. */
+export function fittingProgram(
+  found: readonly DumpProgram[],
+  { family, number }: Pick<ServerFacts, 'family' | 'number'>,
+): DumpProgram | undefined {
+  const series = (of: number): number => Math.floor(of / 100);
+  const known = found.filter((one) => one.family === family).toSorted((one, other) => one.number - other.number);
+  const asNew = known.find((one) => series(one.number) >= series(number));
+  return asNew ?? (family === 'mariadb' ? known.at(-1) : undefined);
+}
+
+async function dumpPrograms(context: SourceContext): Promise<DumpProgram[]> {
+  const paths = context.searchPath
+    .split(':')
+    .flatMap((folder) => ['mariadb-dump', 'mysqldump'].map((name) => findProgram(name, folder)))
+    .filter((path) => path !== undefined);
+  const found: DumpProgram[] = [];
+  for (const path of new Set(paths)) {
+    const call = { argv: [path, '--no-defaults', '--version'], timeoutMs: versionTimeoutMs, signal: context.signal };
+    const said = (await textOf(context.programs, call)).trim();
+    const family = /mariadb/i.test(said) ? 'mariadb' : 'mysql';
+    found.push({ path, version: versionOf(said), family, number: numberIn(said) });
+  }
+  return found;
+}
+
+/** `mariadb-dump  Ver 10.19 Distrib 10.11.19-MariaDB, for …`, `mariadb-dump from 11.8.6-MariaDB, client 10.19 for …`, `mysqldump  Ver 8.0.46-0ubuntu0 for …`. */
+function numberIn(line: string): number {
+  return versionNumber(/\b(?:Distrib|from|Ver) (\d+\.\d+\.\d+)/.exec(line)?.[1] ?? '0');
+}
+
+function shownNumber(number: number): string {
+  return [Math.floor(number / 10_000), Math.floor(number / 100) % 100, number % 100].join('.');
+}
+
+/** Without the path. */
 function versionOf(line: string): string {
-  return line.slice(line.search(/\bVer /));
+  return line.slice(Math.max(0, line.search(/\b(?:Ver|from) /)));
 }
 
 /**
@@ -84,7 +118,8 @@ export function databaseWords(
   has: { readonly history: boolean; readonly events: boolean },
 ): string[] {
   const { program } = words;
-  const own = program.family === 'mysql' ? ['--loose-set-gtid-purged=OFF', '--loose-column-statistics=0'] : [];
+  const own = program.family === 'mysql' ? ['--set-gtid-purged=OFF'] : [];
+  if (program.family === 'mysql' && program.number >= 80_000) own.push('--column-statistics=0');
   return [
     ...connectionWords(words),
     '--single-transaction',
@@ -110,5 +145,15 @@ export function usersWords(words: DumpWords): string[] {
 }
 
 function connectionWords({ program, loginFile, socket }: DumpWords): string[] {
-  return [program.path, `--defaults-file=${loginFile}`, '--protocol=socket', `--socket=${socket}`, '--skip-dump-date'];
+  const share = shareOf(program.path, program.family);
+  return [
+    program.path,
+    `--defaults-file=${loginFile}`,
+    '--protocol=socket',
+    `--socket=${socket}`,
+    '--skip-dump-date',
+    // The socket is private; from 11.4 on MariaDB's would demand encryption even there.
+    ...(program.family === 'mariadb' ? ['--skip-ssl'] : []),
+    ...(share === undefined ? [] : [`--character-sets-dir=${join(share, 'charsets')}`]),
+  ];
 }

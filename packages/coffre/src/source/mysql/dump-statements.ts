@@ -176,6 +176,7 @@ export function placed({ kind, sql }: DumpStatement, placing: Placing): Buffer {
     case 'event':
       return withDefiner(sql, placing.definer);
     case 'setting':
+      return asStored(sql);
     case 'rows':
     case 'lock':
     case 'sequence':
@@ -183,6 +184,14 @@ export function placed({ kind, sql }: DumpStatement, placing: Placing): Buffer {
     default:
       return kind satisfies never;
   }
+}
+
+/** Dates that no calendar has may stand in tables. Without this the server would store zeros for them, and say nothing. */
+function asStored(sql: Buffer): Buffer {
+  if (sql.byteLength > headBytesMax || sql.indexOf("SQL_MODE='NO_AUTO_VALUE_ON_ZERO'") === -1) return sql;
+  return edited(sql, (text) =>
+    text.replace("SQL_MODE='NO_AUTO_VALUE_ON_ZERO'", "SQL_MODE='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"),
+  );
 }
 
 function withDefiner(sql: Buffer, wanted: Definer): Buffer {

@@ -15,6 +15,7 @@ import { planLoad, type LoadPlan, type PlannedDatabase } from './load-target.ts'
 import { compareDatabase, isSameSeriesAs, type MysqlTruth } from './mysql-truth.ts';
 import { identifier, literal, showName } from './names.ts';
 import { readContent } from './read-content.ts';
+import { familyName } from './release.ts';
 import { readFacts, type ServerFacts } from './server-facts.ts';
 import { readOptionGroup } from './option-file.ts';
 import { openSession, usableSession, type Session } from './session.ts';
@@ -56,9 +57,8 @@ async function sweepAbandoned(session: Session, address: MysqlAddress, { warn }:
 /** Each writes what the other does not read; what came through could not be proved to be the same. */
 function refuseOtherFamily({ family }: MysqlTruth, target: ServerFacts): void {
   if (family === target.family) return;
-  const named = { mariadb: 'MariaDB', mysql: 'MySQL' };
   throw refused(
-    `what was saved is of ${named[family]}, and the server is ${named[target.family]}`,
+    `what was saved is of ${familyName(family)}, and the server is ${familyName(target.family)}`,
     'Load it into a server of its own kind; moving between the two is done with their own tools and a look at each error.',
   );
 }

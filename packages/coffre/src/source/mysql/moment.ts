@@ -9,6 +9,7 @@ import type { SourceContext } from '../source.ts';
 import { streamPathOf, type DumpPlan } from './dump-plan.ts';
 import { databaseWords } from './dump-program.ts';
 import { Tail } from './dump-ends.ts';
+import { askingOf } from './dump-questions.ts';
 import { underLock, type Locked } from './lock.ts';
 import type { DatabaseTruth, MysqlTruth } from './mysql-truth.ts';
 import { showName } from './names.ts';
@@ -46,7 +47,9 @@ export async function beginMoment(plan: DumpPlan): Promise<Moment> {
   stack.defer(() => ended.abort());
   const relays = new Map<string, Relay>();
   for (const [at, database] of databases.entries()) {
-    relays.set(database, stack.use(await openRelay(join(plan.folder, `${at}.sock`), settings.address)));
+    const floats = (before.get(database)?.tables ?? []).filter(({ columns }) => columns.floats.size > 0);
+    const asking = askingOf(database, new Map(floats.map(({ name, columns }) => [name, columns])));
+    relays.set(database, stack.use(await openRelay(join(plan.folder, `${at}.sock`), settings.address, asking)));
   }
   const loose = tablesOf(before).filter(([, table]) => !table.transactional);
   const lockable = tablesOf(before).map(([database, { name }]) => [database, name] as const);

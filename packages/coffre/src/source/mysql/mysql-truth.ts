@@ -95,10 +95,18 @@ export function compareDatabase(
     if (!known.has(name)) schema.push(`table ${showName(label, name)} was not there`);
   }
   schema.push(...compareObjects(label, expected, found, isSameSeries));
-  if (expected.collation !== found.collation || expected.charset !== found.charset) {
+  if (
+    newName(expected.collation) !== newName(found.collation) ||
+    newName(expected.charset) !== newName(found.charset)
+  ) {
     schema.push(`database ${showName(label)} has the collation ${found.collation} instead of ${expected.collation}`);
   }
   return { schema, rows };
+}
+
+/** Newer servers call `utf8` what it is. */
+function newName(charsetOrCollation: string): string {
+  return charsetOrCollation.replace(/^utf8(?=_|$)/, 'utf8mb3');
 }
 
 function compareObjects(

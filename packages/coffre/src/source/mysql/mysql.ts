@@ -30,7 +30,7 @@ export const mysql: SourceType<MysqlSettings, MysqlTruth> = {
   load: async (saved, target, context) => await loadSaved(saved, target, context),
 
   async scratch(saved, context) {
-    const server = await startScratch(context, sizeOf(saved));
+    const server = await startScratch(context, saved.truth, sizeOf(saved));
     try {
       for (const database of saved.truth.databases) await loadWhole(saved, database, server.address, context);
       const { place } = server.address;

@@ -5,6 +5,7 @@ import { streamPathOf } from './dump-plan.ts';
 import type { DatabaseTruth, MysqlTruth } from './mysql-truth.ts';
 import { identifier, showName } from './names.ts';
 import { countRows, readDefinitions } from './read-content.ts';
+import { familyName } from './release.ts';
 import { chosenDatabases, positionOf, readFacts } from './server-facts.ts';
 import { openSession } from './session.ts';
 import { readDumpArguments, type MysqlSettings } from './settings.ts';
@@ -24,11 +25,10 @@ export async function quickCheck(settings: MysqlSettings, context: SourceContext
     if (first !== undefined)
       await session.rows(`SELECT 1 FROM ${identifier(database)}.${identifier(first.name)} LIMIT 1`);
   }
-  const family = facts.family === 'mariadb' ? 'MariaDB' : 'MySQL';
   return {
     passed: ['open'],
     proved: [
-      `${family} ${facts.version} answers`,
+      `${familyName(facts.family)} ${facts.version} answers`,
       `${tables} tables of ${databases.map((name) => showName(name)).join(', ')} open`,
     ],
     differences: [],

@@ -1,9 +1,11 @@
 /** Definitions and counts of one database, read from a live server. */
 import { createHash } from 'node:crypto';
 import { CoffreError } from '@coffre/repository';
+import type { FloatColumns } from './dump-questions.ts';
 import type { DatabaseContent, DatabaseTruth } from './mysql-truth.ts';
 import { identifier, literal, showName } from './names.ts';
-import { charsetOf, text } from './server-facts.ts';
+import type { Family } from './release.ts';
+import { charsetOf, familyOf, text } from './server-facts.ts';
 import { errorNumberOf, type Row, type Session } from './session.ts';
 import type { LeftOut } from './settings.ts';
 
@@ -15,6 +17,7 @@ export type TableFacts = {
   /** Rows of one moment can be had while others write. */
   readonly transactional: boolean;
   readonly versioned: boolean;
+  readonly columns: FloatColumns;
 };
 
 export type Definitions = Pick<DatabaseTruth, 'charset' | 'collation' | 'objects' | 'definers'> & {
@@ -35,6 +38,7 @@ export async function readDefinitions(session: Session, database: string, leftOu
      WHERE TABLE_SCHEMA = ${literal(database)} ORDER BY BINARY TABLE_NAME`,
   );
   const columns = await columnsOf(session, database);
+  const family = await familyOf(session);
   const tables: TableFacts[] = [];
   const objects: DatabaseTruth['objects'] = [];
   const definers = new Set<string>();
@@ -51,10 +55,11 @@ export async function readDefinitions(session: Session, database: string, leftOu
       tables.push({
         name,
         engine,
-        sha256: sha256Of([withoutCounters(made.statement, database)]),
-        columnsSha256: sha256Of(columns.get(name) ?? []),
+        sha256: sha256Of(asMade(withoutCounters(made.statement, database), columns.get(name)?.texts, family)),
+        columnsSha256: sha256Of(columns.get(name)?.types ?? []),
         transactional: transactional.has(engine.toLowerCase()),
         versioned: type === 'SYSTEM VERSIONED',
+        columns: columns.get(name)?.shown ?? { all: [], floats: new Set() },
       });
     }
   }
@@ -76,20 +81,44 @@ async function transactionalEngines(session: Session): Promise<ReadonlySet<strin
   return new Set(rows.map((row) => text(row, 'engine').toLowerCase()));
 }
 
-/** Names and types of the columns of each table. Widths of whole numbers say nothing, and newer servers leave them out. */
-async function columnsOf(session: Session, database: string): Promise<ReadonlyMap<string, readonly string[]>> {
+type Columns = {
+  /** Names and types. Widths of whole numbers say nothing, and newer servers leave them out. */
+  readonly types: string[];
+  /** Names, character sets and collations. */
+  readonly texts: (string | null)[];
+  /** Without those that a star does not mean. */
+  readonly shown: { readonly all: string[]; readonly floats: Set<string> };
+};
+
+async function columnsOf(session: Session, database: string): Promise<ReadonlyMap<string, Columns>> {
   const rows = await session.rows(
-    `SELECT TABLE_NAME AS name, COLUMN_NAME AS column_name, COLUMN_TYPE AS type FROM information_schema.COLUMNS
+    `SELECT TABLE_NAME AS name, COLUMN_NAME AS column_name, COLUMN_TYPE AS type, COLLATION_NAME AS collation, EXTRA AS extra
+     FROM information_schema.COLUMNS
      WHERE TABLE_SCHEMA = ${literal(database)} ORDER BY BINARY TABLE_NAME, ORDINAL_POSITION`,
   );
-  const columns = new Map<string, string[]>();
+  const columns = new Map<string, Columns>();
   for (const row of rows) {
-    const type = text(row, 'type').replace(/^((?:tiny|small|medium|big)?int)\(\d+\)/, '$1');
-    const of = columns.get(text(row, 'name')) ?? [];
-    of.push(text(row, 'column_name'), type);
+    const type = text(row, 'type').replace(/^((?:tiny|small|medium|big)?int|year)\(\d+\)/, '$1');
+    const of = columns.get(text(row, 'name')) ?? { types: [], texts: [], shown: { all: [], floats: new Set() } };
+    of.types.push(text(row, 'column_name'), type);
+    of.texts.push(text(row, 'column_name'), row['collation'] === null ? null : text(row, 'collation'));
+    if (!/\bINVISIBLE\b/i.test(text(row, 'extra'))) of.shown.all.push(text(row, 'column_name'));
+    if (type.startsWith('float')) of.shown.floats.add(text(row, 'column_name'));
     columns.set(text(row, 'name'), of);
   }
   return columns;
+}
+
+const columnCharset =
+  /^(  `(?:[^`]|``)*` \w+(?: unsigned)?(?:\((?:'(?:[^']|'')*'|[^')])*\))?)(?: CHARACTER SET \w+)?(?: COLLATE \w+)?/gm;
+
+/**
+ * MySQL 8 names the character set of a column after a load where it did not before, though it is the same: there it is
+ * taken from the columns themselves.
+ */
+function asMade(statement: string, texts: Columns['texts'] | undefined, family: Family): unknown[] {
+  if (family === 'mariadb') return [statement];
+  return [statement.replaceAll(columnCharset, '$1'), ...(texts ?? [])];
 }
 
 type Creation = { readonly statement: string; readonly surroundings: readonly string[] };

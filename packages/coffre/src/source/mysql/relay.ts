@@ -11,6 +11,7 @@ import { connect as connectPlain, createServer, isIP, type Server, type Socket }
 import { readFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
 import { CoffreError, messageOf } from '@coffre/repository';
+import type { Asking } from './dump-questions.ts';
 import type { MysqlAddress } from './settings.ts';
 
 export type Relay = AsyncDisposable & {
@@ -26,19 +27,23 @@ export type Relay = AsyncDisposable & {
 
 const commandQuery = 0x03;
 const capabilityTls = 0x0800;
+/** Commands of MySQL 8 would begin with parameters, in front of their text. */
+const capabilityAttributes = 0x0800_0000;
+/** What a server sends that wants the password itself. */
+const wantsPassword = Buffer.from([1, 4]);
 /** A reader of the backup may be slow, a waiting dump has nothing to say, and both are right. */
 const patience =
   'SET SESSION wait_timeout=604800, net_write_timeout=86400, net_read_timeout=86400' +
   ' /*M!100300 , idle_transaction_timeout=0, idle_readonly_transaction_timeout=0 */';
 
-export async function openRelay(path: string, address: MysqlAddress): Promise<Relay> {
+export async function openRelay(path: string, address: MysqlAddress, asking?: Asking): Promise<Relay> {
   const listener = createServer();
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject);
     listener.listen(path, resolve);
   });
   const [ready, begin, begun, release] = [gate(), gate(), gate(), gate()];
-  const close = serveOne(listener, address, { ready, begin, begun, release });
+  const close = serveOne(listener, address, { ready, begin, begun, release }, asking);
   return {
     socket: path,
     ready: ready.passed,
@@ -67,7 +72,7 @@ function gate(): Gate {
 type Gates = { readonly ready: Gate; readonly begin: Gate; readonly begun: Gate; readonly release: Gate };
 
 /** @returns ends it all */
-function serveOne(listener: Server, address: MysqlAddress, gates: Gates): () => void {
+function serveOne(listener: Server, address: MysqlAddress, gates: Gates, asking: Asking | undefined): () => void {
   const sockets = new Set<Socket>();
   const close = (): void => {
     for (const socket of sockets) socket.destroy();
@@ -86,7 +91,7 @@ function serveOne(listener: Server, address: MysqlAddress, gates: Gates): () => 
       socket.on('error', (error) => fail(messageOf(error), error));
     }
     server.setNoDelay(true);
-    new Conversation(client, server, address, gates, (socket) => void sockets.add(socket)).start();
+    new Conversation(client, server, address, gates, asking, (socket) => void sockets.add(socket)).start();
     client.once('close', () => fail('the program ended'));
   });
   return close;
@@ -97,20 +102,30 @@ class Conversation {
   #server: Socket;
   readonly #address: MysqlAddress;
   readonly #gates: Gates;
+  readonly #asking: Asking | undefined;
   readonly #track: (socket: Socket) => void;
   readonly #fromServer = new PacketCutter();
   readonly #fromClient = new PacketCutter();
   /** Packets that our own TLS request put before those of the client. */
   #shift = 0;
   #isTls = false;
+  #hasLogin = false;
   #state: 'greeting' | 'login' | 'commands' | 'patience' | 'transaction' | 'open' = 'greeting';
   #held: Buffer = Buffer.alloc(0);
 
-  constructor(client: Socket, server: Socket, address: MysqlAddress, gates: Gates, track: (socket: Socket) => void) {
+  constructor(
+    client: Socket,
+    server: Socket,
+    address: MysqlAddress,
+    gates: Gates,
+    asking: Asking | undefined,
+    track: (socket: Socket) => void,
+  ) {
     this.#client = client;
     this.#server = server;
     this.#address = address;
     this.#gates = gates;
+    this.#asking = asking;
     this.#track = track;
   }
 
@@ -136,14 +151,11 @@ class Conversation {
     for (const packet of this.#fromServer.cut(bytes)) {
       if (this.#state === 'greeting') this.#greet(packet);
       else if (this.#state === 'patience') this.#waitToBegin();
-      else {
-        packet[3] = (packet[3]! - this.#shift) & 0xff;
-        this.#client.write(packet);
-      }
+      else this.#answerLogin(packet);
     }
   }
 
-  /** Protocol version, server version and NUL, thread (4), salt (8), filler, capabilities. */
+  /** Protocol version, server version and NUL, thread (4), salt (8), filler, capabilities, charset, status (2), more of them. */
   #greet(packet: Buffer): void {
     this.#state = 'login';
     if (packet[4] === 10) {
@@ -153,12 +165,24 @@ class Conversation {
       const { tls, place } = this.#address;
       this.#isTls = tls !== 'off' && !('socket' in place) && (hasTls || tls !== 'prefer');
       packet.writeUInt16LE(capabilities & ~capabilityTls, at);
+      if (packet.byteLength >= at + 7)
+        packet.writeUInt16LE(packet.readUInt16LE(at + 5) & ~(capabilityAttributes >>> 16), at + 5);
     }
     this.#client.write(packet);
   }
 
+  /** The program thinks that nobody listens on its socket: over a bare network it would send its password as it is. */
+  #answerLogin(packet: Buffer): void {
+    if (wantsPassword.equals(packet.subarray(4)) && !this.#isTls && 'host' in this.#address.place) {
+      this.#client.destroy(new Error('the server wants the password itself, and the connection is not encrypted'));
+      return;
+    }
+    packet[3] = (packet[3]! - this.#shift) & 0xff;
+    this.#client.write(packet);
+  }
+
   #hearClient(bytes: Buffer): void {
-    if (this.#state === 'open') {
+    if (this.#state === 'open' && this.#asking === undefined) {
       this.#server.write(bytes);
       return;
     }
@@ -168,6 +192,11 @@ class Conversation {
   #hearCommand(packet: Buffer): void {
     const isCommand = packet[3] === 0;
     if (!isCommand) {
+      if (!this.#hasLogin) {
+        this.#hasLogin = true;
+        // Programs say that they can, whatever the server says.
+        packet.writeUInt32LE((packet.readUInt32LE(4) & ~capabilityAttributes) >>> 0, 4);
+      }
       if (this.#isTls && this.#shift === 0) this.#encrypt(packet);
       else {
         packet[3] = (packet[3]! + this.#shift) & 0xff;
@@ -175,7 +204,8 @@ class Conversation {
       }
       return;
     }
-    if (this.#state === 'transaction') this.#waitForTurn(packet);
+    if (this.#state === 'open') this.#server.write(this.#asRight(packet));
+    else if (this.#state === 'transaction') this.#waitForTurn(packet);
     else if (isBeginning(packet)) {
       this.#state = 'patience';
       this.#held = packet;
@@ -225,8 +255,14 @@ class Conversation {
     this.#gates.begun.open();
     void this.#gates.release.passed.then(() => {
       this.#state = 'open';
-      this.#server.write(packet);
+      this.#server.write(this.#asRight(packet));
     });
+  }
+
+  #asRight(packet: Buffer): Buffer {
+    if (packet[4] !== commandQuery) return packet;
+    const other = this.#asking?.(packet.toString('latin1', 5));
+    return other === undefined ? packet : queryPacket(other);
   }
 }
 
@@ -234,9 +270,12 @@ function isBeginning(packet: Buffer): boolean {
   return packet[4] === commandQuery && packet.toString('latin1', 5, 22) === 'START TRANSACTION';
 }
 
+/** @param sql each character one byte */
 function queryPacket(sql: string): Buffer {
-  const body = Buffer.from(`\u0003${sql}`);
-  return Buffer.concat([Buffer.from([body.byteLength & 0xff, body.byteLength >> 8, 0, 0]), body]);
+  const body = Buffer.from(`\u0003${sql}`, 'latin1');
+  const head = Buffer.alloc(4);
+  head.writeUIntLE(body.byteLength, 0, 3);
+  return Buffer.concat([head, body]);
 }
 
 /** Whole packets out of pieces; only small ones come by here. */

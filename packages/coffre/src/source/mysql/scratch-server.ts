@@ -2,12 +2,14 @@
  * A server of our own for proofs and drills: data, socket and everything else in a private folder, no network. It ends
  * with its pipe, so that it does not outlive us however we end; its folder goes with the next run then.
  */
-import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CoffreError, messageOf } from '@coffre/repository';
 import { findProgram } from '../../platform/find-program.ts';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import type { SourceContext } from '../source.ts';
+import type { MysqlTruth } from './mysql-truth.ts';
+import { findServerProgram, placeWords, type ServerProgram } from './scratch-program.ts';
 import { openSession } from './session.ts';
 import type { MysqlAddress } from './settings.ts';
 
@@ -28,9 +30,12 @@ const socketBytesMax = 107;
 const tether = '"$@" & server=$!; trap "kill -KILL $server" TERM; read -r _; kill -KILL $server; wait $server; exit 0';
 
 /** @throws {CoffreError} SOURCE_TOOL_MISSING, SOURCE_SPACE_SHORT */
-export async function startScratch(context: SourceContext, dumpBytes: number): Promise<ScratchServer> {
-  const server = programOf('mariadbd', context);
-  const install = programOf('mariadb-install-db', context);
+export async function startScratch(
+  context: SourceContext,
+  saved: Pick<MysqlTruth, 'family' | 'version'>,
+  dumpBytes: number,
+): Promise<ScratchServer> {
+  const program = await findServerProgram(saved, context);
   await using opening = new AsyncDisposableStack();
   const base = opening.use(
     createPrivateFolder(context.temporaryFolder, emptyBytes + Math.ceil(dumpBytes * growth)),
@@ -49,19 +54,13 @@ export async function startScratch(context: SourceContext, dumpBytes: number): P
   const asUser = user === undefined ? [] : [`--user=${user.name}`];
   const { programs, signal } = context;
   const environment = { TMPDIR: base, HOME: base };
-  const words = ['--no-defaults', `--datadir=${data}`, ...asUser];
-  const installing = [
-    install,
-    ...words,
-    '--auth-root-authentication-method=normal',
-    '--skip-test-db',
-    '--skip-name-resolve',
-  ];
+  const words = ['--no-defaults', `--datadir=${data}`, ...asUser, ...placeWords(program)];
+  const installing = installWords(program, words, base);
   for await (const _ of programs.output({ argv: installing, environment, timeoutMs: installTimeoutMs, signal }));
 
   const stop = new AbortController();
   const running = {
-    argv: ['/bin/sh', '-c', tether, 'sh', server, ...words, ...serverWords(socket, base)],
+    argv: ['/bin/sh', '-c', tether, 'sh', program.path, ...words, ...serverWords(program, socket, base)],
     environment,
     timeoutMs: serverTimeoutMs,
     signal: stop.signal,
@@ -85,35 +84,54 @@ export async function startScratch(context: SourceContext, dumpBytes: number): P
   return { address, [Symbol.asyncDispose]: async () => await kept.disposeAsync() };
 }
 
-/** Small, without network, log or safety against a power cut; nothing is left to an option file. */
-function serverWords(socket: string, folder: string): string[] {
+/** Makes an empty server whose root needs no password. */
+function installWords({ path, family }: ServerProgram, words: readonly string[], folder: string): string[] {
+  if (family === 'mysql') return [path, ...words, '--initialize-insecure', ...quickWords, ...mysqlWords(folder)];
+  const install = findProgram('mariadb-install-db', `${dirname(path)}:${join(dirname(realpathSync(path)), '../bin')}`);
+  if (install === undefined) {
+    throw new CoffreError('SOURCE_TOOL_MISSING', `mariadb-install-db is not installed beside ${path}`, {
+      hint: 'Install the package mariadb-server-core; no server of it needs to run.',
+    });
+  }
+  return [install, ...words, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'];
+}
+
+/** Nothing is safe against a power cut: there is nothing to save. */
+const quickWords = [
+  '--innodb-flush-log-at-trx-commit=0',
+  '--innodb-flush-method=nosync',
+  '--innodb-doublewrite=0',
+  '--performance-schema=OFF',
+];
+
+/** The older of them do not know all of it. */
+function mysqlWords(folder: string): string[] {
+  const noKeys = ['auto-generate-certs', 'sha256-password-auto-generate-rsa-keys'];
+  return [
+    `--secure-file-priv=${folder}`,
+    '--loose-mysqlx=OFF',
+    '--loose-innodb-redo-log-capacity=128M',
+    ...[...noKeys, 'caching-sha2-password-auto-generate-rsa-keys'].map((name) => `--loose-${name}=OFF`),
+  ];
+}
+
+/** Small, without network or log; nothing is left to an option file. */
+function serverWords({ family }: ServerProgram, socket: string, folder: string): string[] {
   return [
     `--socket=${socket}`,
     `--tmpdir=${folder}`,
     `--pid-file=${join(folder, 'pid')}`,
-    `--secure-file-priv=${folder}`,
     '--skip-networking',
     '--skip-name-resolve',
     '--skip-log-bin',
     '--event-scheduler=OFF',
     '--local-infile=0',
-    '--performance-schema=OFF',
     '--innodb-buffer-pool-size=128M',
-    '--innodb-flush-log-at-trx-commit=0',
-    '--innodb-flush-method=nosync',
-    '--innodb-doublewrite=0',
-    '--innodb-log-file-size=64M',
     '--max-allowed-packet=1G',
     '--character-set-server=utf8mb4',
+    ...quickWords,
+    ...(family === 'mysql' ? mysqlWords(folder) : [`--secure-file-priv=${folder}`, '--innodb-log-file-size=64M']),
   ];
-}
-
-function programOf(name: string, { searchPath }: SourceContext): string {
-  const path = findProgram(name, `${searchPath}:/usr/sbin:/usr/local/sbin`);
-  if (path !== undefined) return path;
-  throw new CoffreError('SOURCE_TOOL_MISSING', `${name} is not installed, which a private server for proofs needs`, {
-    hint: 'Install the package mariadb-server-core; no server of it needs to run.',
-  });
 }
 
 type SystemUser = { readonly name: string; readonly uid: number; readonly gid: number };

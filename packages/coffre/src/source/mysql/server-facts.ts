@@ -1,12 +1,13 @@
 /** What a server says of itself. */
 import { CoffreError } from '@coffre/repository';
 import { literal, showName } from './names.ts';
+import { versionNumber, type Family } from './release.ts';
 import { errorNumberOf, type Row, type Session } from './session.ts';
 import type { MysqlSettings } from './settings.ts';
 import type { MysqlTruth } from './mysql-truth.ts';
 
 export type ServerFacts = {
-  readonly family: 'mariadb' | 'mysql';
+  readonly family: Family;
   /** As it says it. */
   readonly version: string;
   /** 10.11.19 as 101119. */
@@ -16,14 +17,18 @@ export type ServerFacts = {
   readonly hasEvents: boolean;
 };
 
+export async function familyOf(session: Session): Promise<Family> {
+  const [row] = await session.rows('SELECT VERSION() AS version');
+  return /mariadb/i.test(text(row, 'version')) ? 'mariadb' : 'mysql';
+}
+
 export async function readFacts(session: Session): Promise<ServerFacts> {
   const [row] = await session.rows('SELECT VERSION() AS version, @@log_bin AS logs, @@event_scheduler AS events');
   const version = text(row, 'version');
-  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map((part) => Number.parseInt(part, 10) || 0);
   return {
     family: /mariadb/i.test(version) ? 'mariadb' : 'mysql',
     version,
-    number: major * 10_000 + minor * 100 + patch,
+    number: versionNumber(version),
     hasBinaryLog: Number(row?.['logs']) === 1,
     hasEvents: text(row, 'events') !== 'DISABLED',
   };

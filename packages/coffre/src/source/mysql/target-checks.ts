@@ -3,7 +3,7 @@ import { CoffreError, isCoffreError } from '@coffre/repository';
 import type { PlannedDatabase } from './load-target.ts';
 import { literal, showName } from './names.ts';
 import { text } from './server-facts.ts';
-import type { Session } from './session.ts';
+import { errorNumberOf, type Session } from './session.ts';
 
 /** @returns whether the database is there already. @throws {CoffreError} SOURCE_TARGET_REFUSED */
 export async function checkTarget(
@@ -14,7 +14,7 @@ export async function checkTarget(
   if (/^(?:information_schema|performance_schema|mysql|sys)$/i.test(to)) {
     throw refused(`${showName(to)} belongs to the server itself`, 'Name another database.');
   }
-  await checkCollation(session, saved.collation);
+  await checkCollation(session, saved);
   const [there] = await session.rows(
     `SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${literal(to)}`,
   );
@@ -57,15 +57,20 @@ export function definersMissing(missing: readonly string[]): CoffreError {
   );
 }
 
-async function checkCollation(session: Session, collation: string): Promise<void> {
-  const [known] = await session.rows(
-    `SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE COLLATION_NAME = ${literal(collation)}`,
-  );
-  if (known !== undefined) return;
-  throw refused(
-    `the server does not know the collation ${collation}`,
-    'Load it into a server of the same family, as new or newer.',
-  );
+/** Unknown character set, unknown collation, one that does not go with the other. */
+const unknownErrors = new Set([1115, 1273, 1253]);
+
+/** Lists of them are not complete: MariaDB since 10.10 names some without their character set. */
+async function checkCollation(session: Session, { charset, collation }: PlannedDatabase['saved']): Promise<void> {
+  try {
+    await session.rows(`SELECT CONVERT('' USING ${charset}) COLLATE ${collation} AS known`);
+  } catch (error) {
+    if (!unknownErrors.has(errorNumberOf(error) ?? 0)) throw error;
+    throw refused(
+      `the server does not know the collation ${collation}`,
+      'Load it into a server of the same family, as new or newer.',
+    );
+  }
 }
 
 /** Tables that stay would go on pointing at the replaced ones. */

@@ -1,10 +1,11 @@
 /** Proves a saved source: by reading it, and by loading it into a server of our own. */
-import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
+import { isCoffreError, messageOf } from '@coffre/repository';
 import type { CheckStep, SavedSource, SourceContext, Verification } from '../source.ts';
 import { readStatement } from './dump-statements.ts';
 import { feed, harmless, openLoader } from './load-statements.ts';
 import { compareDatabase, isSameSeriesAs, type DatabaseTruth, type MysqlTruth } from './mysql-truth.ts';
 import { identifier, showName } from './names.ts';
+import { familyName } from './release.ts';
 import { readContent } from './read-content.ts';
 import { readFacts } from './server-facts.ts';
 import { startScratch } from './scratch-server.ts';
@@ -65,7 +66,7 @@ async function verifyUsers(saved: SavedSource<MysqlTruth>): Promise<string[]> {
 }
 
 async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceContext): Promise<Verification> {
-  await using server = await startScratch(context, sizeOf(saved));
+  await using server = await startScratch(context, saved.truth, sizeOf(saved));
   const version = await versionOf(server.address);
   const isSameSeries = isSameSeriesAs(saved.truth, version);
   const schema: string[] = [];
@@ -75,24 +76,21 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
     try {
       await loadWhole(saved, database, server.address, context);
     } catch (error) {
-      const isRefused = isCoffreError(error, 'SOURCE_TARGET_REFUSED');
-      if (isRefused && saved.truth.family === 'mysql') throw notProvable(error);
-      if (!isRefused && !isCoffreError(error, 'SOURCE_VERIFY_FAILED')) throw error;
+      if (!isCoffreError(error, 'SOURCE_TARGET_REFUSED') && !isCoffreError(error, 'SOURCE_VERIFY_FAILED')) throw error;
       return { passed: [], proved: [], differences: [messageOf(error)] };
     }
     await using session = await openSession(server.address);
     const found = await readContent(session, database.name);
     const differences = compareDatabase(database.name, database, found, { isSameSeries });
-    // A MariaDB has other words for the types of a MySQL: nothing is learnt from comparing them.
-    if (saved.truth.family === 'mariadb') schema.push(...differences.schema);
+    schema.push(...differences.schema);
     rows.push(...differences.rows);
     counted += found.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
   }
   const count = saved.truth.databases.length;
   const tables = saved.truth.databases.reduce((sum, one) => sum + one.tables.length, 0);
   const passed: CheckStep[] = ['archive', 'open'];
-  const proved = [`archive whole, loads into MariaDB ${version.split('-')[0]}`];
-  if (schema.length === 0 && saved.truth.family === 'mariadb') {
+  const proved = [`archive whole, loads into ${familyName(saved.truth.family)} ${version.split('-')[0]}`];
+  if (schema.length === 0) {
     passed.push('schema');
     proved.push(isSameSeries ? 'schema as saved' : 'tables, columns and objects as saved');
   }
@@ -101,14 +99,6 @@ async function verifyLoaded(saved: SavedSource<MysqlTruth>, context: SourceConte
     proved.push(`${counted} rows in ${several(tables, 'table')} of ${several(count, 'database')} as counted`);
   }
   return { passed, proved, differences: [...schema, ...rows] };
-}
-
-/** What fails then says nothing of the dump. */
-function notProvable(error: CoffreError): CoffreError {
-  return new CoffreError('SOURCE_TOOL_MISSING', `a dump of MySQL does not load into MariaDB: ${error.message}`, {
-    hint: 'Private servers are MariaDB only. Prove the archive alone, and load it into a MySQL server with `coffre db restore`.',
-    cause: error,
-  });
 }
 
 async function versionOf(address: MysqlAddress): Promise<string> {
