@@ -27,18 +27,19 @@ export function contextFor(programs?: string, signal = new AbortController().sig
   };
 }
 
+export const usualSettings = {
+  name: 'shop',
+  databases: [],
+  excludeDatabases: [],
+  parallelOverBytes: 2 ** 40,
+  jobs: 2,
+  dumpArguments: [],
+  sumsContent: true,
+} as const;
+
 export function settingsFor(server: PostgresServer, more: Partial<PostgresSettings> = {}): PostgresSettings {
-  return {
-    name: 'shop',
-    address: addressOf({ socket: server.folder, port: server.port, user: 'coffre' }),
-    databases: [],
-    excludeDatabases: [],
-    parallelOverBytes: 2 ** 40,
-    jobs: 2,
-    dumpArguments: [],
-    sumsContent: true,
-    ...more,
-  };
+  const address = addressOf({ socket: server.folder, port: server.port, user: 'coffre' });
+  return { ...usualSettings, address, ...more };
 }
 
 export type Saved = SavedSource<PostgresTruth> & { readonly files: Map<string, Buffer> };

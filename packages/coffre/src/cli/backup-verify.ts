@@ -80,7 +80,7 @@ async function verifyOne(
   try {
     const signed = await loadManifest(indexed, snapshot.tree, signal);
     const sums = new ReadSums();
-    const opened = await verifySources(cli, { indexed, tree: snapshot.tree, signed, sums }, signal, configured);
+    const opened = await verifySources(cli, { indexed, snapshot, signed, sums }, signal, configured);
     const { findings, files, bytes } = await verifyContent(indexed, snapshot.tree, signed, signal, sums);
     // What a damaged file means for a database, its own line says already.
     const sources = findings.length > 0 ? [] : opened;

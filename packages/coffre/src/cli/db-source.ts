@@ -1,7 +1,8 @@
 /** Which configured source is meant, how it is reached, and what a snapshot holds of it. */
-import { CoffreError, createFiles, findSnapshot, isCoffreError, type StoredSnapshot } from '@coffre/repository';
+import { CoffreError, createFiles, findSnapshot, isCoffreError, messageOf } from '@coffre/repository';
+import type { Snapshot, StoredSnapshot } from '@coffre/repository';
 import { noGuards } from '../config/config.ts';
-import type { Config, SourceConfig } from '../config/config.ts';
+import type { Config, SourceConfig, SourceName } from '../config/config.ts';
 import { systemSecretDoors } from '../config/read/secrets.ts';
 import { loadManifest, type SignedManifest } from '../manifest/verify.ts';
 import { chooseBackup } from '../named/choose-backup.ts';
@@ -47,6 +48,32 @@ export async function liveSpecs({ configured, source }: ChosenSource): Promise<r
     doors,
     files: createFiles(),
   });
+}
+
+/** A snapshot of a plan says which source it is of: how that is reached need not be said again. */
+export async function specsHere(
+  configured: Configured | undefined,
+  snapshot: Snapshot,
+): Promise<readonly SourceSpec[]> {
+  const { source: name } = factsOf(snapshot);
+  const source = name === undefined ? undefined : configured?.config.sources.get(name as SourceName);
+  if (configured === undefined || source === undefined || source.type === 'files') return [];
+  return await liveSpecs({ configured, source });
+}
+
+/** For proofs, which need nothing of the live source: where its secrets are out of reach they do without. */
+export async function specsForProof(
+  configured: Configured | undefined,
+  snapshot: Snapshot,
+  warn: (line: string) => void,
+): Promise<readonly SourceSpec[]> {
+  try {
+    return await specsHere(configured, snapshot);
+  } catch (error) {
+    if (!isCoffreError(error)) throw error;
+    warn(`the settings of the source are not used: ${messageOf(error)}`);
+    return [];
+  }
 }
 
 export type OpenedBackup = {

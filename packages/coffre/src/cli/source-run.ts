@@ -1,13 +1,10 @@
-import { CoffreError, shortId, type Snapshot } from '@coffre/repository';
-import type { SourceName } from '../config/config.ts';
+import { CoffreError, shortId } from '@coffre/repository';
 import { loadManifest } from '../manifest/verify.ts';
-import { factsOf } from '../named/tags.ts';
 import { openSavedSource } from '../source-run/saved-source.ts';
-import type { SourceSpec } from '../source/source-types.ts';
 import type { Cli } from './cli.ts';
-import { liveSpecs } from './db-source.ts';
+import { specsHere } from './db-source.ts';
 import { loadFound } from './load-found.ts';
-import { configuredIfThere, type Configured } from './meant-repositories.ts';
+import { configuredIfThere } from './meant-repositories.ts';
 import { quoteName } from './output/display.ts';
 import { formatBytes } from './output/format.ts';
 import { tableLines } from './output/table.ts';
@@ -56,22 +53,10 @@ export async function loadSource(cli: Cli, name: string, source: string, options
       source,
       repository: undefined,
       configured,
-      specs: await specsHere(cli, configured, snapshot),
+      specs: await specsHere(configured, snapshot),
     },
     options,
   );
   if (printer.json) printer.message({ schema: 'coffre.source-load/1', snapshot: id, source, place });
   else printer.normal(`${quoteName(source)} of ${shortId(id)} is at ${quoteName(place ?? '')}`);
-}
-
-/** A snapshot of a plan says which source it is of: how that is reached need not be said again. */
-async function specsHere(
-  cli: Cli,
-  configured: Configured | undefined,
-  snapshot: Snapshot,
-): Promise<readonly SourceSpec[]> {
-  const { source: name } = factsOf(snapshot);
-  const source = name === undefined ? undefined : configured?.config.sources.get(name as SourceName);
-  if (configured === undefined || source === undefined || source.type === 'files') return [];
-  return await liveSpecs({ configured, source });
 }

@@ -1,5 +1,5 @@
 import { CoffreError, isCoffreError, messageOf, shortId, toByteString } from '@coffre/repository';
-import type { BlobId, IndexedRepository, StoredSnapshot } from '@coffre/repository';
+import type { IndexedRepository, Snapshot, StoredSnapshot } from '@coffre/repository';
 import { linesOfData } from '../manifest/checksums.ts';
 import { keyFilePath, keyFingerprint, readKey } from '../manifest/signature.ts';
 import { ReadSums } from '../manifest/read-sums.ts';
@@ -9,7 +9,8 @@ import { openSavedSource } from '../source-run/saved-source.ts';
 import type { CheckStep, Verification } from '../source/source.ts';
 import { stateFolder } from '../store/location.ts';
 import type { Cli } from './cli.ts';
-import type { Configured } from './meant-repositories.ts';
+import { specsForProof } from './db-source.ts';
+import { configuredIfThere, type Configured } from './meant-repositories.ts';
 import { showName } from './output/display.ts';
 import { formatBytes } from './output/format.ts';
 import type { Printer } from './output/printer.ts';
@@ -31,8 +32,8 @@ export async function runVerify(cli: Cli, name: string, options: VerifyVerbOptio
     return;
   }
   const sums = new ReadSums();
-  const saved: SnapshotToProve = { indexed, tree: snapshot.tree, signed, sums };
-  const sources = options.hashesOnly === true ? [] : await verifySources(cli, saved, signal);
+  const saved: SnapshotToProve = { indexed, snapshot, signed, sums };
+  const sources = options.hashesOnly === true ? [] : await verifySources(cli, saved, signal, await configuredHere(cli));
   const content = await verifyContent(indexed, snapshot.tree, signed, signal, sums);
   say(printer, { id, snapshot }, { signed, trust, content, sources });
   if (content.findings.length > 0) {
@@ -45,6 +46,17 @@ export async function runVerify(cli: Cli, name: string, options: VerifyVerbOptio
     throw new CoffreError('SOURCE_VERIFY_FAILED', 'a saved source is not as it was', {
       hint: 'The lines above say what differs. Load an earlier snapshot, and check the live source.',
     });
+  }
+}
+
+/** What is saved can be proved without a configuration, and with one that is not right. */
+async function configuredHere(cli: Cli): Promise<Configured | undefined> {
+  try {
+    return await configuredIfThere(cli, undefined, true);
+  } catch (error) {
+    if (!isCoffreError(error)) throw error;
+    cli.printer().error(`Warning: the configuration is not used: ${messageOf(error)}`);
+    return undefined;
   }
 }
 
@@ -68,7 +80,7 @@ type VerifiedSource = { readonly kind: string; readonly name: string; readonly v
 
 export type SnapshotToProve = {
   readonly indexed: IndexedRepository;
-  readonly tree: BlobId;
+  readonly snapshot: Snapshot;
   readonly signed: SignedManifest;
   /** Get the hashes of what sources read. */
   readonly sums: ReadSums;
@@ -76,17 +88,20 @@ export type SnapshotToProve = {
 
 export async function verifySources(
   cli: Cli,
-  { indexed, tree, signed, sums }: SnapshotToProve,
+  { indexed, snapshot, signed, sums }: SnapshotToProve,
   signal: AbortSignal,
   configured?: Configured,
 ): Promise<VerifiedSource[]> {
-  const context = sourceContext(cli, signal, (line) => cli.printer().error(`Warning: ${line}`), configured);
+  const warn = (line: string): void => cli.printer().error(`Warning: ${line}`);
+  const context = sourceContext(cli, signal, warn, configured);
+  const specs = await specsForProof(configured, snapshot, warn);
   const verified: VerifiedSource[] = [];
   for (const entry of signed.manifest.sources) {
-    const { type, saved } = openSavedSource(indexed, tree, entry, signal, sums);
+    const { type, saved } = openSavedSource(indexed, snapshot.tree, entry, signal, sums);
+    const live = specs.find(({ kind, settings }) => kind === entry.kind && settings.name === entry.name);
     let verification: Verification;
     try {
-      verification = await type.verify(saved, context, everyStep);
+      verification = await type.verify(saved, context, everyStep, live?.settings);
     } catch (error) {
       // The room for a copy says nothing of what is saved.
       if (signal.aborted || !isCoffreError(error) || error.code.startsWith('SOURCE_')) throw error;

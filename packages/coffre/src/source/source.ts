@@ -140,7 +140,8 @@ export type SourceType<Settings, Truth> = {
   ): Promise<Verification>;
   /** @returns where it is now */
   load(saved: SavedSource<Truth>, target: LoadTarget<Settings>, context: SourceContext): Promise<string>;
-  scratch(saved: SavedSource<Truth>, context: SourceContext): Promise<Scratch>;
+  /** @param settings as of `verify` */
+  scratch(saved: SavedSource<Truth>, context: SourceContext, settings?: Settings): Promise<Scratch>;
   quickCheck(settings: Settings, context: SourceContext): Promise<Verification>;
   present(settings: Settings, context: SourceContext): Promise<Truth>;
   /** One sentence each, in the words of a person who knows the earlier one; none when they agree. */

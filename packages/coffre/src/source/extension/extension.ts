@@ -72,9 +72,10 @@ export const extension: SourceType<ExtensionSettings, ExtensionTruth> = {
     return await kind.load(own, live, context);
   },
 
-  async scratch(saved, context) {
+  async scratch(saved, context, settings) {
     const { kind, own } = await unwrapped(saved, context);
-    return await kind.scratch(own, context);
+    const live = settings === undefined ? undefined : kind.parseSettings(settings.settings, settings.name);
+    return await kind.scratch(own, context, live);
   },
 
   async quickCheck(settings, context) {

@@ -1,6 +1,6 @@
-/** A loaded database gets what belonged to the saved one itself: settings, rights, comment, limit, owner. */
+/** A loaded database gets what belonged to the saved one itself: settings, rights, limit, owner. */
 import { isCoffreError } from '@coffre/repository';
-import { identifier, literal } from './names.ts';
+import { identifier } from './names.ts';
 import { rolesOf, type Right } from './own-properties.ts';
 import type { Session } from './session.ts';
 import { missingRoles } from './target-server.ts';
@@ -14,9 +14,8 @@ export async function applyOwnProperties(
   { withRoles, warn }: { readonly withRoles: boolean; readonly warn: (line: string) => void },
 ): Promise<void> {
   const place = `DATABASE ${identifier(name)}`;
-  const { comment, connectionLimit } = truth;
+  const { connectionLimit } = truth;
   for (const one of truth.settings) await applySetting(session, `ALTER ${place}`, one, warn);
-  if (comment !== null) await session.rows(`COMMENT ON ${place} IS ${literal(comment)}`);
   if (connectionLimit >= 0) await session.rows(`ALTER ${place} CONNECTION LIMIT ${connectionLimit}`);
   if (!withRoles) return;
   const isMissing = await giveToOwner(session, name, truth.owner);

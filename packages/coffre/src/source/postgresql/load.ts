@@ -7,29 +7,26 @@ import { join } from 'node:path';
 import { CoffreError } from '@coffre/repository';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
 import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
+import { holdsNothing, removeAbandoned } from './abandoned.ts';
 import { addressUrl } from './address-url.ts';
 import { applyOwnProperties } from './apply-properties.ts';
-import { factsOf } from './facts.ts';
+import { loadBeside } from './load-beside.ts';
 import { destinationOf, type Chosen } from './load-target.ts';
-import { identifier, showName } from './names.ts';
 import { rolesOf } from './own-properties.ts';
+import { showName } from './names.ts';
 import { listed } from './preflight.ts';
 import { differencesInside } from './prove.ts';
 import { restoreArchive, savedHead } from './restore-archive.ts';
-import { openServer, serverFacts } from './server.ts';
+import { openServer, serverAt, serverFacts } from './server.ts';
 import { openSession, type Session } from './session.ts';
 import type { PostgresAddress, PostgresSettings } from './settings.ts';
 import { entriesOfTables, useList } from './table-entries.ts';
 import {
-  createDatabase,
   createRoles,
   databaseIsThere,
-  freshName,
-  loadingPrefix,
   missingRoles,
   refuseWithoutExtensions,
   savedGlobals,
-  swapDatabases,
   usersOf,
 } from './target-server.ts';
 import { toolsFor, type Tools } from './tools.ts';
@@ -53,15 +50,17 @@ export async function loadSaved(
   context: SourceContext,
 ): Promise<string> {
   const { address, chosen } = destinationOf(saved.truth, target);
-  const { session } = await openServer(serverAt(address), context.signal);
+  // The one of the session itself could not be renamed.
+  const isUsual = chosen.some(({ name }) => name === 'postgres');
+  const { session } = await openServer(serverAt(address, isUsual ? ['template1'] : []), context.signal);
   await using _session = session;
   const { major } = await serverFacts(session);
   const tools = await toolsFor(context, majorOf(saved.truth.toolVersion));
   const job: Job = { saved, target, context, address, session, major, tools };
   refuseOlder(job);
+  await removeAbandoned(session, { address, signal: context.signal, warn: context.warn });
   for (const one of chosen) await refuseBefore(job, one);
   await mendRoles(job, chosen);
-  await tellAbandoned(job);
   const places: string[] = [];
   for (const one of chosen) {
     if (one.tables.length > 0) await loadTables(job, one);
@@ -69,11 +68,6 @@ export async function loadSaved(
     places.push(addressUrl(address, one.name));
   }
   return places.join(' ');
-}
-
-function serverAt(address: PostgresAddress): PostgresSettings {
-  const nothing = { databases: [], excludeDatabases: [], dumpArguments: [], parallelOverBytes: 0, jobs: 1 };
-  return { name: 'target', address, sumsContent: false, ...nothing };
 }
 
 function refuseOlder({ saved, major }: Job): void {
@@ -104,8 +98,7 @@ async function refuseBefore(job: Job, { database, name, tables }: Chosen): Promi
 
 async function isEmpty({ address, context: { signal } }: Job, name: string): Promise<boolean> {
   await using inside = await openSession({ address, database: name, signal });
-  const { relations, objects, largeObjects } = await factsOf(inside, { countsRows: false, sumsContent: false, signal });
-  return relations.length === 0 && objects.length === 0 && largeObjects === 0;
+  return await holdsNothing(inside, signal);
 }
 
 async function mendRoles(job: Job, chosen: readonly Chosen[]): Promise<void> {
@@ -130,21 +123,12 @@ async function mendRoles(job: Job, chosen: readonly Chosen[]): Promise<void> {
   );
 }
 
-async function tellAbandoned({ session, context }: Job): Promise<void> {
-  const rows = await session.rows(
-    `SELECT datname AS name FROM pg_database d WHERE starts_with(datname, $1)
-       AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)`,
-    [loadingPrefix],
-  );
-  for (const { name } of rows) context.warn(`database ${name} was left by a load that was killed; drop it`);
-}
-
 function ownerWords({ target }: Job): string[] {
   return ['--no-tablespaces', ...(target.withoutOwners === true ? ['--no-owner', '--no-privileges'] : [])];
 }
 
 async function loadWhole(job: Job, chosen: Chosen): Promise<void> {
-  const { session, target, context, major } = job;
+  const { session, target, context } = job;
   const { database, name } = chosen;
   const isThere = await databaseIsThere(session, name);
   if (isThere && !target.overwrite) {
@@ -153,20 +137,12 @@ async function loadWhole(job: Job, chosen: Chosen): Promise<void> {
     await prove(job, chosen, name);
     return;
   }
-  const fresh = freshName();
-  await createDatabase(session, fresh, database, { major, anyLocale: false });
-  try {
+  await loadBeside(job, { truth: database, name, comment: database.comment }, async (fresh) => {
     await restore(job, chosen, fresh, []);
     await prove(job, chosen, fresh);
-    await applyOwnProperties(session, fresh, database, {
-      withRoles: target.withoutOwners !== true,
-      warn: context.warn,
-    });
-    await swapDatabases(session, fresh, name);
-  } catch (error) {
-    await dropQuietly(job, fresh);
-    throw error;
-  }
+    const withRoles = target.withoutOwners !== true;
+    await applyOwnProperties(session, fresh, database, { withRoles, warn: context.warn });
+  });
 }
 
 async function restore(job: Job, { database }: Chosen, name: string, words: readonly string[]): Promise<void> {
@@ -201,19 +177,8 @@ async function prove({ saved, context, address }: Job, { database }: Chosen, nam
   );
 }
 
-/** The connection may be what failed, so a new one is tried. */
-async function dropQuietly({ address, context }: Job, name: string): Promise<void> {
-  try {
-    const { session } = await openServer(serverAt(address), AbortSignal.timeout(30_000));
-    await using _session = session;
-    await session.rows(`DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE)`);
-  } catch {
-    context.warn(`database ${name} could not be removed again; drop it`);
-  }
-}
-
 async function loadTables(job: Job, chosen: Chosen): Promise<void> {
-  const { saved, context, session, target, major } = job;
+  const { saved, context, session, target } = job;
   const { database, name, tables } = chosen;
   const head = await savedHead(saved, database);
   if (head === undefined) {
@@ -234,15 +199,9 @@ async function loadTables(job: Job, chosen: Chosen): Promise<void> {
     return;
   }
   if (target.overwrite) context.warn(`there is no database ${JSON.stringify(name)} to overwrite; it is made`);
-  const fresh = freshName();
-  await createDatabase(session, fresh, database, { major, anyLocale: false });
-  try {
+  await loadBeside(job, { truth: database, name, comment: null }, async (fresh) => {
     await restore(job, chosen, fresh, words);
-    await swapDatabases(session, fresh, name);
-  } catch (error) {
-    await dropQuietly(job, fresh);
-    throw error;
-  }
+  });
 }
 
 /** @returns whether some are there and may be replaced */

@@ -2,6 +2,7 @@
 import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
 import type { Preflight, SourceContext, Verification } from '../source.ts';
 import { streamFolder } from '../stream-path.ts';
+import { abandonedLines } from './abandoned.ts';
 import { obstaclesIn } from './rights.ts';
 import { databasesOf, openServer, serverFacts, type ServerFacts } from './server.ts';
 import { openSession, type Session } from './session.ts';
@@ -30,7 +31,7 @@ export async function preflight(
       hint: 'GRANT CONNECT ON DATABASE … TO the user, or leave it out with exclude_databases.',
     });
   }
-  const warnings = serverWarnings(settings, server);
+  const warnings = [...serverWarnings(settings, server), ...(await abandonedLines(session))];
   for (const { name } of databases) {
     await using inside = await openSession({ address: settings.address, database: name, signal: context.signal });
     await refuseUnreadable(inside, name, settings);

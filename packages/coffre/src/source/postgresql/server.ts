@@ -1,9 +1,10 @@
 /** What a server says of itself and of its databases. */
 import { CoffreError } from '@coffre/repository';
 import { factsOf, type Facts, type FactsRequest } from './facts.ts';
+import { isOfLoad } from './load-names.ts';
 import { ownPropertiesOf, type OwnProperties } from './own-properties.ts';
 import { openSession, type Row, type Session } from './session.ts';
-import { showAddress, type PostgresSettings } from './settings.ts';
+import { showAddress, type PostgresAddress, type PostgresSettings } from './settings.ts';
 import { savedPart, type DatabaseTruth, type SavedPart } from './truth.ts';
 import type { ArchiveHead } from './archive.ts';
 
@@ -49,6 +50,12 @@ export async function openServer(
   throw failure;
 }
 
+/** @param databases of which the first is connected to, where it can be */
+export function serverAt(address: PostgresAddress, databases: readonly string[] = []): PostgresSettings {
+  const nothing = { databases, excludeDatabases: [], dumpArguments: [], parallelOverBytes: 0, jobs: 1 };
+  return { name: 'target', address, sumsContent: false, ...nothing };
+}
+
 export async function serverFacts(session: Session): Promise<ServerFacts> {
   const [row] = await session.rows(`
     SELECT current_setting('server_version_num') AS number, current_setting('server_version') AS version,
@@ -71,12 +78,14 @@ export function isTrue(text: string | null | undefined): boolean {
 export async function databasesOf(session: Session, settings: PostgresSettings): Promise<DatabaseEntry[]> {
   const rows = await session.rows(`
     SELECT datname AS name, has_database_privilege(oid, 'CONNECT') AS may,
-      CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) ELSE 0 END AS size
-    FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname COLLATE "C"`);
+      CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) ELSE 0 END AS size,
+      ${isOfLoad('datname')} AS made
+    FROM pg_database WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 ORDER BY datname COLLATE "C"`);
   const found = rows.map((row) => ({
     name: row['name']!,
     sizeBytes: Number(row['size']),
     mayConnect: isTrue(row['may']),
+    isOfLoad: isTrue(row['made']),
   }));
   const { databases, excludeDatabases } = settings;
   const missing = databases.filter((name) => !found.some((one) => one.name === name));
@@ -90,7 +99,8 @@ export async function databasesOf(session: Session, settings: PostgresSettings):
     );
   }
   const meant = found.filter(
-    ({ name }) => (databases.length === 0 || databases.includes(name)) && !excludeDatabases.includes(name),
+    ({ name, isOfLoad: isMade }) =>
+      (databases.length === 0 ? !isMade : databases.includes(name)) && !excludeDatabases.includes(name),
   );
   if (meant.length > 0) return meant;
   throw new CoffreError('SOURCE_MISSING', 'no database is left to save', {

@@ -1,5 +1,4 @@
 /** What is done on a server that is loaded into: databases made, renamed and dropped, roles and extensions looked for. */
-import { randomBytes } from 'node:crypto';
 import { CoffreError, isCoffreError } from '@coffre/repository';
 import { readGlobals, type GlobalStatement } from './globals.ts';
 import { identifier, literal } from './names.ts';
@@ -95,13 +94,6 @@ function providerWords({ localeProvider, locale }: DatabaseTruth, major: number)
   return ` LOCALE_PROVIDER ${localeProvider} ${word} ${literal(locale)}`;
 }
 
-export const loadingPrefix = 'coffre_load_';
-const asidePrefix = 'coffre_old_';
-
-export function freshName(prefix = loadingPrefix): string {
-  return `${prefix}${randomBytes(6).toString('hex')}`;
-}
-
 export async function databaseIsThere(session: Session, name: string): Promise<boolean> {
   return (await session.rows('SELECT FROM pg_database WHERE datname = $1', [name])).length > 0;
 }
@@ -114,20 +106,4 @@ export async function usersOf(session: Session, name: string): Promise<string[]>
     [name],
   );
   return rows.map((row) => row['who']!);
-}
-
-/** In one transaction: there is always a database of that name. The old one goes when the new one is in its place. */
-export async function swapDatabases(session: Session, fresh: string, target: string): Promise<void> {
-  const aside = freshName(asidePrefix);
-  const old = await databaseIsThere(session, target);
-  await session.rows('BEGIN');
-  try {
-    if (old) await session.rows(`ALTER DATABASE ${identifier(target)} RENAME TO ${identifier(aside)}`);
-    await session.rows(`ALTER DATABASE ${identifier(fresh)} RENAME TO ${identifier(target)}`);
-    await session.rows('COMMIT');
-  } catch (error) {
-    await session.rows('ROLLBACK');
-    throw error;
-  }
-  if (old) await session.rows(`DROP DATABASE ${identifier(aside)}`);
 }
