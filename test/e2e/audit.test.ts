@@ -1,7 +1,7 @@
 /** What a verb destroys is on record, and a verb never fails because of the record. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -59,4 +59,12 @@ test('forget and a change of keys are on record, also without a place for the re
   assert.notEqual(refused.status, 0);
   assert.match(good('audit', 'tail'), /key remove failed/);
   assert.match(good('audit', 'verify'), /4 entries/);
+
+  const kept = join(scene, 'kept.checkpoint');
+  renameSync(join(scene, 'state', 'audit.checkpoint'), kept);
+  const unwitnessed = coffre(['audit', 'verify']);
+  assert.equal(unwitnessed.status, 1);
+  assert.match(unwitnessed.stderr, /audit\.checkpoint is gone.*\n {2}AUDIT_BROKEN: /);
+  assert.match(coffre(['audit', 'verify', '--json']).stdout, /"good":false,.*"reason":"audit\.checkpoint is gone"/);
+  assert.match(good('audit', 'verify', '--checkpoint', kept), /4 entries/);
 });

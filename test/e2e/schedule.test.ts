@@ -44,3 +44,14 @@ test('what cannot be used is refused with its code and a hint', () => {
     assert.doesNotMatch(stderr, /\bat .*:\d+:\d+/);
   }
 });
+
+test('a night on which clocks change is seen beforehand', () => {
+  const night = (from: string): string[] =>
+    schedule('30 2 * * *', '--zone', 'Europe/Paris', '--from', from, '--count', '2').stdout.split('\n').slice(1, 3);
+  assert.deepEqual(night('2026-03-29'), ['  Sun 29 Mar 2026 03:00 +02:00', '  Mon 30 Mar 2026 02:30 +02:00']);
+  assert.deepEqual(night('2026-10-25'), ['  Sun 25 Oct 2026 02:30 +02:00', '  Mon 26 Oct 2026 02:30 +01:00']);
+  // What is due at the very time is the first, and the second 02:30 of that night is no slot.
+  assert.deepEqual(night('2026-10-25T02:30+02:00')[0], '  Sun 25 Oct 2026 02:30 +02:00');
+  assert.deepEqual(night('2026-10-25T02:30+01:00')[0], '  Mon 26 Oct 2026 02:30 +01:00');
+  assert.match(schedule('02:30', '--from', '2026-13-01').stderr, /--from needs a time, not "2026-13-01"/);
+});

@@ -1,9 +1,15 @@
 /** `coffre plan` shows what a changed file would change, and `coffre apply` makes it hold. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { findDaemon } from '../../../packages/coffre/src/daemon/control/control-client.ts';
 import { createScene } from './scene.ts';
+
+const launcher = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
 
 test('a plan is shown, confirmed, applied and on record; then there is nothing to apply', (t) => {
   const scene = createScene(t);
@@ -62,4 +68,24 @@ test('a mistake ends with 2 and changes nothing, and no secret is ever shown or 
     assert.equal(ran.status, 2, ran.stderr);
     assert.match(ran.stderr, /CONFIG_INVALID/);
   }
+});
+
+test('a daemon that refused what stood in the file takes it when it is put right, also where nothing changed', async (t) => {
+  const scene = createScene(t);
+  await scene.prepare();
+  const state = join(scene.folder, 'state');
+  const serve = spawn(launcher, ['serve'], { env: scene.environment, cwd: scene.folder, stdio: 'ignore' });
+  t.after(() => serve.kill('SIGKILL'));
+  let daemon: Awaited<ReturnType<typeof findDaemon>>;
+  while ((daemon = await findDaemon(state).catch(() => undefined)) === undefined) {
+    assert.equal(serve.exitCode, null);
+    await pause(50);
+  }
+  const right = readFileSync(scene.file, 'utf8');
+  writeFileSync(scene.file, right.replace('daily: 30', 'dayly: 30'));
+  await assert.rejects(daemon.reload(), /has 2 mistakes/);
+  assert.match((await daemon.status()).configProblem ?? '', /has 2 mistakes/);
+  writeFileSync(scene.file, right);
+  assert.match(scene.good('apply'), /^nothing to apply$/m);
+  assert.equal((await daemon.status()).configProblem, undefined);
 });

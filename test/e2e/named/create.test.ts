@@ -101,7 +101,12 @@ test('automatic and manual ones are kept apart, and both are found by name', asy
   );
   const [auto] = list(scene, '--kind', 'auto', '--from', 'local');
   assert.match(auto?.name ?? '', /^backup_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d$/);
-  assert.equal(list(scene, '--recent', '1').length, 1);
+  // One backup, in both repositories.
+  const recent = list(scene, '--recent', '1');
+  assert.deepEqual(
+    recent.map(({ name }) => name),
+    ['v1', 'v1'],
+  );
   writeFileSync(join(scene.uploads, 'one.txt'), 'spoilt\n');
   scene.good('restore', '--name', auto!.name, '--source', 'lyon/uploads', '--confirm');
   assert.equal(readFileSync(join(scene.uploads, 'one.txt'), 'utf8'), 'one\n');

@@ -94,8 +94,11 @@ async function verify(cli: Cli, options: VerifyOptions): Promise<void> {
   const [checkpoints, head] = [await auditCheckpoints(store), await auditHead(store)];
   const verdict = await verifyLog({ entries: auditEntries(store), head, checkpoints, witnessed, keys });
   const keyText = own === undefined ? undefined : verifierKeyText(own);
-  if (printer.json) printer.message(verdictJson(verdict, head?.origin, keyText));
+  // The key is made before the first entry.
+  const isWitnessed = own === undefined || verdict.entries === 0 || witnessed.length > 0;
+  if (printer.json) printer.message(verdictJson(verdict, { origin: head?.origin, key: keyText, isWitnessed }));
   if (verdict.bad !== undefined) throw broken(verdict.bad, storeName(place.location));
+  if (!isWitnessed) throw unwitnessed(place.folder);
   if (!printer.json) sayGood(printer, verdict, keyText);
 }
 
@@ -113,22 +116,36 @@ function broken({ position, reason }: NonNullable<LogVerdict['bad']>, name: stri
   });
 }
 
+/** This machine signed entries, and what it wrote down beside them is gone: entries at the end may be gone with it. */
+function unwitnessed(folder: string): CoffreError {
+  return new CoffreError(
+    'AUDIT_BROKEN',
+    `${checkpointFile(folder)} is gone: nobody can tell whether the end of the log was cut off`,
+    {
+      hint: 'Give a copy of it that was kept elsewhere: --checkpoint FILE. The next act on record writes it again.',
+    },
+  );
+}
+
 function verdictJson(
   verdict: LogVerdict,
-  origin: string | undefined,
-  key: string | undefined,
+  {
+    origin,
+    key,
+    isWitnessed,
+  }: { readonly origin: string | undefined; readonly key: string | undefined; readonly isWitnessed: boolean },
 ): Record<string, unknown> {
   const { entries, signed, root, bad } = verdict;
   return {
     message_type: 'audit_verification',
-    good: bad === undefined,
+    good: bad === undefined && isWitnessed,
     origin: origin ?? null,
     entries,
     signed,
     root,
     key: key ?? null,
     first_bad: bad?.position ?? null,
-    reason: bad?.reason ?? null,
+    reason: bad?.reason ?? (isWitnessed ? null : 'audit.checkpoint is gone'),
   };
 }
 

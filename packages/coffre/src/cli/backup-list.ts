@@ -58,8 +58,15 @@ export async function listBackups(
       failed.push({ repository: repository.name, error });
     }
   }
-  const newest = rows.toSorted((a, b) => b.backup.createdMs - a.backup.createdMs).slice(0, options.countMax);
-  return { backups: newest, failed };
+  const newest = rows.toSorted((a, b) => b.backup.createdMs - a.backup.createdMs);
+  const wanted = new Set([...new Set(newest.map(({ backup }) => identityOf(backup)))].slice(0, options.countMax));
+  return { backups: newest.filter(({ backup }) => wanted.has(identityOf(backup))), failed };
+}
+
+/** Copies of a backup are the same backup, in as many repositories. */
+function identityOf({ name, plan, kind, snapshots }: Backup): string {
+  const { snapshot } = snapshots[0]!;
+  return JSON.stringify([name, plan, kind, factsOf(snapshot).run ?? snapshot.time]);
 }
 
 export function unlisted({ repository, error }: Unlisted): CoffreError {
@@ -136,9 +143,15 @@ function show(
       quoteName(repository),
       verifiedMs === undefined ? '' : local(verifiedMs),
     ]),
-    footer: [`Times of ${zone}`, rows.length === 1 ? '1 backup' : `${rows.length} backups`],
+    footer: [`Times of ${zone}`, countText(rows)],
   });
   for (const line of lines) printer.always(line);
+}
+
+function countText(rows: readonly ListedBackup[]): string {
+  const count = new Set(rows.map(({ backup }) => identityOf(backup))).size;
+  const backups = count === 1 ? '1 backup' : `${count} backups`;
+  return count === rows.length ? backups : `${backups} at ${rows.length} places`;
 }
 
 function sizeText(sizeBytes: number | undefined): string {

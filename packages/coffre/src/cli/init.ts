@@ -1,5 +1,6 @@
 import { CoffreError, describeLocation, initRepository, isCoffreError } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import type { Config } from '../config/config.ts';
 import type { Cli } from './cli.ts';
 import { repositoryLocation } from './global-options.ts';
 import type { Printer } from './output/printer.ts';
@@ -17,10 +18,11 @@ export function defineInit(command: Command, cli: Cli): void {
     .option('--config <file>', 'for names: the configuration (default: $COFFRE_CONFIG, ./coffre.yaml, …)')
     .option('--all', 'all repositories of the configuration that are not there yet')
     .action(async (names, options) => {
-      if (names.length > 0 || options.all === true) {
+      const isMeant = names.length > 0 || options.all === true;
+      if (isMeant || (await isOnlyConfigured(cli, options.config))) {
         const { initConfigured } = await import('./init-configured.ts');
         try {
-          return await initConfigured(cli, names, options);
+          return await initConfigured(cli, names, isMeant ? options : { ...options, all: true });
         } catch (error) {
           const { repo, repositoryFile } = cli.globals();
           const isNamed = repo !== undefined || repositoryFile !== undefined;
@@ -50,6 +52,25 @@ export function defineInit(command: Command, cli: Cli): void {
       if (printer.json) printer.message({ message_type: 'initialized', id, repository: place });
       else sayCreated(printer, { id, place, copied: polynomial !== undefined });
     });
+}
+
+/** Nobody said where, and the configuration knows one place: then that is meant. */
+async function isOnlyConfigured(cli: Cli, named: string | undefined): Promise<boolean> {
+  const { repo, repositoryFile } = cli.globals();
+  if (repo !== undefined || repositoryFile !== undefined) return false;
+  const { loadConfig } = await import('./config-source.ts');
+  const { requireConfig } = await import('../config/parse.ts');
+  let config: Config;
+  try {
+    config = requireConfig(await loadConfig(cli, named, process.cwd()));
+  } catch (error) {
+    if (isCoffreError(error, 'CONFIG_NOT_FOUND') && named === undefined) return false;
+    throw error;
+  }
+  if (config.repositories.size === 0) return false;
+  if (config.repositories.size === 1) return true;
+  const known = [...config.repositories.keys()].join(', ');
+  throw usage('say which repositories to make', `\`coffre init --all\`, or names of ${known}; or -r for another.`);
 }
 
 function versionOf(text: string): 1 | 2 {

@@ -84,6 +84,24 @@ test('later files win key by key, and lists are taken whole', () => {
   assert.deepEqual([repository.compression, repository.url.template], ['max', '/srv/r']);
 });
 
+test('a slip in the environment style is refused; what may be of another program is spoken of', () => {
+  const said = (name: string): string[] => {
+    const names = ['BACKUP_SOURCE', 'RESTIC_REPOSITORY', 'RESTIC_PASSWORD', name];
+    const placed = new Map(names.map((each) => [each, { value: '7', place: environmentPlace }] as const));
+    const { mistakes, config } = parseConfig([readSimpleStyle(placed)!], { variables: {}, systemZone: zone });
+    assert.equal(
+      config === undefined,
+      mistakes.some(({ severity }) => severity === 'error'),
+    );
+    return mistakes.map(({ severity, message, hint }) => `${severity}: ${message} | ${hint}`);
+  };
+  assert.deepEqual(said('BACKUP_RETENTION_DAY'), [
+    'error: BACKUP_RETENTION_DAY says nothing to coffre | Did you mean `BACKUP_RETENTION_DAYS`?',
+  ]);
+  assert.match(said('BACKUP_DIR')[0]!, /^warning: BACKUP_DIR says nothing to coffre \| Known: `BACKUP_SOURCE`, /);
+  assert.deepEqual(said('BACKUP_INTERVAL'), []);
+});
+
 test('the environment style means the same as a file', () => {
   const placed = new Map(
     Object.entries({

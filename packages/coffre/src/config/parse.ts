@@ -42,7 +42,7 @@ export function parseConfig(files: readonly ReadYaml[], { variables, systemZone 
   const { value: filled, mistakes: wrongVariables, unset } = substituteVariables(written, variables);
   const unreadable = files.flatMap(({ mistakes }) => mistakes);
   // What YAML cannot read has no keys either; more would be noise.
-  if (unreadable.length > 0) {
+  if (hasErrors(unreadable)) {
     return { root: filled, config: undefined, mistakes: sorted([...unreadable, ...wrongVariables]), unset };
   }
   const first = documentSchema.safeParse(plainOf(filled));
@@ -54,6 +54,7 @@ export function parseConfig(files: readonly ReadYaml[], { variables, systemZone 
     keysAt((schema ??= createJsonSchema()), path, root),
   );
   const mistakes = sorted([
+    ...unreadable,
     ...wrongVariables,
     ...found,
     ...referenceMistakes(root),

@@ -2,6 +2,7 @@
 import { commandWords, messageOf } from '@coffre/repository/opening';
 import type { Located, LocatedMap } from './located.ts';
 import type { Mistake, Place } from './mistake.ts';
+import { nearest } from './suggestion.ts';
 import type { ReadYaml } from './yaml-text.ts';
 
 /** Variables with the place each came from: a line of `.env`, or the environment. */
@@ -26,6 +27,7 @@ export function readSimpleStyle(variables: PlacedVariables): ReadYaml | undefine
     const place = variables.get(name)?.place ?? source.place;
     mistakes.push({ severity: 'error', place, path: [name], message: `${name} ${message}`, hint });
   };
+  mistakes.push(...unknownNames(variables));
   const given = (name: string): string | undefined => variables.get(name)?.value || undefined;
   const placeOf = (name: string): Place => (given(name) === undefined ? defaultPlace : variables.get(name)!.place);
   const isOn = (name: string): boolean => {
@@ -85,6 +87,24 @@ export function readSimpleStyle(variables: PlacedVariables): ReadYaml | undefine
     plans: map({ backup: plan }),
   });
   return { value, mistakes };
+}
+
+const prefix = 'BACKUP_';
+const knownNames: readonly string[] = ['SOURCE', 'ENABLED', 'INTERVAL', 'RETENTION_DAYS', 'COMPRESSION'];
+
+/** A slip is refused, as in a file; what is no slip may be another program's. */
+function unknownNames(variables: PlacedVariables): Mistake[] {
+  return [...variables].flatMap(([name, { place }]): Mistake[] => {
+    const word = name.slice(prefix.length);
+    if (!name.startsWith(prefix) || knownNames.includes(word)) return [];
+    const meant = nearest(word, knownNames);
+    const message = `${name} says nothing to coffre`;
+    const known = knownNames.map((each) => `\`${prefix}${each}\``).join(', ');
+    if (meant === undefined) {
+      return [{ severity: 'warning', place, path: [name], message, hint: `Known: ${known}.` }];
+    }
+    return [{ severity: 'error', place, path: [name], message, hint: `Did you mean \`${prefix}${meant}\`?` }];
+  });
 }
 
 /** Not a reference, whatever it looks like. */

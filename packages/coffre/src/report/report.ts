@@ -141,7 +141,7 @@ export function reportOf(facts: ReportFacts): Report {
     backupsBefore: tallyOf(ofKind(before, 'backup')),
     slots: slotsOf(facts.slots),
     copies: tallyOf(copiesOf(sums)),
-    plans: [...names].map((plan) => planReport(plan, facts)),
+    plans: planReports(names, facts),
     amounts: amountsOf(facts),
     failures: facts.failures,
     missed: facts.missed,
@@ -192,18 +192,26 @@ function meanOf(rows: readonly (Counted & { readonly tookMs: number })[]): numbe
   return count === 0 ? undefined : good.reduce((sum, row) => sum + row.tookMs, 0) / count;
 }
 
-function planReport(plan: string, { sums, before, slots }: ReportFacts): PlanReport {
-  const own = sums.filter((row) => row.plan === plan);
-  const runs = own.filter(({ kind }) => kind === 'backup');
+function planReports(names: ReadonlySet<string>, { sums, before, slots }: ReportFacts): PlanReport[] {
+  const planOf = ({ plan }: { readonly plan: string }): string => plan;
+  const [now, earlier, due] = [Map.groupBy(sums, planOf), Map.groupBy(before, planOf), Map.groupBy(slots, planOf)];
+  return [...names].map((plan) =>
+    planReport(plan, { sums: now.get(plan) ?? [], before: earlier.get(plan) ?? [], slots: due.get(plan) ?? [] }),
+  );
+}
+
+/** @param own rows of this plan alone */
+function planReport(plan: string, own: Pick<ReportFacts, 'sums' | 'before' | 'slots'>): PlanReport {
+  const runs = own.sums.filter(({ kind }) => kind === 'backup');
   const meanMs = meanOf(runs);
-  const earlierMs = meanOf(before.filter((row) => row.plan === plan && row.kind === 'backup'));
+  const earlierMs = meanOf(own.before.filter(({ kind }) => kind === 'backup'));
   return {
     plan,
     runs: tallyOf(runs),
-    slots: slotsOf(slots.filter((slot) => slot.plan === plan)),
+    slots: slotsOf(own.slots),
     meanMs,
     trend: meanMs === undefined || earlierMs === undefined || earlierMs === 0 ? undefined : meanMs / earlierMs - 1,
-    bytesStored: storedBy(own.filter(({ kind }) => kind === 'source')),
+    bytesStored: storedBy(own.sums.filter(({ kind }) => kind === 'source')),
   };
 }
 
@@ -243,11 +251,7 @@ function storedBy(rows: readonly { readonly bytesStored: number }[]): number {
 }
 
 function copyTracks(rows: readonly RunSum[]): CopyReport[] {
-  const tracks = new Map<string, RunSum[]>();
-  for (const row of rows) {
-    const key = JSON.stringify([row.plan, row.source, row.repository]);
-    tracks.set(key, [...(tracks.get(key) ?? []), row]);
-  }
+  const tracks = Map.groupBy(rows, ({ plan, source, repository }) => JSON.stringify([plan, source, repository]));
   return [...tracks.values()].map((track) => {
     const { plan, source = '', repository = '' } = track[0]!;
     return { plan, source, repository, runs: tallyOf(track) };

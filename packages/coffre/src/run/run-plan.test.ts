@@ -127,14 +127,35 @@ plans:
     to: local
     hooks:
       - {at: before, run: ["false"]}
-      - {at: finally, shell: "echo finally $COFFRE_OUTCOME >> FOLDER/log"}
+      - {at: finally, shell: "echo finally $COFFRE_OUTCOME $COFFRE_REASON >> FOLDER/log"}
       - {at: error, shell: "echo error $COFFRE_REASON >> FOLDER/log"}
 `,
   );
   const result = await scene.run(yaml);
   assert.deepEqual([result.outcome, result.code, result.parts], ['failed', 'HOOK_FAILED', []]);
-  assert.match(scene.read('log'), /^finally failed\nerror the hook `false` \(before\) failed/);
+  assert.match(
+    scene.read('log'),
+    /^finally failed the hook `false` \(before\) failed.*\nerror the hook `false` \(before\) failed/,
+  );
   assert.deepEqual(await scene.snapshots(yaml, 'local'), []);
+});
+
+test('where a source could not be read, the plan is told so at `finally`', async () => {
+  await using scene = await makePlanScene();
+  fill(scene);
+  rmSync(join(scene.folder, 'notes.txt'));
+  const yaml = usualYaml(
+    scene.folder,
+    `${sources}
+plans:
+  shop:
+    sources: [lyon/uploads, lyon/notes]
+    to: local
+    hooks: [{at: finally, shell: "echo $COFFRE_OUTCOME $COFFRE_REASON > FOLDER/log"}]
+`,
+  );
+  assert.equal((await scene.run(yaml)).outcome, 'failed');
+  assert.match(scene.read('log'), /^failed lyon\/notes: .*; 1 of 2 sources are saved$/m);
 });
 
 test('a hook that hangs is ended with all that it started, and one that may fail only warns', async () => {

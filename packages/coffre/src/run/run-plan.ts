@@ -14,12 +14,13 @@ import type { NewRun } from '../store/runs.ts';
 import { startRun } from '../store/runs.ts';
 import type { RunId } from '../store/tables.ts';
 import { copyTo } from './copy-phase.ts';
+import type { HookFacts } from './hooks.ts';
 import { LeaseKeeper, planLease } from './lease-keeper.ts';
 import { isFailing, retainAt } from './retention-phase.ts';
 import { copiesOfRun, enterRepository, hooksOf, repositoryOf, type RunContext } from './run-context.ts';
 import type { FigureName, RunFigures } from './run-figures.ts';
 import { logPathOf, removeOldLogs, RunLog } from './run-log.ts';
-import { outcomeOfError, verdictOf } from './run-outcome.ts';
+import { verdictOf } from './run-outcome.ts';
 import { triggerOf, type PartResult, type RunRequest, type RunResult } from './run-request.ts';
 import { RunScribe } from './run-scribe.ts';
 import type { RunSurroundings } from './run-surroundings.ts';
@@ -177,9 +178,7 @@ async function saveCopyRetain(context: RunContext, to: WorkingRepository): Promi
   const { plan, scribe } = context;
   let finals: Promise<Awaited<ReturnType<typeof hooksOf>>> | undefined;
   const endReading = (failure?: Error): NonNullable<typeof finals> =>
-    (finals ??= hooksOf(context, plan.hooks, 'finally', {
-      outcome: failure === undefined ? 'success' : outcomeOfError(failure),
-    }));
+    (finals ??= hooksOf(context, plan.hooks, 'finally', soFar(context, failure)));
   let saved: Awaited<ReturnType<typeof saveSourcesOf>> = [];
   let failure: Error | undefined;
   try {
@@ -198,6 +197,13 @@ async function saveCopyRetain(context: RunContext, to: WorkingRepository): Promi
   else if (plan.retention.size > 0) scribe.say('warning', 'the retention waits until the plan works again');
   // Copies are made all the same; what the hook was to undo still stands, and somebody has to know.
   if (unfinished !== undefined) throw unfinished;
+}
+
+/** What was read is not proved yet. */
+function soFar({ scribe, warnings }: RunContext, failure: Error | undefined): Pick<HookFacts, 'outcome' | 'reason'> {
+  const { outcome, reason } = verdictOf({ parts: scribe.parts, failure, warnings });
+  if (outcome === 'failed' || outcome === 'cancelled' || outcome === 'warning') return { outcome, reason };
+  return { outcome: 'success' };
 }
 
 /** @throws {CoffreError} PLAN_UNKNOWN when the plan has no such copy */

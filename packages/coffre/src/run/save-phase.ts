@@ -186,7 +186,8 @@ async function prove(
         verifySaved(to.indexed, stored, steps, surroundings, specs),
       );
       proved = { ...proofFigures(proof, scribe.monotonicMs - startedMs), ...wanted.figures };
-      scribe.say('info', `${source.name}: proved ${[...proof.passed, ...proof.proved].join(', ')}`);
+      const said = [...proof.passed, ...proof.proved];
+      if (said.length > 0) scribe.say('info', `${source.name}: proved ${said.join(', ')}`);
     }
     const own = { ...saved.figures, ...proved };
     const track = { plan: context.plan.name, source: source.name, repository: context.plan.to };

@@ -138,6 +138,8 @@ function unreadable(path: string, error: unknown): CoffreError {
   const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   const hints: Readonly<Record<string, string>> = {
     EACCES: 'Check owner and permissions, and as whom coffre runs.',
+    EFIFO: 'It is a FIFO. Name a file; `<(COMMAND)` and /dev/stdin work too.',
+    ETIMEDOUT: 'Who writes to it wrote nothing more for half a minute, and did not end either.',
     EISDIR: 'Name a file, not a folder.',
   };
   return new CoffreError('CONFIG_NOT_FOUND', `the configuration ${path} cannot be read: ${reason}`, {
