@@ -1,25 +1,29 @@
 /**
- * The shop in FerretDB on SQLite, for no MongoDB server can be had where this was written: Coffre beside what people do
- * today, mongodump with gzip. The server takes most of the time of both, so that the figures compare the two and say little
- * of a real MongoDB.
+ * The shop in a real mongod where one is here (`test/peers/servers.sh`), else in FerretDB on SQLite: Coffre beside what
+ * people do today, mongodump with gzip. FerretDB takes most of the time of both, so that its figures compare the two and say
+ * little of a real MongoDB.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Db, MongoClient } from 'mongodb';
-import { startFerretdb, toolsPath, type FerretdbServer } from '../../test/services/ferretdb.ts';
+import { startFerretdb, toolsPath } from '../../test/services/ferretdb.ts';
+import { skipWithoutMongod, startMongod } from '../../test/services/mongod.ts';
 import type { Arena, Contestant } from './contest.ts';
 import type { ArenaRequest } from './postgresql.ts';
 import { shopDay, shopRows, shopTableNames, shopTables, type ShopRow, type ShopTable } from './shop.ts';
 
 type Document = { _id: number; [name: string]: unknown };
+type Server = AsyncDisposable & { readonly url: string; readonly client: MongoClient };
 type Place = Pick<ArenaRequest, 'workFolder' | 'coffre'>;
 
 const batchDocuments = 1000;
 
 export async function mongodbArena({ scale, workFolder, coffre }: ArenaRequest): Promise<Arena> {
   await using opening = new AsyncDisposableStack();
-  const server = opening.use(await startFerretdb());
+  const isReal = skipWithoutMongod() === false;
+  const server: Server = opening.use(isReal ? await startMongod() : await startFerretdb());
   const shop = server.client.db('shop');
   for (const table of shopTableNames) await insert(shop, table, shopRows(table, scale));
   await shop.collection('orders').createIndex({ customer: 1 }, {}, {});
@@ -27,8 +31,8 @@ export async function mongodbArena({ scale, workFolder, coffre }: ArenaRequest):
   const kept = opening.move();
   return {
     title: `shop at scale ${scale}: ${rows} documents`,
-    versions: ['FerretDB 1.24 (SQLite)', 'mongo-tools of July 2024'],
-    contestants: [byCoffre(server, { workFolder, coffre }), gzipped(server, workFolder)],
+    versions: [isReal ? `mongod ${await versionOf(server)}` : 'FerretDB 1.24 (SQLite)', 'mongo-tools of July 2024'],
+    contestants: [await byCoffre(server, { workFolder, coffre }), gzipped(server, workFolder, isReal)],
     liveADay: async (day) => {
       await liveADay(shop, day, scale);
       rows = await countRows(server.client, 'shop');
@@ -75,14 +79,24 @@ async function countRows(client: MongoClient, database: string): Promise<number>
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
-function must(program: string, words: readonly string[], environment: Record<string, string>): void {
-  const PATH = `${toolsPath()}:${process.env['PATH'] ?? ''}`;
-  const done = spawnSync(program, words, { env: { ...process.env, PATH, ...environment }, encoding: 'utf8' });
-  if (done.status === 0) return;
-  throw new Error(`${program} ${words[0] ?? ''}: ${done.error?.message ?? `${done.stderr}${done.stdout}`.trim()}`);
+async function versionOf({ client }: Server): Promise<string> {
+  return String((await client.db().admin().serverInfo())['version']);
 }
 
-function byCoffre(server: FerretdbServer, { workFolder, coffre }: Place): Contestant {
+/** Not waited for by standing still: nobody would read what the server says, and a full pipe stops it. */
+async function must(program: string, words: readonly string[], environment: Record<string, string>): Promise<void> {
+  const PATH = `${toolsPath()}:${process.env['PATH'] ?? ''}`;
+  const env = { ...process.env, PATH, ...environment };
+  const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (more: string) => (said = (said + more).slice(-10_000)));
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${program} ${words[0] ?? ''}: ${said.trim()}`);
+}
+
+async function byCoffre(server: Server, { workFolder, coffre }: Place): Promise<Contestant> {
   const folder = join(workFolder, 'coffre');
   mkdirSync(folder);
   writeFileSync(join(folder, 'key'), 'bench');
@@ -97,35 +111,36 @@ plans: {shop: {sources: [bench/shop], to: local, schedule: {cron: "0 2 * * *"}, 
 `,
   );
   const environment = { COFFRE_STATE_DIR: join(folder, 'state'), COFFRE_CONFIG: config, HOME: folder };
-  const run = (...words: string[]): void => must(coffre, words, environment);
-  run('init', 'local');
+  const run = async (...words: string[]): Promise<void> => await must(coffre, words, environment);
+  await run('init', 'local');
   return {
     name: 'coffre (reads the archive again)',
-    backup: () => run('run', 'shop'),
+    backup: async () => await run('run', 'shop'),
     storedBytes: () => sizeOf(join(folder, 'repository')),
     restore: async () => {
-      run('db', 'restore', 'shop', '--target', 'by_coffre');
+      await run('db', 'restore', 'shop', '--target', 'by_coffre');
       return await countRows(server.client, 'by_coffre');
     },
   };
 }
 
-function gzipped(server: FerretdbServer, workFolder: string): Contestant {
+function gzipped(server: Server, workFolder: string, isReal: boolean): Contestant {
   const folder = join(workFolder, 'gzip');
   mkdirSync(folder);
   let backups = 0;
-  const shell = (line: string): void => must('bash', ['-o', 'pipefail', '-c', line], {});
+  const shell = async (line: string): Promise<void> => await must('bash', ['-o', 'pipefail', '-c', line], {});
   const archive = (): string => `--uri='${server.url}' --quiet --gzip --archive='${folder}/${backups}.gz'`;
   return {
     name: 'mongodump --gzip',
-    backup: () => {
+    backup: async () => {
       backups += 1;
-      shell(`mongodump ${archive()} --db=shop`);
+      await shell(`mongodump ${archive()} --db=shop`);
     },
     storedBytes: () => sizeOf(folder),
     restore: async () => {
-      // Without the index, which FerretDB does not take from it.
-      shell(`mongorestore ${archive()} --stopOnError --noIndexRestore --nsFrom='shop.*' --nsTo='by_gzip.*'`);
+      // FerretDB takes no index from it.
+      const indexes = isReal ? '' : '--noIndexRestore';
+      await shell(`mongorestore ${archive()} --stopOnError ${indexes} --nsFrom='shop.*' --nsTo='by_gzip.*'`);
       return await countRows(server.client, 'by_gzip');
     },
   };
