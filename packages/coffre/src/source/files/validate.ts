@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { isCoffreError, messageOf, toText, type ByteString, type ContentJudge } from '@coffre/repository';
 import { extensionFor } from '../../extension/load.ts';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
-import { integrityOf } from '../sqlite/sqlite-truth.ts';
+import { integrityOf } from '../sqlite/sqlite-content.ts';
 import type { SourceContext } from '../source.ts';
 
 export type Validation =

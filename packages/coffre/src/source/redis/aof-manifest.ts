@@ -14,6 +14,25 @@ export type AofManifest = {
   readonly text: string;
 };
 
+/**
+ * The same list with names that are not taken, by higher numbers where a server counts them.
+ * @returns the list, and the new name of every file of it
+ */
+export function withFreshNames(list: string, taken: readonly string[]): { text: string; names: Map<string, string> } {
+  const numbers = taken.map((name) => Number(numbered.exec(name)?.[1] ?? 0));
+  const shift = Math.max(0, ...numbers);
+  const names = new Map<string, string>();
+  const text = list.replaceAll(/^file (\S+) seq (\d+)/gm, (_, name: string, number: string) => {
+    const higher = name.replace(numbered, (_dots, own: string) => `.${Number(own) + shift}.`);
+    const fresh = taken.includes(higher) ? `loaded-${shift}-${name}` : higher;
+    names.set(name, fresh);
+    return `file ${fresh} seq ${Number(number) + shift}`;
+  });
+  return { text, names };
+}
+
+const numbered = /\.(\d+)\.(?=(?:base|incr)\.)/;
+
 /** @throws {CoffreError} SOURCE_INVALID */
 export function parseAofManifest(text: string): AofManifest {
   const files: AofFile[] = [];

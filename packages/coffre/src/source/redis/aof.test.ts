@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAofManifest } from './aof-manifest.ts';
+import { parseAofManifest, withFreshNames } from './aof-manifest.ts';
 import { AofScan } from './aof-scan.ts';
 
 const command = (...words: readonly string[]): string =>
@@ -58,4 +58,16 @@ test('a list of files keeps base and increments, in the order in which they are 
   }
   assert.throws(() => parseAofManifest('file a.aof seq 1 type i startoffset x\n'), /a line that is none/);
   assert.throws(() => parseAofManifest(''), /is empty/);
+});
+
+test('a list gets names that are not taken, in its order', () => {
+  const list =
+    'file log.3.incr.aof seq 3 type i startoffset 7\nfile log.1.base.rdb seq 1 type b\nfile odd seq 9 type i\n';
+  const { text, names } = withFreshNames(list, ['log.4.base.rdb', 'log.manifest', 'odd']);
+  assert.equal(
+    text,
+    'file log.7.incr.aof seq 7 type i startoffset 7\nfile log.5.base.rdb seq 5 type b\nfile loaded-4-odd seq 13 type i\n',
+  );
+  assert.deepEqual([...names.values()], ['log.7.incr.aof', 'log.5.base.rdb', 'loaded-4-odd']);
+  assert.equal(withFreshNames(list, []).text, list);
 });

@@ -4,8 +4,9 @@
  * A folder gets what a server reads whatever its `appendonly` says. With `yes` it reads the AOF alone and would start empty
  * beside a `dump.rdb`; so an RDB file becomes the base of an AOF too, by a link, which takes no room.
  */
-import { cpSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
-import { realpathSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { realpathSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { withFreshNames } from './aof-manifest.ts';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CoffreError, isCoffreError } from '@coffre/repository';
 import { createPrivateFolder } from '../../platform/private-folder.ts';
@@ -42,6 +43,7 @@ export async function loadIntoPath(
       return target;
     }
     await fill(saved, part);
+    if (!isNew) giveFreshNames(part, home);
     await prove(saved, part, context);
     if (isNew) {
       moveOwned({ from: part, to: target }, home);
@@ -67,6 +69,22 @@ async function fill(saved: SavedRedis, folder: string): Promise<void> {
   mkdirSync(join(folder, name), { mode: 0o700 });
   linkSync(join(folder, 'dump.rdb'), join(folder, name, base));
   writeFileSync(join(folder, name, `${filename}.manifest`), `file ${base} seq 1 type b\n`, { mode: 0o600 });
+}
+
+/** Beside the AOF that is there: `replacePaths` says why. */
+function giveFreshNames(part: string, home: string): void {
+  for (const folder of readdirSync(part).filter((name) => lstatSync(join(part, name)).isDirectory())) {
+    const there = lstatSync(join(home, folder), { throwIfNoEntry: false });
+    const list = readdirSync(join(part, folder)).find((name) => name.endsWith('.manifest'));
+    if (there?.isDirectory() !== true || list === undefined) continue;
+    const path = join(part, folder, list);
+    const { text, names } = withFreshNames(readFileSync(path, 'utf8'), readdirSync(join(home, folder)));
+    writeFileSync(path, text);
+    // The highest first: none of them takes the name of another.
+    for (const [old, fresh] of [...names].toReversed()) {
+      if (fresh !== old) renameSync(join(part, folder, old), join(part, folder, fresh));
+    }
+  }
 }
 
 /** A server does not write an RDB file that it loads; to an AOF it appends, so that is proved by a copy. */

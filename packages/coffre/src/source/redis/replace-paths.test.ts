@@ -32,7 +32,8 @@ test('whichever call fails, everything is as it was; else all is new and the old
       [built, 'new'],
     ] as const) {
       mkdirSync(join(place, 'appendonlydir'), { recursive: true });
-      writeFileSync(join(place, 'appendonlydir', 'base'), text);
+      writeFileSync(join(place, 'appendonlydir', text === 'old' ? 'a.1.base' : 'a.2.base'), text);
+      writeFileSync(join(place, 'appendonlydir', 'a.manifest'), text);
       writeFileSync(join(place, 'dump.rdb'), text);
     }
     writeFileSync(join(built, 'extra'), 'new');
@@ -47,17 +48,25 @@ test('whichever call fails, everything is as it was; else all is new and the old
         call(from, to);
       };
     const work = (): void => replacePaths(moves, folder, { rename: failing(renameSync), link: failing(linkSync) });
-    if (failAt <= 5) {
+    if (failAt <= 7) {
       assert.throws(work, /the disk is gone/);
       rmSync(built, { recursive: true });
-      assert.deepEqual(contents(folder), ['base: old', 'dump.rdb: old'], `call ${failAt}`);
+      assert.deepEqual(contents(folder), ['a.1.base: old', 'a.manifest: old', 'dump.rdb: old'], `call ${failAt}`);
       continue;
     }
     work();
-    assert.equal(calls, 5);
+    assert.equal(calls, 7);
     rmSync(built, { recursive: true });
     const aside = `dump.rdb.before-load-${process.pid}: old`;
-    assert.deepEqual(contents(folder), ['base: new', 'base: old', aside, 'dump.rdb: new', 'extra: new']);
+    assert.deepEqual(contents(folder), [
+      'a.1.base: old',
+      'a.2.base: new',
+      'a.manifest: new',
+      'a.manifest: old',
+      aside,
+      'dump.rdb: new',
+      'extra: new',
+    ]);
     return;
   }
 });

@@ -12,11 +12,13 @@ import {
   rmSync,
   statfsSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CoffreError, messageOf } from '@coffre/repository';
 import { processesHolding } from '../../platform/open-files.ts';
+import { asideOf, placeBeside } from '../../platform/unfinished.ts';
 import { writeWhole } from '../../platform/write-whole.ts';
+import { beginsAsDatabase } from './sqlite-file.ts';
 
 /** What SQLite keeps beside a database. With another database than its own, each of them destroys data. */
 const companions = ['-wal', '-shm', '-journal'];
@@ -40,10 +42,8 @@ export async function loadDatabase(request: LoadRequest): Promise<string> {
       hint: 'Make room, or load it to another disk.',
     });
   }
-  const part = join(folder, `.${basename(target)}.coffre-${process.pid}`);
+  const part = placeBeside(target);
   try {
-    // Left by a process of the same number that was killed.
-    rmSync(part, { force: true });
     await writeWhole(part, request.content);
     await request.prove(part);
     if (existsSync(target)) {
@@ -97,6 +97,8 @@ function closeOld(target: string): void {
   // Without WAL an open database is locked only while it is written: the system knows who has it open all the same.
   const [holder] = processesHolding(target);
   if (holder !== undefined) throw inUse(target, ` (process ${holder})`);
+  // Opening what is no database would remove the -wal beside it, where what was lost may still be.
+  if (!beginsAsDatabase(target)) return;
   let old: DatabaseSync | undefined;
   try {
     old = new DatabaseSync(target, { timeout: 0 });
@@ -118,9 +120,10 @@ function inUse(target: string, who: string): CoffreError {
   return refused(`${target} is used by a program${who}`, 'Stop the program that uses it, then load again.');
 }
 
+/** Before the rename: beside the new database they would be replayed into it. */
 function setAsideCompanions(target: string): void {
   for (const end of companions) {
-    if (lstatOf(target + end) !== undefined) renameSync(target + end, `${target}${end}.before-load-${process.pid}`);
+    if (lstatOf(target + end) !== undefined) renameSync(target + end, asideOf(target + end));
   }
 }
 

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { CoffreError, type ErrorCode } from '@coffre/repository';
-import type { Inspection, LookDepth } from './sqlite-copy.ts';
+import type { Inspection, LookDepth, SqliteCopy } from './sqlite-copy.ts';
 import type { SqliteTruth } from './sqlite-truth.ts';
 
 export type SqliteTask =
@@ -18,9 +18,9 @@ function workerFile(): URL {
   return new URL(`./sqlite-worker.${extension}`, import.meta.url);
 }
 
-/** @throws {CoffreError} as `copyDatabase` */
-export async function copyInThread(source: string, target: string, signal: AbortSignal): Promise<SqliteTruth> {
-  return (await inThread({ kind: 'copy', source, target }, signal)) as SqliteTruth;
+/** @throws {CoffreError} with the words of `copyDatabase` */
+export async function copyInThread(source: string, target: string, signal: AbortSignal): Promise<SqliteCopy> {
+  return (await inThread({ kind: 'copy', source, target }, signal)) as SqliteCopy;
 }
 
 /** It throws what SQLite says when the file is no database. */
@@ -55,5 +55,5 @@ async function inThread(task: SqliteTask, signal: AbortSignal): Promise<unknown>
 
 function revived({ code, message, hint }: Exclude<SqliteAnswer, { result: unknown }>): Error {
   if (code === undefined) return new Error(message);
-  return new CoffreError(code, message, hint === undefined ? {} : { hint });
+  return new CoffreError(code, message, { ...(hint === undefined ? {} : { hint }), retryable: code === 'SOURCE_BUSY' });
 }

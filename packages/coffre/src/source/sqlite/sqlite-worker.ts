@@ -1,6 +1,6 @@
 /** A thread for work on databases, which is one long call each: locks of the repository are refreshed meanwhile. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { isCoffreError, messageOf } from '@coffre/repository';
+import { SqliteComplaint, textOf } from './sqlite-complaint.ts';
 import { copyDatabase, inspectCopy, lookAt } from './sqlite-copy.ts';
 import type { SqliteAnswer, SqliteTask } from './sqlite-thread.ts';
 
@@ -21,9 +21,9 @@ async function answer(task: SqliteTask): Promise<SqliteAnswer> {
   try {
     return { result: await work(task) };
   } catch (error) {
-    return isCoffreError(error)
+    return error instanceof SqliteComplaint
       ? { code: error.code, message: error.message, hint: error.hint }
-      : { code: undefined, message: messageOf(error), hint: undefined };
+      : { code: undefined, message: textOf(error), hint: undefined };
   }
 }
 

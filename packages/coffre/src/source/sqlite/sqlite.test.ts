@@ -1,5 +1,6 @@
 /** SQLite as a source, beside its backup under writes, which test/e2e/sources holds. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,4 +95,38 @@ test('the live database is looked at without a trace, and what changed since is 
   assert.equal(readdirSync(folder).includes('none.db'), false);
   writeFileSync(join(folder, 'text.db'), 'x'.repeat(5000));
   await assert.rejects(sqlite.present({ name: 'x', path: join(folder, 'text.db') }, context), /is no SQLite database/);
+});
+
+test('what a killed load left beside a database goes, and what a load that goes on has there stays', async () => {
+  const { live, settings } = database('swept.db');
+  const saved = await saveInMemory(sqlite, settings, context);
+  live.close();
+  const ended = spawnSync(process.execPath, ['--version']).pid;
+  const [dead, going] = [`.there.db.coffre-${ended}`, `.there.db.coffre-${process.ppid}`];
+  for (const name of [dead, going]) writeFileSync(join(folder, name), 'half');
+  const target = { to: join(folder, 'there.db'), overwrite: false, only: [], settings: undefined };
+  await sqlite.load(saved, target, context);
+  const left = readdirSync(folder).filter((name) => name.includes('there.db'));
+  assert.deepEqual(left.toSorted(), [going, 'there.db']);
+});
+
+test('a database whose index has lost rows is refused, before its last bytes are given', async () => {
+  const { path, live, settings } = database('lost.db');
+  live.enableDefensive(false);
+  // An index that was emptied behind the back of its table: every row can be read, and the index finds none of them.
+  live.exec(`PRAGMA journal_mode = delete; CREATE TABLE other (x); CREATE INDEX o ON other (x);
+    PRAGMA writable_schema = on;
+    UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'o') WHERE name = 'i';
+    DELETE FROM sqlite_schema WHERE name = 'o'`);
+  live.close();
+  await using dump = await sqlite.dump(settings, context);
+  const size = readFileSync(path).length;
+  let given = 0;
+  const stream = dump.streams[0]?.bytes;
+  assert.ok(typeof stream === 'function');
+  await assert.rejects(async () => {
+    for await (const part of stream(new AbortController().signal)) given += part.length;
+  }, /lost\.db is damaged/);
+  assert.ok(given < size);
+  await assert.rejects(async () => await dump.truth([]), /before the dump/);
 });

@@ -1,5 +1,6 @@
 /** A SQLite database file, saved page by page while programs go on writing it. */
-import { createReadStream, lstatSync, openSync, readSync, closeSync, statSync } from 'node:fs';
+import { createReadStream, lstatSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { CoffreError, messageOf, pagesProfile, toByteString } from '@coffre/repository';
 import { createPrivateFolder, type PrivateFolder } from '../../platform/private-folder.ts';
@@ -14,9 +15,12 @@ import type {
 } from '../source.ts';
 import { parseTruthWith } from '../truth.ts';
 import { streamFolder } from '../stream-path.ts';
+import { beginsAsDatabase } from './sqlite-file.ts';
+import type { Inspection, SqliteCopy } from './sqlite-copy.ts';
 import { loadDatabase } from './sqlite-load.ts';
 import { copyInThread, inspectInThread, lookInThread } from './sqlite-thread.ts';
-import { compareContent, sqliteTruth, type SqliteTruth } from './sqlite-truth.ts';
+import { compareContent } from './sqlite-content.ts';
+import { sqliteTruth, type SqliteTruth } from './sqlite-truth.ts';
 
 export type { SqliteTruth };
 
@@ -25,8 +29,6 @@ export type SqliteSettings = {
   readonly name: string;
   readonly path: string;
 };
-
-const magic = 'SQLite format 3\0';
 
 export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
   describe: ({ path }) => `SQLite database ${path}`,
@@ -44,16 +46,24 @@ export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
     const copy = join(folder.path, 'copy.sqlite');
     let truth: SqliteTruth | undefined;
     async function* pages(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-      truth = await copyInThread(source, copy, AbortSignal.any([signal, context.signal]));
-      const expectedBytes = truth.pageSizeBytes * truth.pages;
+      const stop = AbortSignal.any([signal, context.signal]);
+      const copied = await copyInThread(source, copy, stop);
+      // Beside the reading. The last bytes are given when it has found nothing.
+      const inspected = inspectInThread(copy, stop);
+      inspected.catch(() => undefined);
       let given = 0;
+      let held: Uint8Array | undefined;
       for await (const bytes of createReadStream(copy, { highWaterMark: 1024 * 1024 })) {
-        given += (bytes as Uint8Array).byteLength;
-        yield bytes as Uint8Array;
+        if (held !== undefined) yield held;
+        held = bytes as Uint8Array;
+        given += held.byteLength;
       }
+      truth = truthOf(source, copied, await inspected);
+      const expectedBytes = truth.pageSizeBytes * truth.pages;
       if (given !== expectedBytes) {
         throw new CoffreError('SOURCE_INVALID', `the copy of ${source} has ${given} bytes instead of ${expectedBytes}`);
       }
+      if (held !== undefined) yield held;
     }
     return {
       // 64 KiB: whole pages of every size that SQLite has.
@@ -74,7 +84,7 @@ export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
     if (steps.size === 0) return { passed: [], proved: [], differences: [] };
     using folder = folderFor(saved, context);
     const copy = join(folder.path, 'saved.sqlite');
-    await loadDatabase({ ...only(saved), target: copy, overwrite: false, prove: async () => undefined });
+    await writeFile(copy, only(saved).content, { flag: 'wx', mode: 0o600 });
     return narrowed(await verificationOf(saved.truth, copy, context), steps);
   },
 
@@ -108,6 +118,20 @@ export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
   differences: (earlier, later) => compareContent(earlier, later),
 };
 
+/** @throws {CoffreError} SOURCE_INVALID */
+function truthOf(source: string, copied: SqliteCopy, { integrity, content }: Inspection): SqliteTruth {
+  if (integrity.join() !== 'ok') {
+    throw new CoffreError('SOURCE_INVALID', `${source} is damaged: ${integrity.slice(0, 3).join('; ')}`, {
+      hint: 'Nothing was saved: earlier snapshots hold the last good state. `.recover` of the sqlite3 shell may help.',
+    });
+  }
+  const differences = copied.content === undefined ? [] : compareContent(copied.content, content);
+  if (differences.length > 0) {
+    throw new CoffreError('INTERNAL', `the copy of ${source} differs from it: ${differences.join('; ')}`);
+  }
+  return { path: source, journalMode: copied.journalMode, ...content };
+}
+
 /** @throws {CoffreError} SOURCE_MISSING, SOURCE_INVALID */
 function preflight(path: string): Preflight {
   const source = resolve(path);
@@ -126,24 +150,6 @@ function preflight(path: string): Preflight {
   }
   const walBytes = statSync(`${source}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   return { warnings: [], sizeBytes: stat.size + walBytes };
-}
-
-function beginsAsDatabase(path: string): boolean {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw new CoffreError('SOURCE_INVALID', `${path} cannot be opened: ${messageOf(error)}`, {
-      hint: 'Run it as a user who may read the database. Nothing was saved.',
-      cause: error,
-    });
-  }
-  try {
-    const start = Buffer.alloc(magic.length);
-    return readSync(file, start, 0, start.byteLength, 0) === start.byteLength && start.toString('latin1') === magic;
-  } finally {
-    closeSync(file);
-  }
 }
 
 function folderFor(saved: SavedSource<SqliteTruth>, context: SourceContext): PrivateFolder {
