@@ -148,7 +148,9 @@ async function* heard(
     }
   } catch (error) {
     if (!isCoffreError(error, 'SOURCE_COMMAND_FAILED')) throw error;
-    throw new CoffreError('SOURCE_COMMAND_FAILED', failureOf('mongodump', error), {
+    const why = failureOf('mongodump', error);
+    throw new CoffreError('SOURCE_COMMAND_FAILED', why, {
+      retryable: why.includes('while renames occur'),
       hint: 'Nothing was saved of it. Run the backup again; if it fails again, see the server’s own log.',
       cause: error,
     });
