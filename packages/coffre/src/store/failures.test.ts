@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
+import { isCoffreError } from '@coffre/repository';
 import { sql } from 'kysely';
+import { translateFailure } from './failures.ts';
 import { stateFolder, storeLocation, storeName } from './location.ts';
 import { copyBeforeMigration } from './sqlite-copy.ts';
 import { listRuns, startRun } from './runs.ts';
@@ -120,4 +122,14 @@ test('the place of the state follows the folder and the address, and passwords a
       return complains('STORE_ADDRESS', /mysql/)(error);
     },
   );
+});
+
+test('a disk without room is told as such, also where SQLite finds none for what it shares between processes', () => {
+  const [full, sharedMemory, read] = [13, 4874, 266];
+  const codes = [full, sharedMemory, read].map((errcode) => {
+    const error = Object.assign(new Error('disk I/O error'), { errcode });
+    const told = translateFailure(error, { engine: 'sqlite', name: 'x' });
+    return isCoffreError(told) ? told.code : told;
+  });
+  assert.deepEqual(codes, ['STORE_FULL', 'STORE_FULL', 'STORE_UNAVAILABLE']);
 });

@@ -25,8 +25,13 @@ const sqlite = {
   notADatabase: 26,
 };
 
+/** On a full disk not even the memory that SQLite shares between processes finds room. */
+const ioErrorShmSize = 4874;
+
 function ofSqlite(error: Error, file: string): unknown {
-  const errcode = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : ofFiles(error);
+  const whole = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined;
+  const isFull = whole === ioErrorShmSize;
+  const errcode = isFull ? sqlite.full : whole === undefined ? ofFiles(error) : whole & 0xff;
   switch (errcode) {
     case sqlite.corrupt:
     case sqlite.notADatabase:
