@@ -1,10 +1,13 @@
 /** MySQL and MariaDB of other releases than Debian's, each with its own programs: saved, proved, loaded, replaced. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { identifier } from '../../../packages/coffre/src/source/mysql/names.ts';
+import { openRelay } from '../../../packages/coffre/src/source/mysql/relay.ts';
 import { openSession } from '../../../packages/coffre/src/source/mysql/session.ts';
 import { addressOf } from '../../../packages/coffre/src/source/mysql/settings.ts';
 import type { SourceContext } from '../../../packages/coffre/src/source/source.ts';
@@ -46,7 +49,6 @@ for (const { release, series, program } of cases) {
         `CREATE USER saver@'127.0.0.1' IDENTIFIED BY '${password.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`,
         `GRANT SELECT, RELOAD, SHOW VIEW, TRIGGER, EVENT, REPLICATION CLIENT ON *.* TO saver@'127.0.0.1'`,
       );
-      if (isMysql && series >= 800) await server.run("GRANT SHOW_ROUTINE ON *.* TO saver@'127.0.0.1'");
     });
     after(async () => {
       await server?.[Symbol.asyncDispose]();
@@ -73,6 +75,8 @@ for (const { release, series, program } of cases) {
       saved = await save(bySaver(), context());
       assert.equal(saved.truth.lock, isMysql ? 'read lock' : 'backup stage');
       assert.match(saved.truth.position?.file ?? '', /^changes\.\d+$/);
+      const all = await mysql.present(settingsFor(server, { databases: ['everything'] }), context());
+      assert.deepEqual(mysql.differences(all, saved.truth), [], 'the user saw all that root sees');
       if (isMysql) assert.match(saved.truth.position?.gtid ?? '', /^[0-9a-f-]{36}:1-\d+$/);
       const { passed, differences, proved } = await mysql.verify(saved, context(), everyStep);
       assert.deepEqual(differences, []);
@@ -95,6 +99,36 @@ for (const { release, series, program } of cases) {
       await load(saved, { ...target, overwrite: true, only: ['zeros'] }, context());
       assert.deepEqual(await rowsOf(session, 'every thing'), await rowsOf(session, 'everything'));
       assert.deepEqual(await leftovers(), []);
+    });
+
+    test('an unchanged database gives the same bytes', async () => {
+      const again = await save(bySaver(), context());
+      assert.deepEqual([...again.contents], [...saved.contents]);
+    });
+
+    test('a password is not sent over a bare network', { skip: series !== 800 }, async () => {
+      await server.run('SET GLOBAL require_secure_transport = OFF', 'FLUSH PRIVILEGES');
+      const { address } = bySaver();
+      const bare = { ...address, tls: 'off' as const };
+      const path = join(folder, 'bare.sock');
+      {
+        await using relay = await openRelay(path, bare);
+        const words = [
+          '--no-defaults',
+          '--protocol=socket',
+          `--socket=${path}`,
+          '-usaver',
+          `-p${password}`,
+          'everything',
+        ];
+        const child = spawn(join(programsOf(release), 'mysqldump'), words, { stdio: 'ignore' });
+        await assert.rejects(relay.ready, /wants the password itself, and the connection is not encrypted/);
+        if (child.exitCode === null) await once(child, 'exit');
+      }
+      // A session of ours has proved the password before, by a key of the server.
+      const bareSaved = await save({ ...bySaver(), address: bare }, context());
+      assert.deepEqual([...bareSaved.contents], [...saved.contents]);
+      await server.run('SET GLOBAL require_secure_transport = ON');
     });
 
     test('all databases are of one moment, beside writers', async () => {

@@ -64,10 +64,11 @@ function isWanted({ kind, name }: DumpStatement, wants: ReadonlySet<string> | un
 /** Of servers, each with what to do. */
 const hints: Readonly<Record<number, string>> = {
   1153: 'Raise max_allowed_packet of the target above the largest row: SET GLOBAL max_allowed_packet = 1073741824.',
-  1227: 'The user may not make things in the name of others: add definer=current to the address of the target.',
+  1227: 'The user may not make things in the name of others: add definer=current to the address of the target, or grant SET_USER_ID (SET_ANY_DEFINER from MySQL 8.2 on).',
   1273: 'The target does not know this collation: it is an older server, or of the other family.',
   1115: 'The target does not know this character set: it is an older server, or of the other family.',
   1419: 'The target has a binary log: SET GLOBAL log_bin_trust_function_creators = 1, or load as a user with SUPER.',
+  3750: 'The target wants a primary key in every table: SET GLOBAL sql_require_primary_key = OFF while you load.',
   1021: 'The disk of the target is full.',
 };
 

@@ -5,7 +5,7 @@ import { findDumpProgram } from './dump-program.ts';
 import { brokenExchanges } from './exchange-journal.ts';
 import type { MysqlTruth } from './mysql-truth.ts';
 import { literal, showName } from './names.ts';
-import { chosenDatabases, readFacts, text } from './server-facts.ts';
+import { chosenDatabases, readFacts, text, type ServerFacts } from './server-facts.ts';
 import { openSession, type Session } from './session.ts';
 import { readDumpArguments, type MysqlSettings } from './settings.ts';
 import { planUsers } from './users.ts';
@@ -35,7 +35,7 @@ export async function preflight(
   }
   if (!facts.hasEvents)
     warnings.push('the server runs without its event scheduler and shows no events: none are saved');
-  for (const right of await missingRights(session)) {
+  for (const right of await missingRights(session, facts)) {
     warnings.push(`the user has no right ${right} everywhere: what it does not see is missing without a word`);
   }
   const [size] = await session.rows(
@@ -84,13 +84,14 @@ async function looseTables(session: Session, here: string): Promise<string[]> {
 }
 
 /** Without them the dump program leaves things out and says that all is well. */
-async function missingRights(session: Session): Promise<string[]> {
+async function missingRights(session: Session, facts: ServerFacts): Promise<string[]> {
   const grants = (await session.rows('SHOW GRANTS')).map((row) => text({ grant: Object.values(row)[0] }, 'grant'));
   const everywhere = grants.filter((grant) => / ON \*\.\* TO /.test(grant)).join('\n');
   if (/\bALL PRIVILEGES ON \*\.\*/.test(everywhere)) return [];
   const wanted = ['SELECT', 'SHOW VIEW', 'TRIGGER', 'EVENT'].filter(
     (right) => !new RegExp(`\\b${right}\\b`).test(everywhere),
   );
+  if (facts.family === 'mysql' && facts.number >= 80_000) return wanted;
   try {
     await session.rows('SELECT 1 FROM mysql.proc LIMIT 0');
   } catch (error) {

@@ -1,6 +1,6 @@
 /** Definitions and counts of one database, read from a live server. */
 import { createHash } from 'node:crypto';
-import { CoffreError } from '@coffre/repository';
+import { CoffreError, isCoffreError } from '@coffre/repository';
 import type { FloatColumns } from './dump-questions.ts';
 import type { DatabaseContent, DatabaseTruth } from './mysql-truth.ts';
 import { identifier, literal, showName } from './names.ts';
@@ -129,6 +129,12 @@ async function creationOf(session: Session, database: string, name: string): Pro
     [row] = await session.rows(`SHOW CREATE TABLE ${identifier(name)}`);
   } catch (error) {
     if (errorNumberOf(error) === undefined) throw error;
+    if (isCoffreError(error, 'SOURCE_DENIED')) {
+      throw new CoffreError('SOURCE_DENIED', `the user may not see how ${showName(database, name)} is made`, {
+        hint: 'GRANT SELECT, SHOW VIEW ON *.* TO the user, or on the databases that are saved.',
+        cause: error,
+      });
+    }
     throw new CoffreError('SOURCE_INVALID', `${showName(database, name)} cannot be opened by its server`, {
       hint: 'A view of tables that are gone, or a broken table: mend or drop it, or leave it out with --ignore-table.',
       cause: error,
