@@ -111,10 +111,16 @@ export async function requireConfig(
     const place = describeLocation(location);
     throw new CoffreError(
       'REPO_NOT_FOUND',
-      `repository does not exist: unable to open config file: ${error.message}\nIs there a repository at the following location?\n${place}`,
+      `repository does not exist: unable to open config file: ${missingText(error)}\nIs there a repository at the following location?\n${place}`,
       { hint: (await hintOfKeys(backend)) ?? hint, cause: error },
     );
   }
+}
+
+/** As restic words it for a folder; the storage's own words elsewhere. */
+function missingText({ message, cause }: CoffreError): string {
+  if (!(cause instanceof Error && 'code' in cause && 'path' in cause)) return message;
+  return cause.code === 'ENOENT' ? `stat ${String(cause.path)}: no such file or directory` : message;
 }
 
 async function hintOfKeys(backend: Backend): Promise<string | undefined> {

@@ -7,6 +7,9 @@ import type { Printer } from './output/printer.ts';
 import type { Counter } from './output/progress.ts';
 import { coverageJson, coverageLines, readingLines } from './output/verification.ts';
 
+/** Packs to read, their bytes, and how many packs there are. */
+type Amount = { readonly total: number; readonly totalBytes: number; readonly packs: number };
+
 export class CheckReport implements Disposable {
   readonly #printer: Printer;
   readonly #readData: ReadDataSubset | undefined;
@@ -79,7 +82,7 @@ export class CheckReport implements Disposable {
     this.#counter?.[Symbol.dispose]();
   }
 
-  #onPhase({ phase, total = 0, totalBytes = 0 }: Extract<CheckEvent, { kind: 'phase' }>): void {
+  #onPhase({ phase, total = 0, totalBytes = 0, packs = 0 }: Extract<CheckEvent, { kind: 'phase' }>): void {
     this.#finishCounter();
     switch (phase) {
       case 'index':
@@ -91,7 +94,7 @@ export class CheckReport implements Disposable {
         this.#counter = this.#printer.counter('snapshots', total);
         return undefined;
       case 'read-data':
-        for (const line of this.#readDataLines(total, totalBytes)) this.#printer.normal(line);
+        for (const line of this.#readDataLines({ total, totalBytes, packs })) this.#printer.normal(line);
         this.#counter = this.#printer.counter('packs', total);
         return undefined;
       default:
@@ -99,20 +102,20 @@ export class CheckReport implements Disposable {
     }
   }
 
-  #readDataLines(packs: number, sizeBytes: number): string[] {
-    if (this.#fullWithinMs === undefined || this.#reading === undefined) return [this.#readDataLine(packs, sizeBytes)];
+  #readDataLines(amount: Amount): string[] {
+    if (this.#fullWithinMs === undefined || this.#reading === undefined) return [this.#readDataLine(amount)];
     return readingLines(this.#reading, this.#fullWithinMs);
   }
 
-  #readDataLine(packs: number, sizeBytes: number): string {
+  #readDataLine({ total, totalBytes, packs }: Amount): string {
     const subset = this.#readData;
     switch (subset?.kind) {
       case 'part':
-        return `read group #${subset.part} of ${packs} ${this.#filtered}data packs (in ${subset.parts} groups)`;
+        return `read group #${subset.part} of ${total} ${this.#filtered}data packs (out of total ${packs} packs in ${subset.parts} groups)`;
       case 'percent':
         return `read ${formatFixed(subset.percent, 1)}% of ${this.#filtered}packfiles`;
       case 'bytes':
-        return `read ${sizeBytes} bytes of ${this.#filtered}data packs`;
+        return `read ${totalBytes} bytes of ${this.#filtered}data packs`;
       case 'all':
       case undefined:
         return `read all ${this.#filtered}data`;

@@ -1,6 +1,6 @@
 /** Where the password comes from, by restic's rules: command or file, then the environment, then a person, then stdin. */
 import { spawnSync } from 'node:child_process';
-import { CoffreError, commandWords } from '@coffre/repository/opening';
+import { CoffreError, commandWords, isCoffreError } from '@coffre/repository/opening';
 import { decodeText, readTextFile, trimSpace } from './text-file.ts';
 import { usage } from './values.ts';
 
@@ -26,11 +26,7 @@ export function givenPassword(source: PasswordSource, run: RunCommand = runComma
       'Give one of them; look at the environment too.',
     );
   }
-  const password = isSet(source.command)
-    ? trimSpace(outputOf(source.command, run))
-    : isSet(source.file)
-      ? trimSpace(readTextFile(source.file))
-      : source.environment;
+  const password = resolved(source, run);
   const given = isSet(password) ? password : undefined;
   if (source.insecureNone && given !== undefined) {
     throw usage(
@@ -39,6 +35,17 @@ export function givenPassword(source: PasswordSource, run: RunCommand = runComma
     );
   }
   return source.insecureNone ? '' : given;
+}
+
+/** A failure begins as restic's does. */
+function resolved({ command, file, environment }: PasswordSource, run: RunCommand): string | undefined {
+  try {
+    if (isSet(command)) return trimSpace(outputOf(command, run));
+    return isSet(file) ? trimSpace(readTextFile(file)) : environment;
+  } catch (error) {
+    if (!isCoffreError(error)) throw error;
+    throw usage(`Resolving password failed: ${error.message}`, error.hint);
+  }
 }
 
 export function emptyPasswordRefused(option = '--insecure-no-password'): CoffreError {

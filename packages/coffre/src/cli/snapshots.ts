@@ -5,7 +5,7 @@ import type { Cli } from './cli.ts';
 import { groupHeading, snapshotJson, snapshotTable } from './output/snapshots.ts';
 import { openSession } from './session.ts';
 import { addSnapshotFilter, selectSnapshots, snapshotFilter } from './snapshot-options.ts';
-import { parseWholeNumber } from './values.ts';
+import { parseInteger } from './values.ts';
 
 export function defineSnapshots(command: Command, cli: Cli): void {
   addSnapshotFilter(command.argument('[snapshot...]', 'ids, their beginnings, or latest'))
@@ -17,7 +17,7 @@ export function defineSnapshots(command: Command, cli: Cli): void {
       const groupBy = parseGroupBy(options.groupBy ?? '');
       const isGrouped = groupBy.host || groupBy.paths || groupBy.tags;
       const latest =
-        options.latest === undefined ? (options.last ? 1 : 0) : parseWholeNumber(options.latest, '--latest');
+        options.latest === undefined ? (options.last ? 1 : 0) : Math.max(0, parseInteger(options.latest, '--latest'));
       const filter = snapshotFilter(options, cli.environment);
       await using session = await openSession(cli, 'read', { besideLock: true });
       const found = await session.reading(() => selectSnapshots(session, filter, names));

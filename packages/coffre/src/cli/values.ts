@@ -28,6 +28,11 @@ export function parseWholeNumber(text: string, option: string): number {
   return value;
 }
 
+/** Also below zero. */
+export function parseInteger(text: string, option: string): number {
+  return text.startsWith('-') ? -parseWholeNumber(text.slice(1), option) : parseWholeNumber(text, option);
+}
+
 const goUnitsMs: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,

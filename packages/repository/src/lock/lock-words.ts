@@ -6,12 +6,12 @@ import type { LockId } from '../ids.ts';
 import { ageMs, isStale } from './lock-rules.ts';
 import type { Judge } from './lock-rules.ts';
 
-/** Begins like restic's sentence, which programs look for. */
+/** restic's lines, which programs look for. */
 export function lockedError(id: LockId, lock: LockFile, judge: Judge): CoffreError {
   const how = lock.exclusive ? 'exclusively ' : '';
   return new CoffreError(
     'REPO_LOCKED',
-    `repository is already locked ${how}by ${describeLock(id, lock, judge.nowNs)}`,
+    `repository is already locked ${how}by ${ownerText(lock)}\nlock was created at ${clockText(lock.time)} (${goAge(ageMs(lock, judge.nowNs))} ago)\nstorage ID ${shortId(id)}`,
     {
       hint: hintFor(lock, judge),
       retryable: true,
@@ -20,8 +20,24 @@ export function lockedError(id: LockId, lock: LockFile, judge: Judge): CoffreErr
 }
 
 export function describeLock(id: LockId, lock: LockFile, nowNs: bigint): string {
-  const owner = `PID ${lock.pid} on ${lock.hostname} by ${lock.username} (UID ${lock.uid ?? 0}, GID ${lock.gid ?? 0})`;
-  return `${owner}, lock ${shortId(id)}, last refreshed ${ageText(ageMs(lock, nowNs))}`;
+  return `${ownerText(lock)}, lock ${shortId(id)}, last refreshed ${ageText(ageMs(lock, nowNs))}`;
+}
+
+function ownerText({ pid, hostname, username, uid = 0, gid = 0 }: LockFile): string {
+  return `PID ${pid} on ${hostname} by ${username} (UID ${uid}, GID ${gid})`;
+}
+
+/** As the file has it, whatever the zone. */
+function clockText(rfc3339: string): string {
+  return rfc3339.slice(0, 19).replace('T', ' ');
+}
+
+/** Whole seconds as Go prints durations: 1h0m5s. */
+function goAge(durationMs: number): string {
+  const sec = Math.trunc(Math.abs(durationMs) / 1000);
+  const [hours, minutes] = [Math.floor(sec / 3600), Math.floor(sec / 60) % 60];
+  const sign = durationMs < 0 ? '-' : '';
+  return `${sign}${hours > 0 ? `${hours}h` : ''}${sec >= 60 ? `${minutes}m` : ''}${sec % 60}s`;
 }
 
 function hintFor(lock: LockFile, judge: Judge): string {

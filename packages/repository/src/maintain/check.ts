@@ -34,7 +34,14 @@ export type CheckPhase = 'index' | 'packs' | 'snapshots' | 'read-data';
 
 export type CheckEvent =
   /** `total` of snapshots or packs to read, where the phase counts. */
-  | { readonly kind: 'phase'; readonly phase: CheckPhase; readonly total?: number; readonly totalBytes?: number }
+  | {
+      readonly kind: 'phase';
+      readonly phase: CheckPhase;
+      readonly total?: number;
+      readonly totalBytes?: number;
+      /** Packs there are, of which `total` are read. */
+      readonly packs?: number;
+    }
   /** What is about to be read, where a promise has a part in the choice. */
   | { readonly kind: 'reading'; readonly reading: ChosenReading }
   | { readonly kind: 'progress'; readonly phase: CheckPhase; readonly done: number; readonly doneBytes?: number }
@@ -225,7 +232,7 @@ class CheckRun {
     const { chosen, bytes: totalBytes } = reading;
     turn.when(() => {
       if (fullWithinMs !== undefined) this.#report({ kind: 'reading', reading });
-      this.#report({ kind: 'phase', phase: 'read-data', total: chosen.length, totalBytes });
+      this.#report({ kind: 'phase', phase: 'read-data', total: chosen.length, totalBytes, packs: packs.length });
     });
     let [done, doneBytes] = [0, 0];
     const options = { totalBytes, ...(threads !== undefined && { threads }) };

@@ -70,7 +70,7 @@ function restoreLink(job: RestoreJob, target: Target | undefined, entry: LinkEnt
       link(target, entry);
     }
   }
-  job.restored('file', entry.path, 0);
+  job.restoredFurtherName(entry.path);
 }
 
 function link({ handles, folders }: Target, { first, path }: LinkEntry): void {

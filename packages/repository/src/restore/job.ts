@@ -98,6 +98,13 @@ export class RestoreJob {
     this.item(action, type, path, sizeBytes);
   }
 
+  restoredFurtherName(path: ByteString): void {
+    this.counters.filesRestored += 1;
+    if (this.options.reportItems !== true) return;
+    const item = { kind: 'item', action: 'restored', type: 'file', path: locationOf(path), sizeBytes: 0 } as const;
+    this.options.report?.({ ...item, isFurtherName: true });
+  }
+
   skipped(type: NodeType, path: ByteString, sizeBytes = 0): void {
     this.counters.filesSkipped += 1;
     this.counters.bytesSkipped += sizeBytes;

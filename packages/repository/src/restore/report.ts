@@ -66,5 +66,7 @@ export type RestoreEvent =
       /** Inside the snapshot, from its root (or the sub-path). */
       readonly path: ByteString;
       readonly sizeBytes: number;
+      /** Of a file that was restored under another name. */
+      readonly isFurtherName?: true;
     }
   | { readonly kind: 'error'; readonly path: ByteString; readonly error: unknown };

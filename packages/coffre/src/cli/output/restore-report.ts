@@ -42,8 +42,8 @@ export class RestoreReport implements Disposable {
       });
       return;
     }
-    const size =
-      event.type === 'file' && event.action !== 'deleted' ? ` with size ${formatBytes(event.sizeBytes)}` : '';
+    const hasSize = event.type === 'file' && event.action !== 'deleted' && event.isFurtherName !== true;
+    const size = hasSize ? ` with size ${formatBytes(event.sizeBytes)}` : '';
     this.#printer.debug(`${event.action.padEnd(9)} ${showName(path)}${size}`);
   }
 
