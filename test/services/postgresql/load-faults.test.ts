@@ -1,6 +1,7 @@
 /** A load that is disturbed leaves the target as it was. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { Client } from 'pg';
 import { CoffreError } from '@coffre/repository';
@@ -121,6 +122,56 @@ describe('a load into PostgreSQL that is disturbed', { skip: skipWithoutPostgres
     assert.equal(ask('SELECT count(*) FROM log', 'shop'), '20000');
   });
 });
+
+test(
+  'a large archive is loaded by several processes where there is room, else as a stream',
+  { skip: skipWithoutPostgres(15) },
+  async () => {
+    const { programs } = findPostgres(15) ?? { programs: '' };
+    await using server = await startPostgres({ programs });
+    server.run('createdb', ['shop']);
+    const rows = 'SELECT i AS id, md5(i::text) AS t FROM generate_series(1, 900) i';
+    server.run('psql', ['-q', 'shop'], `CREATE TABLE a AS ${rows}; CREATE TABLE b AS ${rows}; CREATE INDEX ON a (t)`);
+    const settings = settingsFor(server, { databases: ['shop'] });
+    const context = contextFor(programs);
+    const saved = await save(settings, context);
+    const words: string[] = [];
+    const watched: typeof context = {
+      ...context,
+      programs: {
+        output: (call) => {
+          if (call.argv[0]?.endsWith('/pg_restore') === true) words.push(call.argv.slice(1).join(' '));
+          return context.programs.output(call);
+        },
+      },
+    };
+    // What it says of its size decides, so that nothing large is needed here.
+    const ofSize = (sizeBytes: number): Saved => ({
+      ...saved,
+      streams: saved.streams.map((stream) => ({ ...stream, sizeBytes })),
+    });
+    const target = { to: 'again', overwrite: true, only: [] };
+    const large = 2 ** 27;
+    await postgresql.load(ofSize(large), { ...target, settings: { ...settings, jobs: 3 } }, watched);
+    await postgresql.load(ofSize(large), { ...target, settings: { ...settings, jobs: 1 } }, watched);
+    await postgresql.load(ofSize(2 ** 55), { ...target, settings: { ...settings, jobs: 3 } }, watched);
+    const steps = new Set(['open', 'schema', 'row_counts'] as const);
+    const { differences } = await postgresql.verify(ofSize(large), watched, steps, { ...settings, jobs: 2 });
+    assert.deepEqual(differences, []);
+    const jobs = words.filter((line) => line !== '--version').map((line) => / -j\d|$/.exec(line)?.[0]);
+    assert.deepEqual(jobs, [' -j3', '', '', ' -j2']);
+    const path = saved.truth.databases[0]?.path ?? '';
+    const cut = { ...ofSize(large), read: (of: string) => cutStream(saved, of, of === path ? 9000 : Infinity) };
+    await assert.rejects(postgresql.load(cut, { ...target, settings }, watched), { code: 'SOURCE_INVALID' });
+    assert.equal(server.run('psql', ['-XAtc', 'SELECT count(*) FROM b', 'again']).trim(), '900');
+    const left = readdirSync(tmpdir()).filter((name) => name.startsWith(`coffre-dump-${process.pid}-`));
+    assert.deepEqual(left, []);
+  },
+);
+
+async function* cutStream(saved: Saved, path: string, end: number): AsyncGenerator<Uint8Array> {
+  yield (saved.files.get(path) ?? Buffer.alloc(0)).subarray(0, end);
+}
 
 test(
   'of what looks like a load that was killed only what is surely one goes',

@@ -7,7 +7,6 @@ import { readService } from '../source/postgresql/service-file.ts';
 import {
   addressOf,
   readUrl,
-  usualJobs,
   usualParallelOverBytes,
   type PostgresAddress,
   type PostgresSettings,
@@ -31,7 +30,7 @@ export async function postgresSettings(
     databases: connect.databases.length > 0 || database === undefined ? connect.databases : [database],
     excludeDatabases: connect.excludeDatabases,
     parallelOverBytes: parallelOverBytes ?? usualParallelOverBytes,
-    jobs: jobs ?? usualJobs,
+    jobs,
     dumpArguments,
     sumsContent,
   };

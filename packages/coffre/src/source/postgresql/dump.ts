@@ -21,7 +21,7 @@ import { holdSnapshot, type HeldSnapshot } from './held-snapshot.ts';
 import { databaseWord, fileNameOf } from './names.ts';
 import { databasesOf, lookAtDatabase, openServer, serverFacts, truthOfDatabase } from './server.ts';
 import type { DatabaseEntry, ServerFacts } from './server.ts';
-import type { PostgresSettings } from './settings.ts';
+import { usualJobs, type PostgresSettings } from './settings.ts';
 import { toolEnvironment, toolsFor, type Tools } from './tools.ts';
 import { tablesWithRows, type DatabaseTruth, type PostgresTruth } from './truth.ts';
 
@@ -173,7 +173,7 @@ async function intoFolder(
   const target = join(spool.path, 'dump');
   const base = `${work.folder}/databases/${fileNameOf(name)}.dir`;
   await using held = await holdSnapshot({ address: settings.address, database: name, signal: context.signal });
-  const argv = dumpWords(work, held, name, ['-Fd', `-j${settings.jobs}`, '-f', target]);
+  const argv = dumpWords(work, held, name, ['-Fd', `-j${settings.jobs ?? usualJobs}`, '-f', target]);
   for await (const _ of toolOutput(work, context.signal, { argv }));
   const toc = readFileSync(join(target, 'toc.dat'));
   settleTime(toc);

@@ -16,7 +16,7 @@ import { rolesOf } from './own-properties.ts';
 import { showName } from './names.ts';
 import { listed } from './preflight.ts';
 import { differencesInside } from './prove.ts';
-import { restoreArchive, savedHead } from './restore-archive.ts';
+import { jobsOf, restoreArchive, savedHead } from './restore-archive.ts';
 import { openServer, serverAt, serverFacts } from './server.ts';
 import { openSession, type Session } from './session.ts';
 import type { PostgresAddress, PostgresSettings } from './settings.ts';
@@ -154,7 +154,7 @@ async function restore(job: Job, { database }: Chosen, name: string, words: read
     tools,
     into: { address, name },
     words: [...ownerWords(job), ...words],
-    jobs: words.includes('--single-transaction') ? 1 : (target.settings?.jobs ?? 2),
+    jobs: words.includes('--single-transaction') ? 1 : jobsOf(target.settings),
   });
 }
 

@@ -1,16 +1,15 @@
 /** A saved archive into a database that is there, by pg_restore straight: no script, no psql, no backslash commands. */
-import { chownSync, mkdirSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { CoffreError } from '@coffre/repository';
-import { createPrivateFolder } from '../../platform/private-folder.ts';
 import type { ProgramCall, SystemUser } from '../../platform/programs.ts';
 import type { SavedSource, SourceContext } from '../source.ts';
 import { followArchive } from './archive-stream.ts';
-import { readHead, type ArchiveHead } from './archive.ts';
+import type { ArchiveHead } from './archive.ts';
 import { toolInWords } from './failures.ts';
 import { databaseWord } from './names.ts';
-import type { PostgresAddress } from './settings.ts';
+import type { PostgresAddress, PostgresSettings } from './settings.ts';
+import { sizeOf, spoolFolder, spoolStream, worthSeveralBytes, type Spool } from './spool-archive.ts';
 import { toolEnvironment, type Tools } from './tools.ts';
 import type { DatabaseTruth, PostgresTruth } from './truth.ts';
 
@@ -23,59 +22,41 @@ export type RestoreRequest = {
   readonly into: { readonly address: PostgresAddress; readonly name: string } | undefined;
   readonly words?: readonly string[];
   readonly asUser?: SystemUser | undefined;
+  /** Several where it is worth it, and there is room for the archive as a file. */
   readonly jobs?: number;
 };
 
 const restoreTimeoutMs = 7 * 24 * 3_600_000;
 
+const jobsMax = 8;
+
+export function jobsOf(settings: PostgresSettings | undefined): number {
+  return settings?.jobs ?? Math.min(jobsMax, availableParallelism());
+}
+
 /** Exit code and last byte decide. @throws {CoffreError} SOURCE_INVALID when it is cut, SOURCE_COMMAND_FAILED */
 export async function restoreArchive(request: RestoreRequest): Promise<void> {
   const { saved, database, context } = request;
   const path = pathOf(database);
+  const jobs = request.into === undefined ? 1 : (request.jobs ?? 1);
   if (database.format === 'custom') {
-    await runRestore(request, [], followArchive(saved.read(path)));
+    using spool = await spooledOrNone(request, path, jobs);
+    if (spool === undefined) await runRestore(request, [], followArchive(saved.read(path)));
+    else await runRestore(request, [`-j${jobs}`, spool.path], undefined);
     return;
   }
-  // Files of a directory are asked for by name, so they must lie on a disk.
-  const folder = dirname(path);
-  const files = saved.streams.filter((stream) => dirname(stream.path) === folder);
-  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  using spool = createPrivateFolder(context.temporaryFolder, sizeBytes);
-  const target = join(spool.path, 'dump');
-  mkdirSync(target, { mode: 0o700 });
-  for (const file of files) await writeFile(join(target, basename(file.path)), saved.read(file.path), request.asUser);
-  await refuseCutTables(target);
-  if (request.asUser !== undefined) {
-    for (const one of [target, spool.path]) chownSync(one, request.asUser.uid, request.asUser.gid);
-  }
-  const jobs = request.into === undefined ? [] : [`-j${request.jobs ?? 2}`];
-  await runRestore(request, ['-Fd', ...jobs, target], undefined);
+  using spool = await spoolFolder(saved, path, context, request.asUser);
+  const words = request.into === undefined ? [] : [`-j${jobs}`];
+  await runRestore(request, ['-Fd', ...words, spool.path], undefined);
 }
 
-/** The end of the rows of every table: pg_restore would take a shorter file for fewer rows. */
-const endOfRows = Buffer.from('\\.\n\n\n');
-
-/** @throws {CoffreError} SOURCE_INVALID */
-async function refuseCutTables(folder: string): Promise<void> {
-  const head = readHead(await readFile(join(folder, 'toc.dat')));
-  for (const { kind, file, tag } of head?.entries ?? []) {
-    if (kind !== 'TABLE DATA' || file === undefined) continue;
-    const end = await lastBytes(join(folder, file), endOfRows.length);
-    if (end?.equals(endOfRows) === true) continue;
-    throw new CoffreError('SOURCE_INVALID', `the rows of table ${JSON.stringify(tag)} are cut off`);
-  }
-}
-
-async function lastBytes(path: string, count: number): Promise<Buffer | undefined> {
-  try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    const bytes = Buffer.alloc(Math.min(count, size));
-    await file.read(bytes, 0, bytes.length, size - bytes.length);
-    return bytes;
-  } catch {
-    return undefined; // it is not there at all
-  }
+async function spooledOrNone(
+  { saved, context, asUser }: RestoreRequest,
+  path: string,
+  jobs: number,
+): Promise<Spool | undefined> {
+  if (jobs < 2 || sizeOf(saved, path) < worthSeveralBytes) return undefined;
+  return await spoolStream(saved, path, context, asUser);
 }
 
 async function runRestore(
@@ -120,16 +101,6 @@ async function* watch(
   } catch (error) {
     onFailure(error);
     throw error;
-  }
-}
-
-async function writeFile(path: string, bytes: AsyncIterable<Uint8Array>, owner: SystemUser | undefined): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    if (owner !== undefined) await file.chown(owner.uid, owner.gid);
-    for await (const part of bytes) await file.writeFile(part);
-  } finally {
-    await file.close();
   }
 }
 

@@ -23,7 +23,8 @@ export type PostgresSettings = {
   readonly excludeDatabases: readonly string[];
   /** Larger databases are dumped by several processes, into files. */
   readonly parallelOverBytes: number;
-  readonly jobs: number;
+  /** Undefined: two for a dump, which others work beside; as many as this machine has cores, up to eight, for a load. */
+  readonly jobs: number | undefined;
   /** Of pg_dump; only those that choose what is saved. */
   readonly dumpArguments: readonly string[];
   /** Also a sum over the content of every table, which reads as much again. */

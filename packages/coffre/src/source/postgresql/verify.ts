@@ -3,10 +3,11 @@ import { isCoffreError } from '@coffre/repository';
 import type { CheckStep, SavedSource, SourceContext, Verification } from '../source.ts';
 import { addressUrl } from './address-url.ts';
 import { countedIn, differencesInside } from './prove.ts';
-import { restoreArchive } from './restore-archive.ts';
+import { jobsOf, restoreArchive } from './restore-archive.ts';
 import { startScratchServer, type ScratchServer } from './scratch-server.ts';
 import { serverFacts } from './server.ts';
 import { openSession, type Session } from './session.ts';
+import type { PostgresSettings } from './settings.ts';
 import { createDatabase, createRoles, refuseWithoutExtensions, savedGlobals } from './target-server.ts';
 import { toolsFor } from './tools.ts';
 import type { DatabaseTruth, PostgresTruth } from './truth.ts';
@@ -19,12 +20,13 @@ export async function verifySaved(
   saved: SavedSource<PostgresTruth>,
   context: SourceContext,
   steps: ReadonlySet<CheckStep>,
+  settings?: PostgresSettings,
 ): Promise<Verification> {
   const findings: Findings = { proved: [], differences: [] };
   const asked = (['archive', 'open', 'schema', 'row_counts'] as const).filter((step) => steps.has(step));
   if (asked.length === 0) return { passed: [], ...findings };
   const needsServer = asked.some((step) => step !== 'archive');
-  if (needsServer) await verifyLoaded(saved, context, steps, findings);
+  if (needsServer) await verifyLoaded(saved, context, steps, findings, settings);
   else await verifyArchives(saved, context, findings);
   const passed = findings.differences.length === 0 ? asked : [];
   return { passed, ...findings };
@@ -51,6 +53,7 @@ async function verifyLoaded(
   context: SourceContext,
   steps: ReadonlySet<CheckStep>,
   findings: Findings,
+  settings: PostgresSettings | undefined,
 ): Promise<void> {
   const depth = { schema: steps.has('schema'), rows: steps.has('row_counts') };
   await using server = await startFor(saved, context);
@@ -58,7 +61,7 @@ async function verifyLoaded(
   await makeRoles(session, saved, context);
   for (const database of saved.truth.databases) {
     await attempt(saved, database, findings, async () => {
-      await loadIntoScratch(server, session, saved, database, context);
+      await loadIntoScratch({ server, session, settings }, saved, database, context);
       const differences = await differencesInside({
         address: server.address,
         name: database.name,
@@ -121,9 +124,14 @@ async function makeRoles(session: Session, saved: SavedSource<PostgresTruth>, co
   await createRoles(session, statements, [...named, ...owners]);
 }
 
+type Trial = {
+  readonly server: ScratchServer;
+  readonly session: Session;
+  readonly settings: PostgresSettings | undefined;
+};
+
 async function loadIntoScratch(
-  server: ScratchServer,
-  session: Session,
+  { server, session, settings }: Trial,
   saved: SavedSource<PostgresTruth>,
   database: DatabaseTruth,
   context: SourceContext,
@@ -136,8 +144,10 @@ async function loadIntoScratch(
   await restoreArchive({
     saved,
     database,
-    context,
+    // Where the user of the server can read it.
+    context: { ...context, temporaryFolder: server.folder },
     tools: server.tools,
+    jobs: jobsOf(settings),
     into: { address: server.address, name: database.name },
     words: ['--no-tablespaces'],
     asUser: server.asUser,
@@ -148,12 +158,14 @@ async function loadIntoScratch(
 export async function scratchOf(
   saved: SavedSource<PostgresTruth>,
   context: SourceContext,
+  settings?: PostgresSettings,
 ): Promise<AsyncDisposable & { readonly place: string }> {
   await using opened = new AsyncDisposableStack();
   const server = opened.use(await startFor(saved, context));
   await using session = await openSession({ address: server.address, database: adminDatabase, signal: context.signal });
   await makeRoles(session, saved, context);
-  for (const database of saved.truth.databases) await loadIntoScratch(server, session, saved, database, context);
+  for (const database of saved.truth.databases)
+    await loadIntoScratch({ server, session, settings }, saved, database, context);
   const [only, second] = saved.truth.databases;
   const place = addressUrl(server.address, only === undefined || second !== undefined ? 'postgres' : only.name);
   const kept = opened.move();
