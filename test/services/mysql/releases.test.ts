@@ -32,13 +32,14 @@ for (const { release, series, program } of cases) {
   describe(release, { skip: skipWithoutServer(release, program) }, () => {
     let server: SqlServer;
     let saved: Saved;
-    const folder = mkdtempSync(join(tmpdir(), 'coffre-release-'));
+    let folder: string;
     const context = (): SourceContext => ({
       ...contextFor(),
       searchPath: programsOf(release),
       temporaryFolder: folder,
     });
     before(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'coffre-release-'));
       chmodSync(folder, 0o755);
       const strict = ['--gtid-mode=ON', '--enforce-gtid-consistency=ON', '--require-secure-transport=ON'];
       server = await startRelease(release, ...(isMysql ? strict : []));
