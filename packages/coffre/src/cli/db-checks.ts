@@ -51,7 +51,9 @@ export async function validate(cli: Cli, name: string, options: DbOptions): Prom
   const { printer, signal } = session;
   const context = sourceContext(cli, signal, (line) => printer.error(`Warning: ${line}`), chosen.configured);
   const indexed = await session.repository.loadIndex();
-  const { passed, proved } = await verifySaved(indexed, stored, everyStep, context, await liveSpecs(chosen));
+  const { passed, proved } = await verifySaved(indexed, stored, everyStep, context, {
+    specs: await liveSpecs(chosen),
+  });
   const source = chosen.source.name;
   if (printer.json) {
     const { fingerprint: key } = signed;

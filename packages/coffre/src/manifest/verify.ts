@@ -82,6 +82,7 @@ export type VerifiedContent = VerifyProgress & { readonly findings: readonly Ver
 /**
  * Reads every byte back; one damaged file does not hide the others.
  * @param sums of what was read back just now already
+ * @param proved by an earlier snapshot: with the same path and hash it only has to be there
  */
 export async function verifyContent(
   indexed: IndexedRepository,
@@ -89,6 +90,7 @@ export async function verifyContent(
   { checksums }: SignedManifest,
   signal: AbortSignal,
   sums: ReadSums = new ReadSums(),
+  proved: ReadonlySet<string> = new Set(),
 ): Promise<VerifiedContent> {
   const findings: VerifyFinding[] = [];
   const find = (path: ByteString, kind: VerifyFinding['kind'], why: string, more: { code?: ErrorCode } = {}): void =>
@@ -109,9 +111,10 @@ export async function verifyContent(
   const unread = checksums.flatMap(({ path, sha256 }) => {
     const file = saved.get(path);
     if (file === undefined) find(path, 'missing', 'the snapshot has no such file');
+    if (file === undefined || proved.has(provedKey({ path, sha256 }))) return [];
     const known = sums.of(path);
-    if (file !== undefined && known !== undefined) compare(path, sha256, known);
-    return file === undefined || known !== undefined ? [] : [{ ...file, sha256 }];
+    if (known !== undefined) compare(path, sha256, known);
+    return known === undefined ? [{ ...file, sha256 }] : [];
   });
   await readContents(
     indexed,
@@ -127,6 +130,15 @@ export async function verifyContent(
     signal,
   );
   return { files, bytes, findings: findings.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
+}
+
+/** What a snapshot that was proved spares the next one, as `verifyContent` takes it. */
+export function provedContent({ checksums }: SignedManifest): ReadonlySet<string> {
+  return new Set(checksums.map(provedKey));
+}
+
+function provedKey({ path, sha256 }: Checksum): string {
+  return `${sha256} ${path}`;
 }
 
 /** A file of one blob has the blob's own hash, which reading it proves. */

@@ -76,7 +76,7 @@ plans:
   );
   assert.ok(parts.every(({ parent, end }) => parent === result.runId && end?.outcome === 'success'));
   assert.deepEqual(run?.snapshots.length, 2);
-  assert.equal(parts.find(({ source }) => source === 'lyon/uploads')?.figures['stepsPassed'], 1);
+  assert.equal(parts.find(({ source }) => source === 'lyon/uploads')?.figures['stepsPassed'], 2);
   const again = await scene.run(yaml);
   assert.equal(again.parts.at(-1)?.figures.snapshotsRemoved, 2);
   assert.equal((await scene.snapshots(yaml, 'local')).length, 2);

@@ -23,6 +23,33 @@ plans: {shop: {sources: [lyon/notes], to: local, skip_if_unchanged: true, verify
   assert.equal(await steps(7 * dayMs), 2);
 });
 
+test('the proof of files reads back what no proved backup has, and all of it after one that was not proved', async () => {
+  await using scene = await makePlanScene();
+  const yaml = usualYaml(
+    scene.folder,
+    `sites: {lyon: {sources: {uploads: {type: files, paths: [FOLDER/data]}}}}
+plans: {shop: {sources: [lyon/uploads], to: local, verify: {each: [archive, open]}}}`,
+  );
+  const write = (name: string, size: number): string => scene.write(`data/${name}`, name.repeat(size));
+  write('a', 1000);
+  write('b', 2000);
+  const readBack = async (text: string): Promise<[string, number | undefined, number | undefined]> => {
+    const { outcome, parts } = await scene.run(text);
+    return [outcome, parts[0]?.figures.stepsPassed, parts[0]?.figures.readBackBytes];
+  };
+  const first = await readBack(yaml);
+  assert.deepEqual(first.slice(0, 2), ['success', 1]);
+  // What a snapshot says of itself is among its files: the plan.
+  const planBytes = first[2]! - 3000;
+  write('c', 500);
+  assert.deepEqual(await readBack(yaml), ['success', 1, 500]);
+  write('d', 300);
+  const unproved = yaml.replace('[archive, open]', '[]');
+  assert.deepEqual(await readBack(unproved), ['success', undefined, undefined]);
+  write('e', 200);
+  assert.deepEqual(await readBack(yaml), ['success', 1, 4000 + planBytes]);
+});
+
 test('outside the hours of a repository nothing is copied there, and the row says why', async () => {
   await using scene = await makePlanScene();
   const plain = usualYaml(

@@ -1,7 +1,8 @@
 /** The sources of a plan, one after the other; each is proved while the next one is read. */
-import { zeroCounters, type StoredSnapshot } from '@coffre/repository';
+import { isCoffreError, zeroCounters, type BlobId, type StoredSnapshot } from '@coffre/repository';
 import type { SourceConfig } from '../config/config.ts';
 import type { SaveStage } from '../source-run/save-sources.ts';
+import { listRuns } from '../store/runs.ts';
 import { hooksOf, type RunContext } from './run-context.ts';
 import { endingOf } from './run-outcome.ts';
 import type { RunPart } from './run-scribe.ts';
@@ -159,6 +160,29 @@ async function readSource(
   }
 }
 
+/** Rows that are looked at for the run that made a parent. */
+const parentRowsMax = 300;
+
+/** Root of the snapshot before, where the history says that its content was read back and found good. */
+async function provedParent(
+  { around, plan, signal }: RunContext,
+  to: WorkingRepository,
+  source: SourceConfig,
+  { snapshot: { parent } }: StoredSnapshot,
+): Promise<BlobId | undefined> {
+  if (parent === undefined) return undefined;
+  const rows = await listRuns(around.store, { plan: plan.name, kind: 'source' }, parentRowsMax);
+  const made = rows.find((row) => row.repository === to.name && row.snapshots.includes(parent));
+  const isProved = made?.end?.outcome === 'success' && made.figures.readBackBytes !== undefined;
+  if (!isProved || made.source !== source.name) return undefined;
+  try {
+    return (await to.repository.loadSnapshot(parent)).tree;
+  } catch (error) {
+    if (signal.aborted || !isCoffreError(error)) throw error;
+    return undefined;
+  }
+}
+
 type Provable = { readonly source: SourceConfig; readonly saved: SavedSnapshot; readonly part: RunPart };
 
 /** Ends the row of the source, whatever comes of it. */
@@ -182,8 +206,9 @@ async function prove(
       const { secrets, doors } = around.repositories;
       const specParts = { plan: context.plan, secrets, doors, files: surroundings.files };
       const specs = await sourceSpecsOf(source, specParts);
+      const provedTree = saved.figures.readFull === 1 ? undefined : await provedParent(context, to, source, stored);
       const proof = await part.timed('verifyMs', async () =>
-        verifySaved(to.indexed, stored, steps, surroundings, specs),
+        verifySaved(to.indexed, stored, steps, surroundings, { specs, provedTree }),
       );
       proved = { ...proofFigures(proof, scribe.monotonicMs - startedMs), ...wanted.figures };
       const said = [...proof.passed, ...proof.proved];

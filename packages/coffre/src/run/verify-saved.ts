@@ -12,6 +12,7 @@ import type { ProofStep } from '../config/config.ts';
 import { ReadSums } from '../manifest/read-sums.ts';
 import {
   loadManifest,
+  provedContent,
   verifyContent,
   type SignedManifest,
   type VerifyFinding,
@@ -53,9 +54,16 @@ function unreachedCode(findings: readonly VerifyFinding[]): ErrorCode | undefine
   return codes.some(isDamage) ? undefined : codes[0];
 }
 
+export type KnownBefore = {
+  /** The live sources, where they are configured here. */
+  readonly specs?: readonly SourceSpec[];
+  /** Root of an earlier snapshot whose content was read back: `archive` of files reads what is new since then. */
+  readonly provedTree?: BlobId | undefined;
+};
+
 /**
  * `parse` was done while the files were read: what did not parse is not in the snapshot as good.
- * @param specs of the live sources, where they are configured here
+ * `hash` reads everything back. `archive` does so with what a source dumped, and with files that no proved snapshot has.
  * @throws {CoffreError} VERIFY_FAILED, SOURCE_VERIFY_FAILED, MANIFEST_DAMAGED
  */
 export async function verifySaved(
@@ -63,7 +71,7 @@ export async function verifySaved(
   { snapshot }: StoredSnapshot,
   steps: readonly ProofStep[],
   context: SourceContext,
-  specs: readonly SourceSpec[] = [],
+  { specs = [], provedTree }: KnownBefore = {},
 ): Promise<Proof> {
   const { signal, clock } = context;
   const signed = await loadManifest(indexed, snapshot.tree, signal);
@@ -71,17 +79,26 @@ export async function verifySaved(
   const place: ProofPlace = { indexed, tree: snapshot.tree, signed, sums: new ReadSums() };
   // A source that fails waits for the hashes: bytes that changed explain it.
   const [sources] = await Promise.allSettled([proveSources(place, steps, context, specs)]);
-  const hashes = steps.includes('hash') ? await proveHashes(place, signal) : undefined;
+  const isOfFiles = signed.manifest.sources.every(({ kind }) => kind === 'files');
+  const readsNew = isOfFiles && steps.includes('archive') && !steps.includes('hash');
+  const proved = readsNew && provedTree !== undefined ? await contentOf(indexed, provedTree, signal) : undefined;
+  const hashes = readsNew || steps.includes('hash') ? await proveHashes(place, signal, proved) : undefined;
   if (sources.status === 'rejected') throw sources.reason;
-  const { reached, proved } = sources.value;
+  const { reached, proved: told } = sources.value;
   const tookMs = Math.max(1, Math.round(clock.monotonicMs() - startedMs));
   return {
     passed: [
-      ...(hashes === undefined ? [] : ['hash' as const]),
+      ...(steps.includes('hash') ? ['hash' as const] : []),
+      ...(isOfFiles && steps.includes('archive') ? ['archive' as const] : []),
       ...(steps.includes('parse') ? ['parse' as const] : []),
       ...reached,
     ],
-    proved: [...(hashes === undefined ? [] : [`${hashes.files} hashes as signed`]), ...proved],
+    proved: [
+      ...(hashes === undefined
+        ? []
+        : [readsNew ? `what is new read back (${hashes.files})` : `${hashes.files} hashes as signed`]),
+      ...told,
+    ],
     ...(hashes === undefined ? {} : { readBack: { sizeBytes: hashes.bytes, tookMs } }),
   };
 }
@@ -94,8 +111,26 @@ type ProofPlace = {
   readonly sums: ReadSums;
 };
 
-async function proveHashes({ indexed, tree, signed, sums }: ProofPlace, signal: AbortSignal): Promise<VerifyProgress> {
-  const { files, bytes, findings } = await verifyContent(indexed, tree, signed, signal, sums);
+/** Undefined where the manifest of that snapshot cannot be read: then all is read. */
+async function contentOf(
+  indexed: IndexedRepository,
+  tree: BlobId,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return provedContent(await loadManifest(indexed, tree, signal));
+  } catch (error) {
+    if (signal.aborted || !isCoffreError(error)) throw error;
+    return undefined;
+  }
+}
+
+async function proveHashes(
+  { indexed, tree, signed, sums }: ProofPlace,
+  signal: AbortSignal,
+  proved: ReadonlySet<string> | undefined,
+): Promise<VerifyProgress> {
+  const { files, bytes, findings } = await verifyContent(indexed, tree, signed, signal, sums, proved);
   if (findings.length === 0) return { files, bytes };
   const named = findings.slice(0, namedMax).map(({ path, why }) => `${path}: ${why}`);
   throw new CoffreError(
