@@ -12,6 +12,9 @@ import { choiceHint } from '../config/suggestion.ts';
 import type { Cli } from './cli.ts';
 import type { LoadedConfig } from './config-source.ts';
 
+/** More than this of what is set is not repeated: the file has it. */
+const writtenMax = 100;
+
 /** @param loaded undefined where there is no configuration: then only the meaning is told */
 export function explainKey(cli: Cli, key: string, loaded: LoadedConfig | undefined): void {
   const schema = createJsonSchema();
@@ -57,7 +60,15 @@ export function explainKey(cli: Cli, key: string, loaded: LoadedConfig | undefin
 
 function setText(set: Located | undefined): string {
   if (set === undefined) return 'nowhere';
-  return set.kind === 'scalar' ? `${placeText(set.place)}: ${String(set.value)}` : placeText(set.place);
+  const written = flowText(set);
+  return written.length > writtenMax ? placeText(set.place) : `${placeText(set.place)}: ${written}`;
+}
+
+/** In one line, as YAML takes it. */
+function flowText(value: Located): string {
+  if (value.kind === 'scalar') return String(value.value);
+  if (value.kind === 'list') return `[${value.items.map(flowText).join(', ')}]`;
+  return `{${[...value.entries].map(([key, entry]) => `${key}: ${flowText(entry.value)}`).join(', ')}}`;
 }
 
 function unknownKey(path: ConfigPath, keysOf: (owner: ConfigPath) => readonly string[]): CoffreError {
