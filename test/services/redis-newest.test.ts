@@ -60,6 +60,11 @@ async function newContentOf(connection: RedisConnection, engine: RedisEngine): P
   return { session, sessions, vectors };
 }
 
+/** A hash whose last field expired is gone when the server comes round to it, which on a busy machine is later. */
+function lasting(content: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...content].filter(([key]) => key !== '3 soon -1'));
+}
+
 for (const engine of ['redis', 'valkey'] as const) {
   const program = `usr/bin/${engine}-server`;
   describe(`the newest ${engine}`, { skip: skipWithoutServer('redis-newest', program) }, () => {
@@ -79,9 +84,9 @@ for (const engine of ['redis', 'valkey'] as const) {
         await fillNew(connection, engine);
         if (method === 'both') await connection.ask(['BGREWRITEAOF']);
         const saved = await saveInMemory(redis, settingsFor(server, method), context());
-        // The hash that loses its last field is then gone, which is no difference.
+        // The hash that loses its last field meanwhile is no difference.
         await systemClock().sleep(400);
-        const expected = await contentOfRedis(connection);
+        const expected = lasting(await contentOfRedis(connection));
         assert.equal(saved.truth.engine, engine);
         const { differences, passed, proved } = await redis.verify(saved, context(), everyStep);
         assert.deepEqual([differences, passed.length], [[], 4]);
@@ -96,13 +101,13 @@ for (const engine of ['redis', 'valkey'] as const) {
         await redis.load(saved, target, context());
         await other.start();
         using reader = await other.connect();
-        assert.deepEqual(await contentOfRedis(reader), expected);
+        assert.deepEqual(lasting(await contentOfRedis(reader)), expected);
         const fresh = await newContentOf(connection, engine);
         assert.deepEqual(await newContentOf(reader, engine), fresh);
         await using third = await start();
         await redis.load(saved, { ...target, to: socketOf(third) }, context());
         using last = await third.connect();
-        assert.deepEqual(await contentOfRedis(last), expected);
+        assert.deepEqual(lasting(await contentOfRedis(last)), expected);
         assert.deepEqual(await newContentOf(last, engine), fresh);
       });
     }
