@@ -99,7 +99,7 @@ for (const major of postgresMajors) {
       });
     }
 
-    testAtEnds?.('databases, tables and users with hostile names are saved and come back', async () => {
+    void testAtEnds?.('databases, tables and users with hostile names are saved and come back', async () => {
       const context = contextFor(programs);
       const names = hostileNames.filter((name) => major < 19 || !name.includes('\n'));
       for (const name of names) {
@@ -134,7 +134,7 @@ for (const major of postgresMajors) {
       }
     });
 
-    testAtEnds?.('one table is loaded although much more lies behind it in the archive', async () => {
+    void testAtEnds?.('one table is loaded although much more lies behind it in the archive', async () => {
       const context = contextFor(programs);
       server.run('createdb', ['wide']);
       const rows = 'SELECT md5(g::text) || repeat(md5((g + 1)::text), 30) FROM generate_series(1, 4000) g';
@@ -243,7 +243,7 @@ for (const major of postgresMajors) {
       },
     );
 
-    testAtEnds?.('a cut dump is never taken for whole, nor one with changed rows for the right one', async () => {
+    void testAtEnds?.('a cut dump is never taken for whole, nor one with changed rows for the right one', async () => {
       const context = contextFor(programs);
       const saved = await save(settingsFor(server, { databases: ['shop'] }), context);
       const path = saved.truth.databases[0]?.path ?? '';
