@@ -44,21 +44,25 @@ for (const major of majors) {
     });
 
     // Only some builds of 18 have the extensions.
-    test('goes into PostgreSQL 17', { skip: major !== 13 || skipWithoutPostgres(17) }, async () => {
-      const newer = findPostgres(17)?.programs ?? '';
-      await using other = await startPostgres({ programs: newer });
-      const to = addressUrl(addressOf({ socket: other.folder, user: 'coffre' }), 'whole');
-      const target = { to, overwrite: false, only: [], settings: undefined, createsOwners: true };
-      await postgresql.load(saved, target, contextFor(newer));
-      const owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'whole'";
-      assert.equal(other.run('psql', ['-Atc', owner, 'postgres']).trim(), 'f_owner');
-    });
+    test(
+      'goes into PostgreSQL 17',
+      { skip: major === 13 ? skipWithoutPostgres(17) : 'it is not the oldest' },
+      async () => {
+        const newer = findPostgres(17)?.programs ?? '';
+        await using other = await startPostgres({ programs: newer });
+        const to = addressUrl(addressOf({ socket: other.folder, user: 'coffre' }), 'whole');
+        const target = { to, overwrite: false, only: [], settings: undefined, createsOwners: true };
+        await postgresql.load(saved, target, contextFor(newer));
+        const owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'whole'";
+        assert.equal(other.run('psql', ['-Atc', owner, 'postgres']).trim(), 'f_owner');
+      },
+    );
   });
 }
 
 const ofDatabase = `
 COMMENT ON DATABASE whole IS 'it''s all of it'; ALTER DATABASE whole OWNER TO f_owner; ALTER DATABASE whole CONNECTION LIMIT 40;
-ALTER DATABASE whole SET search_path = app, public; ALTER DATABASE whole SET work_mem = '5MB';
+ALTER DATABASE whole SET search_path = app, public; ALTER DATABASE whole SET work_mem = '5MB'; ALTER DATABASE whole SET default_transaction_read_only = on;
 ALTER ROLE f_app IN DATABASE whole SET statement_timeout = '9s'; ALTER ROLE f_app IN DATABASE whole SET search_path = 'a b', app;
 REVOKE ALL ON DATABASE whole FROM PUBLIC; GRANT CONNECT ON DATABASE whole TO f_reader; GRANT CREATE, TEMPORARY ON DATABASE whole TO f_app WITH GRANT OPTION;
 `;

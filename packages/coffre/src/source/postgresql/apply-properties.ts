@@ -41,11 +41,15 @@ async function applySetting(
   warn: (line: string) => void,
 ): Promise<void> {
   const shown = name.split('.').map(identifier).join('.');
+  // For this moment only, and in a transaction that writes: the setting may be that nothing is to be written.
+  await session.rows('BEGIN READ WRITE');
   try {
     // The server itself turns the text into a list where the setting is one.
-    await session.rows('SELECT set_config($1, $2, false)', [name, value]);
+    await session.rows('SELECT set_config($1, $2, true)', [name, value]);
     await session.rows(`${whose} SET ${shown} FROM CURRENT`);
+    await session.rows('COMMIT');
   } catch (error) {
+    await session.rows('ROLLBACK').catch(() => undefined);
     if (!isCoffreError(error)) throw error;
     warn(`the setting ${name} of the database could not be made: ${error.message}`);
   }
