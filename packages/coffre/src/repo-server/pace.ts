@@ -5,8 +5,13 @@ import { refused } from './refusal.ts';
 const bytesPerSecondMin = 256;
 const graceMs = 60_000;
 
+export type Pace = {
+  /** Throws 408 when what has come in by now is less than the slowest line brings. */
+  expectEnough(receivedBytes: number): void;
+};
+
 /** For a body that comes in, however long it takes. */
-export function createPace(clock: Clock): { expectEnough(receivedBytes: number): void } {
+export function createPace(clock: Clock): Pace {
   const startMs = clock.monotonicMs();
   return {
     expectEnough(receivedBytes) {

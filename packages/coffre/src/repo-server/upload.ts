@@ -5,7 +5,7 @@ import { isSyncUnsupported, syncFolder, writeAll } from '@coffre/repository';
 import type { Clock, FileHandle, LocalFile, Random } from '@coffre/repository';
 import { headBytesMax, largestUpload, tailBytes } from './file-shape.ts';
 import type { JudgeUpload, UploadFacts } from './file-shape.ts';
-import { createPace } from './pace.ts';
+import { createPace, type Pace } from './pace.ts';
 import type { Quota } from './quota.ts';
 import { refused } from './refusal.ts';
 import { fileMode, nameTaken } from './repository-files.ts';
@@ -70,12 +70,13 @@ async function receiveAndPublish(upload: Upload, parts: UploadParts, way: Way): 
   const { place, reserve } = way;
   const { storage, random, run } = parts;
   const { files } = storage;
+  const pace = createPace(parts.clock);
   const temporary = temporaryName(place, run, random.bytes(8).toString('hex'));
   const open = await storage.createTemporary(upload.folder, temporary);
   try {
     let received: UploadFacts;
     try {
-      received = await receive(upload, { open, reserve, clock: parts.clock });
+      received = await receive(upload, { open, reserve, pace });
       const reason = parts.judge(upload.file, received);
       if (reason !== undefined) throw refused(400, `refused as ${upload.file.kind}: ${reason}`);
       await open.sync().catch(ignoreUnsupportedSync);
@@ -95,7 +96,7 @@ async function receiveAndPublish(upload: Upload, parts: UploadParts, way: Way): 
 
 async function receive(
   { body, declaredBytes }: Upload,
-  { open, reserve, clock }: { open: LocalFile; reserve: Way['reserve']; clock: Clock },
+  { open, reserve, pace }: { open: LocalFile; reserve: Way['reserve']; pace: Pace },
 ): Promise<UploadFacts> {
   const hash = createHash('sha256');
   const heads: Uint8Array[] = [];
@@ -103,7 +104,6 @@ async function receive(
   let tail: Uint8Array = new Uint8Array();
   let batch: Uint8Array[] = [];
   let writing: Promise<void> = Promise.resolve();
-  const pace = createPace(clock);
   try {
     for await (const chunk of body) {
       sizeBytes += chunk.byteLength;
