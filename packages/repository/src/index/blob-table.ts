@@ -312,7 +312,6 @@ export class BlobTable {
     return all;
   }
 
-  /** Entries grouped by pack, in order of offset: for whole-repository work such as check. */
   /** Every blob once per place, in no order. */
   eachPlace(visit: (packNumber: number, length: number, uncompressedLength: number) => void): void {
     for (const { words, count } of this.segments) {
@@ -323,6 +322,7 @@ export class BlobTable {
     }
   }
 
+  /** Entries grouped by pack, in order of offset: for whole-repository work such as check. */
   entriesByPack(): { segment: BlobSegment; entries: Uint32Array; starts: Uint32Array }[] {
     return this.segments.map((segment) => groupByPack(segment, this.packIds.length));
   }

@@ -11,7 +11,6 @@ import { readPacks, type PackToRead } from './check-read.ts';
 import { checkTrees } from './check-trees.ts';
 import type { ReadDataSubset } from './read-data-subset.ts';
 import { chooseReading, openReadingRecord, type ChosenReading } from './reading-record.ts';
-import { besideEachOther, Turn } from './turn.ts';
 import { measureCoverage, type Coverage, type SizedPack } from './reading-plan.ts';
 import type { VerificationLedger } from './verification-ledger.ts';
 
@@ -68,26 +67,14 @@ export async function check(
   const snapshots = options.snapshots ?? (beside ? await run.loadSnapshots() : undefined);
   const index = await run.checkIndexes();
   const stored = await run.checkPacks(index, { beside });
-  const reads = options.readData !== undefined || options.fullWithinMs !== undefined;
-  const all = reads ? sizedPacks(index.indexed, (id) => stored.has(id)) : [];
-  const readBack = async (needed: ReadonlySet<PackId> | undefined, turn: Turn): Promise<void> => {
-    if (!reads) return;
+  // Packs needed are asked for only where they narrow down what to read.
+  const needed = options.snapshots === undefined ? undefined : new Set<PackId>();
+  await run.checkSnapshots(index.indexed, snapshots ?? (await run.loadSnapshots()), needed);
+  if (options.readData !== undefined || options.fullWithinMs !== undefined) {
+    const all = sizedPacks(index.indexed, (id) => stored.has(id));
     const packs = needed === undefined ? all : all.filter(({ id }) => needed.has(id));
     const ledger = openReadingRecord(repository, options.stateFolder, all);
-    await run.checkData(index.indexed, packs, ledger, { ...options, turn });
-  };
-  if (options.snapshots === undefined) {
-    // Threads read packs while this one reads trees; what they find is told when the trees are done.
-    const turn = new Turn();
-    await besideEachOther(
-      turn,
-      async () => await run.checkSnapshots(index.indexed, snapshots ?? (await run.loadSnapshots()), undefined),
-      async () => await readBack(undefined, turn),
-    );
-  } else {
-    const needed = new Set<PackId>();
-    await run.checkSnapshots(index.indexed, options.snapshots, needed);
-    await readBack(needed, Turn.come());
+    await run.checkData(index.indexed, packs, ledger, options);
   }
   return tally.result();
 }
@@ -224,42 +211,37 @@ class CheckRun {
     indexed: IndexedRepository,
     packs: readonly SizedPack[],
     ledger: VerificationLedger | undefined,
-    { readData, fullWithinMs, threads, turn }: CheckOptions & { readonly turn: Turn },
+    { readData, fullWithinMs, threads }: CheckOptions,
   ): Promise<void> {
     const { clock, random } = this.#repository.host;
     const nowMs = (): number => Number(clock.nowNs() / 1_000_000n);
     const reading = chooseReading(packs, { readData, fullWithinMs, ledger, random, nowMs: nowMs() });
+    if (fullWithinMs !== undefined) this.#report({ kind: 'reading', reading });
     const { chosen, bytes: totalBytes } = reading;
-    turn.when(() => {
-      if (fullWithinMs !== undefined) this.#report({ kind: 'reading', reading });
-      this.#report({ kind: 'phase', phase: 'read-data', total: chosen.length, totalBytes, packs: packs.length });
-    });
+    this.#report({ kind: 'phase', phase: 'read-data', total: chosen.length, totalBytes, packs: packs.length });
     let [done, doneBytes] = [0, 0];
     const options = { totalBytes, ...(threads !== undefined && { threads }) };
     try {
-      await readPacks(this.#repository, withBlobs(indexed, chosen, turn), options, (verdict) => {
+      await readPacks(this.#repository, withBlobs(indexed, chosen), options, (verdict) => {
         const { id: packId, sizeBytes, problems, isDamaged } = verdict;
         if (problems.length === 0) ledger?.noteRight(packId, nowMs());
         else if (isDamaged) ledger?.noteWrong(packId, nowMs());
-        turn.when(() => {
-          if (problems.length > 0) {
-            const message = `pack ${packId} contains ${problems.length} errors: [${problems.join(' ')}]`;
-            this.#found(isDamaged ? 'pack-damaged' : 'pack-doubtful', message, { packId });
-          }
-          done += 1;
-          doneBytes += sizeBytes;
-          this.#tally.read(sizeBytes);
-          this.#report({ kind: 'progress', phase: 'read-data', done, doneBytes });
-        });
+        if (problems.length > 0) {
+          const message = `pack ${packId} contains ${problems.length} errors: [${problems.join(' ')}]`;
+          this.#found(isDamaged ? 'pack-damaged' : 'pack-doubtful', message, { packId });
+        }
+        done += 1;
+        doneBytes += sizeBytes;
+        this.#tally.read(sizeBytes);
+        this.#report({ kind: 'progress', phase: 'read-data', done, doneBytes });
       });
-      if (turn.isOff) return;
       ledger?.noteChecked(nowMs());
     } finally {
       ledger?.flush();
     }
     if (fullWithinMs === undefined || ledger === undefined) return;
     const coverage = measureCoverage(packs, ledger, { nowMs: nowMs(), withinMs: fullWithinMs });
-    turn.when(() => this.#report({ kind: 'coverage', coverage, fullWithinMs }));
+    this.#report({ kind: 'coverage', coverage, fullWithinMs });
   }
 }
 
@@ -268,10 +250,9 @@ function sizedPacks(indexed: IndexedRepository, isWanted: (id: PackId) => boolea
 }
 
 /** One pack after the other: the blobs of all packs at once would be large. */
-function* withBlobs(indexed: IndexedRepository, packs: readonly SizedPack[], turn: Turn): Generator<PackToRead> {
+function* withBlobs(indexed: IndexedRepository, packs: readonly SizedPack[]): Generator<PackToRead> {
   const sizes = new Map(packs.map(({ id, sizeBytes }) => [id, sizeBytes]));
   for (const { id, blobs } of indexed.packs()) {
-    if (turn.isOff) return;
     const sizeBytes = sizes.get(id);
     if (sizeBytes !== undefined) yield { id, sizeBytes, blobs };
   }
