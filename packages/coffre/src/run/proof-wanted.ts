@@ -27,8 +27,8 @@ export async function wantedProof(
   const nowMs = Number(around.source.clock.nowNs() / 1_000_000n);
   const asked = cadences.filter(({ name }) => plan.verify[name].length > 0);
   if (asked.length === 0) return { steps: plan.verify.each, isOwed: false, figures: {} };
-  const filter = { plan: plan.name, kind: 'source', sinceMs: nowMs - 7 * dayMs } as const;
-  const rows = (await listRuns(around.store, filter, rowsMax)).filter((row) => row.source === source.name);
+  const filter = { plan: plan.name, kind: 'source', source: source.name, sinceMs: nowMs - 7 * dayMs } as const;
+  const rows = await listRuns(around.store, filter, rowsMax);
   const due = asked.filter(({ periodMs, figure }) => !rows.some((row) => isRecent(row, figure, nowMs - periodMs)));
   const steps = new Set([...plan.verify.each, ...due.flatMap(({ name }) => plan.verify[name])]);
   return {

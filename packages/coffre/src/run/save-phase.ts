@@ -2,7 +2,7 @@
 import { isCoffreError, zeroCounters, type BlobId, type StoredSnapshot } from '@coffre/repository';
 import type { SourceConfig } from '../config/config.ts';
 import type { SaveStage } from '../source-run/save-sources.ts';
-import { listRuns } from '../store/runs.ts';
+import { isReadBack } from '../store/verified-snapshots.ts';
 import { hooksOf, type RunContext } from './run-context.ts';
 import { endingOf } from './run-outcome.ts';
 import type { RunPart } from './run-scribe.ts';
@@ -160,9 +160,6 @@ async function readSource(
   }
 }
 
-/** Rows that are looked at for the run that made a parent. */
-const parentRowsMax = 300;
-
 /** Root of the snapshot before, where the history says that its content was read back and found good. */
 async function provedParent(
   { around, plan, signal }: RunContext,
@@ -171,10 +168,8 @@ async function provedParent(
   { snapshot: { parent } }: StoredSnapshot,
 ): Promise<BlobId | undefined> {
   if (parent === undefined) return undefined;
-  const rows = await listRuns(around.store, { plan: plan.name, kind: 'source' }, parentRowsMax);
-  const made = rows.find((row) => row.repository === to.name && row.snapshots.includes(parent));
-  const isProved = made?.end?.outcome === 'success' && made.figures.readBackBytes !== undefined;
-  if (!isProved || made.source !== source.name) return undefined;
+  const track = { repository: to.name, plan: plan.name, source: source.name };
+  if (!(await isReadBack(around.store, track, parent))) return undefined;
   try {
     return (await to.repository.loadSnapshot(parent)).tree;
   } catch (error) {

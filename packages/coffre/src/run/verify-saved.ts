@@ -79,7 +79,8 @@ export async function verifySaved(
   const place: ProofPlace = { indexed, tree: snapshot.tree, signed, sums: new ReadSums() };
   // A source that fails waits for the hashes: bytes that changed explain it.
   const [sources] = await Promise.allSettled([proveSources(place, steps, context, specs)]);
-  const isOfFiles = signed.manifest.sources.every(({ kind }) => kind === 'files');
+  const { sources: saved } = signed.manifest;
+  const isOfFiles = saved.length > 0 && saved.every(({ kind }) => kind === 'files');
   const readsNew = isOfFiles && steps.includes('archive') && !steps.includes('hash');
   const proved = readsNew && provedTree !== undefined ? await contentOf(indexed, provedTree, signal) : undefined;
   const hashes = readsNew || steps.includes('hash') ? await proveHashes(place, signal, proved) : undefined;

@@ -132,13 +132,22 @@ export async function runParts({ db }: Rows, parent: RunId): Promise<Run[]> {
   return (await db.selectFrom('runs').selectAll().where('parent_id', '=', parent).orderBy('id').execute()).map(runOf);
 }
 
-export type RunFilter = { readonly plan?: string; readonly kind?: RunKind; readonly sinceMs?: number };
+export type RunFilter = {
+  readonly plan?: string;
+  readonly kind?: RunKind;
+  readonly source?: string;
+  /** By its name in the configuration. */
+  readonly repository?: string;
+  readonly sinceMs?: number;
+};
 
 /** Newest first. */
 export async function listRuns(rows: Rows, filter: RunFilter, countMax: number): Promise<Run[]> {
   let query = rows.db.selectFrom('runs').selectAll();
   if (filter.plan !== undefined) query = query.where('plan', '=', filter.plan);
   if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind);
+  if (filter.source !== undefined) query = query.where('source', '=', filter.source);
+  if (filter.repository !== undefined) query = query.where('repository', '=', filter.repository);
   if (filter.sinceMs !== undefined) query = query.where('started_at', '>=', filter.sinceMs);
   return (await query.orderBy('started_at', 'desc').orderBy('id', 'desc').limit(countMax).execute()).map(runOf);
 }

@@ -40,3 +40,36 @@ export async function verifiedSnapshots({ db }: Rows, repository: string): Promi
   }
   return found;
 }
+
+export type SavedTrack = { readonly repository: string; readonly plan: string; readonly source: string };
+
+/** Whether the run that made a snapshot read its content back, and no damage was found in that repository since. */
+export async function isReadBack(
+  { db }: Rows,
+  { repository, plan, source }: SavedTrack,
+  snapshot: string,
+): Promise<boolean> {
+  const made = await db
+    .selectFrom('runs')
+    .select(['outcome', 'ended_at', 'figures'])
+    .where('repository', '=', repository)
+    .where('plan', '=', plan)
+    .where('source', '=', source)
+    .where('kind', '=', 'source')
+    .where('snapshots', 'like', `%"${snapshot}"%`)
+    .orderBy('started_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (made === undefined || made.outcome !== 'success' || made.ended_at === null) return false;
+  const { readBackBytes } = JSON.parse(made.figures) as { readBackBytes?: number };
+  if (readBackBytes === undefined) return false;
+  const damage = await db
+    .selectFrom('verifications')
+    .select('id')
+    .where('repository', '=', repository)
+    .where('outcome', '=', 'damaged')
+    .where('at', '>=', made.ended_at)
+    .limit(1)
+    .executeTakeFirst();
+  return damage === undefined;
+}

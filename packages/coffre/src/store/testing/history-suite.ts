@@ -7,6 +7,8 @@ import type { NewRun } from '../runs.ts';
 import { closeSlot, markSlotMissing, newestSlot, openSlot, openSlots } from '../slots.ts';
 import { handClock, openScene, sceneStartMs } from './scene.ts';
 import type { Scene } from './scene.ts';
+import { recordVerification } from '../verifications.ts';
+import { isReadBack } from '../verified-snapshots.ts';
 
 const run: NewRun = {
   plan: 'shop-db',
@@ -49,6 +51,31 @@ export function historySuite(engine: string, scene: () => Scene): void {
       parent: undefined,
       repository: undefined,
     });
+  });
+
+  test(`${engine}: a snapshot counts as read back until a run, or damage found later, says otherwise`, async () => {
+    const clock = handClock();
+    await using store = await openScene(scene().freshPlace(), clock);
+    const track = { repository: 'local', plan: 'shop-db', source: 'sqlite' };
+    const [proved, unproved] = ['ab'.repeat(32), 'cd'.repeat(32)];
+    const saved = async (snapshot: string, figures: Record<string, number>): Promise<void> => {
+      const id = await startRun(store, { ...run, ...track, kind: 'source' });
+      await endRun(store, id, { outcome: 'success', figures, snapshots: [snapshot] });
+      clock.moveMs(1000);
+    };
+    await saved(proved, { readBackBytes: 7 });
+    await saved(unproved, {});
+    for (let others = 0; others < 400; others += 1) {
+      await startRun(store, { ...run, ...track, source: `other-${others}`, kind: 'source' });
+    }
+    const told = { repository: 'local', kind: 'verify', subject: unproved } as const;
+    await recordVerification(store, { ...told, outcome: 'unreachable' });
+    assert.deepEqual([await isReadBack(store, track, proved), await isReadBack(store, track, unproved)], [true, false]);
+    assert.equal(await isReadBack(store, { ...track, repository: 'offsite' }, proved), false);
+    await recordVerification(store, { ...told, repository: 'offsite', outcome: 'damaged' });
+    assert.equal(await isReadBack(store, track, proved), true);
+    await recordVerification(store, { ...told, outcome: 'damaged' });
+    assert.equal(await isReadBack(store, track, proved), false);
   });
 
   test(`${engine}: the parts of a run are found by it`, async () => {
