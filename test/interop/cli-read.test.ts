@@ -131,6 +131,13 @@ describe('reading answers as restic does', { skip: skipWithout(restic, 'restic 0
     });
   }
 
+  test('stats --mode debug: the same sizes on stderr, with --json too', () => {
+    for (const more of [[], ['--json'], ['no-such-snapshot'], ['-v']]) {
+      const argv = ['--no-lock', 'stats', '--mode', 'debug', ...more];
+      assert.deepEqual(world.coffre(argv), world.restic(argv), more.join(' '));
+    }
+  });
+
   test('grouped tables are the same, whatever the order of the groups', () => {
     const argv = ['--no-lock', 'snapshots', '--group-by', 'host,tags'];
     const groups = (text: string): string[] => text.split(/^(?=snapshots for)/m).sort();

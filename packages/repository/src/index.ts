@@ -91,6 +91,7 @@ export { diffTrees, findFiles, findObjects } from './operations.ts';
 export type { FindEvent, FindOptions } from './browse/find.ts';
 export type { FindObjectsEvent, FoundObject, WantedObjects } from './browse/find-objects.ts';
 export type { DiffCounts, DiffEvent, DiffOptions, DiffStatistics } from './browse/diff.ts';
+export { measureBlobs, measureFiles, type SizeClass, SizeClasses } from './browse/size-classes.ts';
 export { measure, statsModes, type Statistics, type StatsMode, type StatsProgress } from './browse/stats.ts';
 
 // Restore.

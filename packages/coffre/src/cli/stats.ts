@@ -5,15 +5,20 @@ import type { Cli } from './cli.ts';
 import { formatBytes, formatDurationMs, formatFixed, formatPercent } from './output/format.ts';
 import { withoutEmpty } from './output/json.ts';
 import type { Printer } from './output/printer.ts';
+import { sayStoredSizes } from './stored-sizes.ts';
 import { openSession } from './session.ts';
 import { addSnapshotFilter, selectSnapshots, snapshotFilter } from './snapshot-options.ts';
 import { parseChoice } from './values.ts';
 
+/** `debug` counts what is stored, whatever the snapshots hold. */
+const modes = [...statsModes, 'debug'] as const;
+
 export function defineStats(command: Command, cli: Cli): void {
   addSnapshotFilter(command.argument('[snapshot...]', 'ids, their beginnings, or latest; all when none is given'))
-    .option('--mode <mode>', statsModes.join(', '), 'restore-size')
+    .option('--mode <mode>', modes.join(', '), 'restore-size')
     .action(async (names, options) => {
-      const mode = parseChoice(options.mode, '--mode', statsModes);
+      const mode = parseChoice(options.mode, '--mode', modes);
+      if (mode === 'debug') return sayStoredSizes(cli);
       const filter = snapshotFilter(options, cli.environment);
       await using session = await openSession(cli, 'read', { besideLock: true });
       const { repository, printer } = session;
