@@ -44,12 +44,23 @@ export async function feed(
   wants?: ReadonlySet<string>,
 ): Promise<DumpStatement[]> {
   const kept: DumpStatement[] = [];
-  for await (const bytes of statementsOf(content, `the dump of ${showName(placing.original)}`)) {
-    signal.throwIfAborted();
-    const statement = readStatement(bytes);
-    if (!isWanted(statement, wants)) continue;
-    if (statement.kind !== 'rows' && statement.kind !== 'table') kept.push(statement);
-    if (!skipped.has(statement.kind)) await send(loader, statement, placing);
+  let sending: Promise<void> = Promise.resolve();
+  try {
+    for await (const bytes of statementsOf(content, `the dump of ${showName(placing.original)}`)) {
+      signal.throwIfAborted();
+      const statement = readStatement(bytes);
+      if (!isWanted(statement, wants)) continue;
+      if (statement.kind !== 'rows' && statement.kind !== 'table') kept.push(statement);
+      if (skipped.has(statement.kind)) continue;
+      // The server works on one statement while the next one is read and cut.
+      await sending;
+      sending = send(loader, statement, placing);
+      // It is looked at before the next one; until then it is not a stray rejection.
+      sending.catch(() => undefined);
+    }
+    await sending;
+  } finally {
+    await sending.catch(() => undefined);
   }
   return kept;
 }
