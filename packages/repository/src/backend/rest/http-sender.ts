@@ -1,5 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { sizeOf } from '../counting.ts';
 import type { Gate } from '../limits/throttle.ts';
@@ -10,6 +9,9 @@ import { writeBody } from './sender.ts';
 import type { HttpReply, HttpRequest, Sender } from './sender.ts';
 import { createTlsContext } from './tls-context.ts';
 import type { StorageOptions } from '../storage-options.ts';
+
+// An `import` reads every name of the module, and one of them loads all of fetch: a tenth of a second of each start.
+const { Agent: HttpAgent, request: httpRequest } = process.getBuiltinModule('node:http');
 
 export type HttpSenderOptions = Pick<StorageOptions, 'tls' | 'environment' | 'throttle'> & {
   /** Of the server, for people. */
@@ -72,7 +74,7 @@ export function createHttpSender(location: RestLocation, options: HttpSenderOpti
   };
 }
 
-function createAgent(location: RestLocation, options: HttpSenderOptions): HttpAgent {
+function createAgent(location: RestLocation, options: HttpSenderOptions): Agent {
   const { connectionsMax, environment = {}, tls = {} } = options;
   const isTcp = 'host' in location.server;
   const common = {

@@ -1,7 +1,9 @@
-import { STATUS_CODES } from 'node:http';
 import { CoffreError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { HttpReply } from './sender.ts';
+
+// An `import` reads every name of the module, and one of them loads all of fetch: a tenth of a second of each start.
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 /** What was asked, for the sentence: `GET index/00…`. */
 export type Asked = { readonly location: string; readonly what: string };
