@@ -15,7 +15,7 @@ const program = join(projectFolder, 'packages/coffre');
 
 /** Installed beside the program, and loaded when they are used. */
 const installedPackages =
-  /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|kysely|pg$|mysql2|mongodb|bson|pino|csv-stringify|pdfkit)/;
+  /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|pg$|mysql2|mongodb|bson|pino$|csv-stringify|pdfkit)/;
 
 /**
  * Few files: what every start needs, and the library. Verbs and the clients of network storages bring much along and stay
@@ -29,6 +29,8 @@ const parts = [
     test: /(repository\/src|coffre\/src\/(cli|platform))\/(?!workers\/worker|.*-worker)|node_modules\/(commander|@commander-js)\//,
   },
   { name: 'repository', test: /repository\/src\/(?!backend\/(s3|sftp|rest|rclone)\/|testing\/)/ },
+  // For who opens the state: not beside what others share with it.
+  { name: 'kysely', test: /node_modules\/kysely\// },
   { name: 'output', test: /coffre\/src\/cli\/output\// },
 ];
 
