@@ -1,13 +1,14 @@
 /** Settings that are fine each by itself and wrong together. Works on what is there, mistakes or not. */
 import { placesOf } from './places.ts';
-import { keyPlaceAt, placeAt, valueAt } from './located.ts';
+import { eachAt, keyPlaceAt, placeAt, valueAt } from './located.ts';
 import type { Located } from './located.ts';
 import { pathText } from './mistake.ts';
 import type { ConfigPath, Mistake } from './mistake.ts';
 
 export function combinationMistakes(root: Located): Mistake[] {
+  const repositories = new Set(keysOf(valueAt(root, ['repositories'])));
   return [
-    ...namesIn(root, ['plans']).flatMap((name) => planMistakes(root, ['plans', name])),
+    ...entriesAt(root, 'plans').flatMap(([name, plan]) => planMistakes(root, name, plan, repositories)),
     ...planCircles(root),
     ...guardMistakes(root),
     ...offsiteMistakes(root),
@@ -16,61 +17,60 @@ export function combinationMistakes(root: Located): Mistake[] {
   ];
 }
 
-function planMistakes(root: Located, plan: ConfigPath): Mistake[] {
-  const to = textAt(root, [...plan, 'to']);
-  const copies = namesIn(root, [...plan, 'copy']);
-  const declared = namesIn(root, ['repositories']);
-  const isDeclared = (name: string | undefined): boolean => name !== undefined && declared.includes(name);
+function planMistakes(root: Located, name: string, plan: Located, declared: ReadonlySet<string>): Mistake[] {
+  const path = ['plans', name];
+  const to = textIn(plan, 'to');
+  const copies = keysOf(childOf(plan, 'copy'));
   const found: Mistake[] = [];
   if (to !== undefined && copies.includes(to)) {
     found.push(
-      mistakeAtKey(root, [...plan, 'copy', to], `\`${pathText([...plan, 'copy'])}\` copies from \`${to}\` to itself`),
+      mistakeAtKey(root, [...path, 'copy', to], `\`${pathText([...path, 'copy'])}\` copies from \`${to}\` to itself`),
     );
   }
-  for (const name of namesIn(root, [...plan, 'retention'])) {
+  for (const kept of keysOf(childOf(plan, 'retention'))) {
     // A name that is not declared is somebody else's mistake.
-    if (!isDeclared(to) || !isDeclared(name) || name === to || copies.includes(name)) continue;
-    const message = `\`${pathText([...plan, 'retention'])}\` has rules for \`${name}\`, where this plan keeps nothing`;
+    if (to === undefined || !declared.has(to) || !declared.has(kept) || kept === to || copies.includes(kept)) continue;
+    const message = `\`${pathText([...path, 'retention'])}\` has rules for \`${kept}\`, where this plan keeps nothing`;
     found.push(
-      mistakeAtKey(root, [...plan, 'retention', name], message, `Add \`${name}\` to \`copy\`, or take the rules out.`),
+      mistakeAtKey(root, [...path, 'retention', kept], message, `Add \`${kept}\` to \`copy\`, or take the rules out.`),
     );
   }
-  for (const name of copies) {
-    const [after, schedule] = [
-      textAt(root, [...plan, 'copy', name, 'after']),
-      textAt(root, [...plan, 'copy', name, 'schedule']),
-    ];
-    if (after === undefined || schedule === undefined) continue;
-    const message = `\`${pathText([...plan, 'copy', name])}\` has both \`after\` and \`schedule\`; keep one`;
-    found.push(mistakeAtKey(root, [...plan, 'copy', name], message));
+  for (const copy of copies) {
+    const written = childOf(childOf(plan, 'copy'), copy);
+    if (textIn(written, 'after') === undefined || textIn(written, 'schedule') === undefined) continue;
+    const message = `\`${pathText([...path, 'copy', copy])}\` has both \`after\` and \`schedule\`; keep one`;
+    found.push(mistakeAtKey(root, [...path, 'copy', copy], message));
   }
-  return [...found, ...repeatedSources(root, plan)];
+  return [...found, ...repeatedSources(root, [...path, 'sources'], childOf(plan, 'sources'))];
 }
 
-function repeatedSources(root: Located, plan: ConfigPath): Mistake[] {
-  const names = textsAt(root, [...plan, 'sources']);
-  return names.flatMap(({ text, path }, index) => {
-    if (names.findIndex((other) => other.text === text) === index) return [];
-    return [mistakeAt(root, path, `\`${pathText([...plan, 'sources'])}\` names \`${text}\` twice`)];
+function repeatedSources(root: Located, path: ConfigPath, sources: Located | undefined): Mistake[] {
+  const seen = new Set<string>();
+  return textsOf(sources).flatMap(({ text, index }) => {
+    if (!seen.has(text)) {
+      seen.add(text);
+      return [];
+    }
+    return [mistakeAt(root, [...path, index], `\`${pathText(path)}\` names \`${text}\` twice`)];
   });
 }
 
 /** A plan that waits for itself, over others or not, never starts. */
 function planCircles(root: Located): Mistake[] {
-  const after = (plan: string): string[] => {
-    const path = ['plans', plan, 'schedule', 'after'];
-    const only = textAt(root, path);
-    return only === undefined ? textsAt(root, path).map(({ text }) => text) : [only];
-  };
-  return namesIn(root, ['plans']).flatMap((plan) => {
+  const after = new Map<string, readonly string[]>();
+  eachAt(root, 'plans.*.schedule.after', (value, [, plan]) => {
+    const only = textOf(value);
+    after.set(String(plan), only === undefined ? textsOf(value).map(({ text }) => text) : [only]);
+  });
+  return [...after.keys()].flatMap((plan) => {
     const seen = new Set<string>();
-    const open = after(plan);
+    const open = [...after.get(plan)!];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       if (next === plan) {
         const path = ['plans', plan, 'schedule', 'after'];
         return [mistakeAt(root, path, `\`${pathText(path)}\` makes the plan wait for itself`)];
       }
-      if (!seen.has(next)) open.push(...after(next));
+      if (!seen.has(next)) open.push(...(after.get(next) ?? []));
       seen.add(next);
     }
     return [];
@@ -79,78 +79,69 @@ function planCircles(root: Located): Mistake[] {
 
 /** They count files; what becomes of a database is seen in its own truth. */
 function guardMistakes(root: Located): Mistake[] {
-  return namesIn(root, ['sites']).flatMap((site) =>
-    namesIn(root, ['sites', site, 'sources']).flatMap((source): Mistake[] => {
-      const path = ['sites', site, 'sources', source];
-      const type = textAt(root, [...path, 'type']);
-      if (type === undefined || type === 'files') return [];
-      return namesIn(root, [...path, 'guards'])
-        .filter((guard) => guard !== 'future_snapshots')
-        .map((guard) => {
-          const message = `\`${pathText([...path, 'guards', guard])}\` changes nothing: a source of type ${type} is not guarded by its files`;
-          return warningAtKey(
-            root,
-            [...path, 'guards', guard],
-            message,
-            'Leave it out; `verify` proves what is in it.',
-          );
-        });
-    }),
-  );
+  const found: Mistake[] = [];
+  eachAt(root, 'sites.*.sources.*', (source, path) => {
+    const type = textIn(source, 'type');
+    if (type === undefined || type === 'files') return;
+    for (const guard of keysOf(childOf(source, 'guards'))) {
+      if (guard === 'future_snapshots') continue;
+      const at = [...path, 'guards', guard];
+      const message = `\`${pathText(at)}\` changes nothing: a source of type ${type} is not guarded by its files`;
+      found.push(warningAtKey(root, at, message, 'Leave it out; `verify` proves what is in it.'));
+    }
+  });
+  return found;
 }
 
 /** What must not be lost lies at two places, or somebody has said why not. */
 function offsiteMistakes(root: Located): Mistake[] {
-  const plansOf = new Map<string, string[]>();
-  for (const plan of namesIn(root, ['plans'])) {
-    for (const { text } of textsAt(root, ['plans', plan, 'sources']))
-      plansOf.set(text, [...(plansOf.get(text) ?? []), plan]);
+  const found: Mistake[] = [];
+  let plansOf: ReadonlyMap<string, readonly Located[]> | undefined;
+  eachAt(root, 'sites.*.sources.*', (source, path) => {
+    const criticality = textIn(source, 'criticality');
+    if (criticality !== 'critical' && criticality !== 'high') return;
+    if (isWaived(childOf(source, 'waivers'))) return;
+    const [, site, , own] = path.map(String) as [string, string, string, string];
+    const name = `${site}/${own}`;
+    plansOf ??= plansBySource(root);
+    const plans = plansOf.get(name) ?? [];
+    const hint =
+      "Add a copy at another place, say `place:` of its site and of its repositories, or add `waivers: [{rule: offsite, reason: '…'}]` to the source.";
+    if (plans.length === 0) {
+      const message = `\`${name}\` is ${criticality} and in no plan`;
+      found.push(warningAtKey(root, [...path], message, 'Add it to the `sources` of a plan.'));
+      return;
+    }
+    const homes = plans.flatMap((plan) => homesOf(root, plan));
+    if (placesOf(textAt(root, ['sites', site, 'place']), homes).isOffsite) return;
+    const where = homes.find((home) => home !== undefined) ?? '';
+    const kept = where === '' ? 'where nobody said' : `at one place only (${where})`;
+    found.push(warningAtKey(root, [...path], `\`${name}\` is ${criticality} and is kept ${kept}`, hint));
+  });
+  return found;
+}
+
+function plansBySource(root: Located): ReadonlyMap<string, readonly Located[]> {
+  const plansOf = new Map<string, Located[]>();
+  for (const [, plan] of entriesAt(root, 'plans')) {
+    for (const { text } of textsOf(childOf(plan, 'sources'))) {
+      const known = plansOf.get(text);
+      if (known === undefined) plansOf.set(text, [plan]);
+      else known.push(plan);
+    }
   }
-  return namesIn(root, ['sites']).flatMap((site) =>
-    namesIn(root, ['sites', site, 'sources']).flatMap((source): Mistake[] => {
-      const path = ['sites', site, 'sources', source];
-      const criticality = textAt(root, [...path, 'criticality']);
-      if (criticality !== 'critical' && criticality !== 'high') return [];
-      if (isWaived(root, [...path, 'waivers'])) return [];
-      const name = `${site}/${source}`;
-      const plans = plansOf.get(name) ?? [];
-      const hint =
-        "Add a copy at another place, say `place:` of its site and of its repositories, or add `waivers: [{rule: offsite, reason: '…'}]` to the source.";
-      if (plans.length === 0)
-        return [
-          warningAtKey(
-            root,
-            path,
-            `\`${name}\` is ${criticality} and in no plan`,
-            'Add it to the `sources` of a plan.',
-          ),
-        ];
-      const homes = plans.flatMap((plan) => homesOf(root, plan));
-      if (placesOf(textAt(root, ['sites', site, 'place']), homes).isOffsite) return [];
-      const where = homes.find((home) => home !== undefined) ?? '';
-      return [
-        warningAtKey(
-          root,
-          path,
-          `\`${name}\` is ${criticality} and is kept ${where === '' ? 'where nobody said' : `at one place only (${where})`}`,
-          hint,
-        ),
-      ];
-    }),
-  );
+  return plansOf;
 }
 
 /** As they are declared; `coffre status` counts them in the same way. */
-function homesOf(root: Located, plan: string): (string | undefined)[] {
-  const to = textAt(root, ['plans', plan, 'to']);
-  const names = [...(to === undefined ? [] : [to]), ...namesIn(root, ['plans', plan, 'copy'])];
+function homesOf(root: Located, plan: Located): (string | undefined)[] {
+  const to = textIn(plan, 'to');
+  const names = [...(to === undefined ? [] : [to]), ...keysOf(childOf(plan, 'copy'))];
   return names.map((name) => textAt(root, ['repositories', name, 'place']));
 }
 
-function isWaived(root: Located, path: ConfigPath): boolean {
-  const waivers = valueAt(root, path);
-  if (waivers?.kind !== 'list') return false;
-  return waivers.items.some((_, index) => textAt(root, [...path, index, 'rule']) === 'offsite');
+function isWaived(waivers: Located | undefined): boolean {
+  return waivers?.kind === 'list' && waivers.items.some((waiver) => textIn(waiver, 'rule') === 'offsite');
 }
 
 /** What refers to a secret is not known before it is used. */
@@ -175,22 +166,36 @@ function digestMistakes(root: Located): Mistake[] {
   });
 }
 
-function namesIn(root: Located, path: ConfigPath): string[] {
-  const value = valueAt(root, path);
+function entriesAt(root: Located, section: string): [name: string, value: Located][] {
+  const value = childOf(root, section);
+  return value?.kind === 'map' ? Array.from(value.entries, ([name, entry]) => [name, entry.value]) : [];
+}
+
+function childOf(value: Located | undefined, key: string): Located | undefined {
+  return value?.kind === 'map' ? value.entries.get(key)?.value : undefined;
+}
+
+function keysOf(value: Located | undefined): readonly string[] {
   return value?.kind === 'map' ? [...value.entries.keys()] : [];
 }
 
-function textAt(root: Located, path: ConfigPath): string | undefined {
-  const value = valueAt(root, path);
+function textOf(value: Located | undefined): string | undefined {
   return value?.kind === 'scalar' && typeof value.value === 'string' && value.isOpen !== true ? value.value : undefined;
 }
 
-function textsAt(root: Located, path: ConfigPath): { text: string; path: ConfigPath }[] {
-  const value = valueAt(root, path);
+function textIn(owner: Located | undefined, key: string): string | undefined {
+  return textOf(childOf(owner, key));
+}
+
+function textAt(root: Located, path: ConfigPath): string | undefined {
+  return textOf(valueAt(root, path));
+}
+
+function textsOf(value: Located | undefined): { text: string; index: number }[] {
   if (value?.kind !== 'list') return [];
-  return value.items.flatMap((_, index) => {
-    const text = textAt(root, [...path, index]);
-    return text === undefined ? [] : [{ text, path: [...path, index] }];
+  return value.items.flatMap((item, index) => {
+    const text = textOf(item);
+    return text === undefined ? [] : [{ text, index }];
   });
 }
 

@@ -1,5 +1,5 @@
 /** What a configuration wants of extensions, with the places. Works on what is there, mistakes or not. */
-import { plainOf, valueAt } from './located.ts';
+import { eachAt, plainOf, valueAt } from './located.ts';
 import type { Located } from './located.ts';
 import { pathText } from './mistake.ts';
 import type { ConfigPath, Mistake } from './mistake.ts';
@@ -68,20 +68,9 @@ export const nouns: Readonly<Record<ExtensionUse['kind'], string>> = {
 type Found = { readonly path: ConfigPath; readonly text: string };
 
 function at(root: Located, pattern: string): Found[] {
-  return found(root, pattern.split('.'), []);
-}
-
-function found(value: Located, [step, ...rest]: readonly string[], path: ConfigPath): Found[] {
-  if (step === undefined) {
-    return value.kind === 'scalar' && typeof value.value === 'string' ? [{ path, text: value.value }] : [];
-  }
-  if (value.kind === 'list') {
-    return step === '*' ? value.items.flatMap((item, index) => found(item, rest, [...path, index])) : [];
-  }
-  if (value.kind !== 'map') return [];
-  const keys = step === '*' ? [...value.entries.keys()] : [step];
-  return keys.flatMap((key) => {
-    const entry = value.entries.get(key);
-    return entry === undefined ? [] : found(entry.value, rest, [...path, key]);
+  const found: Found[] = [];
+  eachAt(root, pattern, (value, path) => {
+    if (value.kind === 'scalar' && typeof value.value === 'string') found.push({ path: [...path], text: value.value });
   });
+  return found;
 }

@@ -69,16 +69,59 @@ export function* scalarsOf(
 
 /** Texts that hold a part, with their paths, in the order of the file. */
 export function textsWith(root: Located, part: string): { path: ConfigPath; scalar: LocatedScalar }[] {
-  if (root.kind === 'scalar') {
-    return typeof root.value === 'string' && root.value.includes(part) ? [{ path: [], scalar: root }] : [];
-  }
   const found: { path: ConfigPath; scalar: LocatedScalar }[] = [];
-  const look = (step: string | number, value: Located): void => {
-    for (const { path, scalar } of textsWith(value, part)) found.push({ path: [step, ...path], scalar });
-  };
-  if (root.kind === 'list') for (const [index, item] of root.items.entries()) look(index, item);
-  else for (const [key, { value }] of root.entries) look(key, value);
+  eachScalar(root, [], (scalar, path) => {
+    if (typeof scalar.value === 'string' && scalar.value.includes(part)) found.push({ path: [...path], scalar });
+  });
   return found;
+}
+
+type Seen<T> = (value: T, path: ConfigPath) => void;
+
+/** In the order of the file. The path is one and the same array each time: whoever keeps it copies it. */
+export function eachScalar(value: Located, path: (string | number)[], call: Seen<LocatedScalar>): void {
+  if (value.kind === 'scalar') return call(value, path);
+  const depth = path.length;
+  if (value.kind === 'list') {
+    for (let index = 0; index < value.items.length; index += 1) {
+      path[depth] = index;
+      eachScalar(value.items[index]!, path, call);
+    }
+  } else {
+    for (const [key, entry] of value.entries) {
+      path[depth] = key;
+      eachScalar(entry.value, path, call);
+    }
+  }
+  path.length = depth;
+}
+
+/**
+ * Whatever is at a path like `plans.*.to`, where `*` stands for any name or index, in the order of the file. The path is
+ * one and the same array each time: whoever keeps it copies it.
+ */
+export function eachAt(root: Located, pattern: string, call: Seen<Located>): void {
+  const steps = pattern.split('.');
+  const path: (string | number)[] = [];
+  const look = (value: Located, depth: number): void => {
+    const step = steps[depth];
+    if (step === undefined) return call(value, path);
+    if (value.kind === 'map') {
+      if (step === '*') for (const [key, entry] of value.entries) into(key, entry.value, depth);
+      else {
+        const entry = value.entries.get(step);
+        if (entry !== undefined) into(step, entry.value, depth);
+      }
+    } else if (value.kind === 'list' && step === '*') {
+      for (let index = 0; index < value.items.length; index += 1) into(index, value.items[index]!, depth);
+    }
+  };
+  const into = (step: string | number, value: Located, depth: number): void => {
+    path[depth] = step;
+    look(value, depth + 1);
+    path.length = depth;
+  };
+  look(root, 0);
 }
 
 /** `over` wins: maps are joined key by key, anything else is taken whole. */

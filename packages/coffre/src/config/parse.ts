@@ -14,7 +14,9 @@ import { byPlace, ConfigError, hasErrors } from './mistake.ts';
 import type { ConfigPath, Mistake } from './mistake.ts';
 import { quietMistakes } from './quiet-settings.ts';
 import { referenceMistakes } from './references.ts';
+import { readBriskly } from './schema/brisk-reader.ts';
 import { documentSchema } from './schema/document.ts';
+import type { ConfigDocument } from './schema/document.ts';
 import { substituteVariables } from './variables.ts';
 import type { UnsetVariable, Variables } from './variables.ts';
 import type { ReadYaml } from './yaml-text.ts';
@@ -45,14 +47,9 @@ export function parseConfig(files: readonly ReadYaml[], { variables, systemZone 
   if (hasErrors(unreadable)) {
     return { root: filled, config: undefined, mistakes: sorted([...unreadable, ...wrongVariables]), unset };
   }
-  const first = documentSchema.safeParse(plainOf(filled));
-  const numbers = first.success ? new Map<string, Scalar>() : numbersWanted(first.error.issues, filled);
-  const root = numbers.size === 0 ? filled : replaced(filled, numbers);
-  const checked = numbers.size === 0 ? first : documentSchema.safeParse(plainOf(root));
+  const { root, document, issues } = checked(filled);
   let schema: SchemaNode | undefined;
-  const found = mistakesOf(checked.error?.issues ?? [], root, (path) =>
-    keysAt((schema ??= createJsonSchema()), path, root),
-  );
+  const found = mistakesOf(issues, root, (path) => keysAt((schema ??= createJsonSchema()), path, root));
   const mistakes = sorted([
     ...unreadable,
     ...wrongVariables,
@@ -62,8 +59,26 @@ export function parseConfig(files: readonly ReadYaml[], { variables, systemZone 
     ...extensionMistakes(root),
     ...quietMistakes(root),
   ]);
-  const isValid = checked.success && !hasErrors(mistakes);
-  return { root, config: isValid ? buildConfig(checked.data, systemZone) : undefined, mistakes, unset };
+  const isValid = document !== undefined && !hasErrors(mistakes);
+  return { root, config: isValid ? buildConfig(document, systemZone) : undefined, mistakes, unset };
+}
+
+type Checked = {
+  readonly root: Located;
+  /** Undefined with issues. */
+  readonly document: ConfigDocument | undefined;
+  readonly issues: readonly Issue[];
+};
+
+function checked(filled: Located): Checked {
+  const document = readBriskly(filled);
+  if (document !== undefined) return { root: filled, document, issues: [] };
+  const first = documentSchema.safeParse(plainOf(filled));
+  const numbers = first.success ? new Map<string, Scalar>() : numbersWanted(first.error.issues, filled);
+  if (numbers.size === 0) return { root: filled, document: first.data, issues: first.error?.issues ?? [] };
+  const root = replaced(filled, numbers);
+  const second = documentSchema.safeParse(plainOf(root));
+  return { root, document: second.data, issues: second.error?.issues ?? [] };
 }
 
 /** For whoever wants to run it. @throws {ConfigError} with every mistake, and every variable that is not set */

@@ -1,5 +1,5 @@
 /** Names that refer to something declared elsewhere in the configuration. Works on what is there, mistakes or not. */
-import { keyPlaceAt, textsWith, valueAt } from './located.ts';
+import { eachAt, keyPlaceAt, textsWith, valueAt } from './located.ts';
 import type { Located } from './located.ts';
 import { pathText } from './mistake.ts';
 import type { ConfigPath, Mistake } from './mistake.ts';
@@ -27,12 +27,14 @@ const referring: readonly (readonly [path: string, noun: Noun])[] = [
 export function referenceMistakes(root: Located): Mistake[] {
   const declared = declaredNames(root);
   const sets = new Map(Object.entries(declared).map(([noun, names]) => [noun, new Set(names)]));
-  const found = referring.flatMap(([pattern, noun]) =>
-    namesAt(root, pattern.split('.')).flatMap(({ path, name, isKey }): Mistake[] => {
-      if (sets.get(noun)!.has(name) || (noun === 'source' && !name.includes('/'))) return [];
-      return [unknownName(root, { path, name, isKey }, noun, declared[noun])];
-    }),
-  );
+  const found: Mistake[] = [];
+  for (const [pattern, noun] of referring) {
+    const names = sets.get(noun)!;
+    eachName(root, pattern, ({ path, name, isKey }) => {
+      if (names.has(name) || (noun === 'source' && !name.includes('/'))) return;
+      found.push(unknownName(root, { path: [...path], name, isKey }, noun, declared[noun]));
+    });
+  }
   return [...found, ...secretMistakes(root), ...maintainerMistakes(root, declared.repository)];
 }
 
@@ -61,23 +63,26 @@ function declaredNames(root: Located): Readonly<Record<Noun, readonly string[]>>
   };
 }
 
-function namesAt(root: Located, pattern: readonly string[], path: ConfigPath = []): Named[] {
-  const [step, ...rest] = pattern;
-  if (step === undefined) {
-    return root.kind === 'scalar' && typeof root.value === 'string' && root.isOpen !== true
-      ? [{ path, name: root.value, isKey: false }]
-      : [];
+/** The path of what is seen is one and the same array each time. */
+function eachName(root: Located, pattern: string, see: (named: Named) => void): void {
+  const ofKeys = /^(.*)\.\{key\}$/.exec(pattern)?.[1];
+  if (ofKeys === undefined) {
+    eachAt(root, pattern, (value, path) => {
+      if (value.kind !== 'scalar' || typeof value.value !== 'string' || value.isOpen === true) return;
+      see({ path, name: value.value, isKey: false });
+    });
+  } else {
+    eachAt(root, ofKeys, (value, path) => {
+      if (value.kind !== 'map') return;
+      for (const name of value.entries.keys()) see({ path: [...path, name], name, isKey: true });
+    });
   }
-  if (root.kind === 'list') {
-    return step === '*' ? root.items.flatMap((item, index) => namesAt(item, rest, [...path, index])) : [];
-  }
-  if (root.kind !== 'map') return [];
-  if (step === '{key}') return [...root.entries.keys()].map((name) => ({ path: [...path, name], name, isKey: true }));
-  const chosen = step === '*' ? [...root.entries.keys()] : [step];
-  return chosen.flatMap((key) => {
-    const entry = root.entries.get(key);
-    return entry === undefined ? [] : namesAt(entry.value, rest, [...path, key]);
-  });
+}
+
+function namesAt(root: Located, pattern: string): Named[] {
+  const found: Named[] = [];
+  eachName(root, pattern, (named) => found.push({ ...named, path: [...named.path] }));
+  return found;
 }
 
 function secretMistakes(root: Located): Mistake[] {
@@ -96,8 +101,8 @@ function secretMistakes(root: Located): Mistake[] {
 
 /** A maintainer may be a host that backs up nothing itself, so only a likely slip is worth a word. */
 function maintainerMistakes(root: Located, repositories: readonly string[]): Mistake[] {
-  const hosts = namesAt(root, ['sites', '*', 'host']).map(({ name }) => name);
-  return namesAt(root, ['repositories', '*', 'maintained_by']).flatMap(({ path, name }): Mistake[] => {
+  const hosts = namesAt(root, 'sites.*.host').map(({ name }) => name);
+  return namesAt(root, 'repositories.*.maintained_by').flatMap(({ path, name }): Mistake[] => {
     const place = valueAt(root, path)!.place;
     const isRepository = repositories.includes(name) && !hosts.includes(name);
     if (isRepository) {

@@ -53,8 +53,12 @@ export function substituteVariables(root: Located, variables: Variables): Substi
   const walk = (value: Located): Located => {
     if (value.kind === 'scalar') return scalar(value);
     if (value.kind === 'list') {
-      const items = value.items.map(walk);
-      return items.every((item, index) => item === value.items[index]) ? value : { ...value, items };
+      let filled: Located[] | undefined;
+      for (let index = 0; index < value.items.length; index += 1) {
+        const inner = walk(value.items[index]!);
+        if (inner !== value.items[index]) (filled ??= [...value.items])[index] = inner;
+      }
+      return filled === undefined ? value : { ...value, items: filled };
     }
     let changed: Map<string, { keyPlace: Place; value: Located }> | undefined;
     for (const [key, entry] of value.entries) {

@@ -11,46 +11,46 @@ import type {
   SourceName,
 } from '../config.ts';
 import type { ConfigDocument } from '../schema/document.ts';
-import { timetableTrigger } from '../values/schedule-text.ts';
 import { guardsWritten, hookOf } from './build-sources.ts';
-import { scheduleOf } from './schedule-of.ts';
+import { scheduleOf, TriggerReader } from './schedule-of.ts';
 
 type Written = ConfigDocument['plans'][string];
 type Surroundings = { readonly zone: ZoneName; readonly sources: ReadonlyMap<SourceName, SourceConfig> };
+/** What plans have in common, made once. */
+type Shared = Surroundings & { readonly triggers: TriggerReader; readonly usualGuards: Guards };
 
 export function plansOf(document: ConfigDocument, surroundings: Surroundings): ReadonlyMap<PlanName, PlanConfig> {
+  const usualGuards = usualGuardsOf(document.defaults.guards);
+  const shared = { ...surroundings, triggers: new TriggerReader(), usualGuards };
   return new Map(
     Object.entries(document.plans).map(([key, written]) => {
       const name = key as PlanName;
-      return [name, planOf(name, written, document.defaults, surroundings)];
+      return [name, planOf(name, written, document.defaults, shared)];
     }),
   );
 }
 
-function planOf(
-  name: PlanName,
-  written: Written,
-  defaults: ConfigDocument['defaults'],
-  { zone, sources }: Surroundings,
-): PlanConfig {
+function planOf(name: PlanName, written: Written, defaults: ConfigDocument['defaults'], shared: Shared): PlanConfig {
+  const { sources, usualGuards } = shared;
   const retries = written.retries ?? defaults.retries;
   return {
     name,
     sources: written.sources.flatMap((source) => sources.get(source as SourceName) ?? []),
     to: written.to as RepositoryName,
-    schedule: scheduleOf(written.schedule, zone, {
+    schedule: scheduleOf(written.schedule, shared, {
       jitterMs: written.jitter ?? defaults.jitter,
       catchUp: written.catch_up ?? defaults.catch_up,
       enabled: written.enabled,
     }),
     skipIfUnchanged: written.skip_if_unchanged,
-    copies: Object.entries(written.copy).map(([to, copy]) => copyOf(to as RepositoryName, copy, zone)),
+    copies: Object.entries(written.copy).map(([to, copy]) => copyOf(to as RepositoryName, copy, shared)),
     retention: new Map(
       Object.entries(written.retention).map(([to, rules]) => [to as RepositoryName, retentionOf(rules)]),
     ),
     verify: written.verify,
     hooks: written.hooks.map(hookOf),
-    guards: { ...usualGuardsOf(defaults.guards), ...guardsWritten(written.guards) },
+    guards:
+      Object.keys(written.guards).length === 0 ? usualGuards : { ...usualGuards, ...guardsWritten(written.guards) },
     maxRuntimeMs: written.max_runtime ?? defaults.max_runtime,
     priority: written.priority ?? defaults.priority,
     retries: { times: retries.times, waitMs: retries.wait },
@@ -69,12 +69,12 @@ function usualGuardsOf(written: ConfigDocument['defaults']['guards']): Guards {
   };
 }
 
-function copyOf(to: RepositoryName, written: Written['copy'][string], zone: ZoneName): CopyConfig {
+function copyOf(to: RepositoryName, written: Written['copy'][string], { zone, triggers }: Shared): CopyConfig {
   const { after, schedule, objective } = written;
   const when: CopyConfig['when'] =
     schedule === undefined
       ? { kind: after ?? 'each' }
-      : { kind: 'schedule', trigger: timetableTrigger(schedule, zone) };
+      : { kind: 'schedule', trigger: triggers.timetable(schedule, zone) };
   return { to, when, objectiveMs: objective, hooks: written.hooks.map(hookOf) };
 }
 

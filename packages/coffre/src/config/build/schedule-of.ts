@@ -16,10 +16,39 @@ import { timesTrigger, timetableTrigger } from '../values/schedule-text.ts';
 type ScheduleText = NonNullable<ConfigDocument['plans'][string]['schedule']>;
 export type ScheduleRest = Pick<ScheduleSpec, 'jitterMs' | 'catchUp' | 'enabled'>;
 
-export function scheduleOf(written: ScheduleText | undefined, zone: ZoneName, rest: ScheduleRest): ScheduleSpec {
+/** Of many plans many are due at the same times: what the same words mean is there once. */
+export class TriggerReader {
+  readonly #known = new Map<string, ClockTrigger>();
+
+  cron(text: string, zone: ZoneName): ClockTrigger {
+    return this.#once(`cron ${zone} ${text}`, () => parseCron(text, zone));
+  }
+
+  timetable(text: string, zone: ZoneName): ClockTrigger {
+    return this.#once(`timetable ${zone} ${text}`, () => timetableTrigger(text, zone));
+  }
+
+  times(text: string, zone: ZoneName): ClockTrigger {
+    return this.#once(`times ${zone} ${text}`, () => timesTrigger(text, zone));
+  }
+
+  #once(words: string, read: () => ClockTrigger): ClockTrigger {
+    const known = this.#known.get(words);
+    if (known !== undefined) return known;
+    const trigger = read();
+    this.#known.set(words, trigger);
+    return trigger;
+  }
+}
+
+export function scheduleOf(
+  written: ScheduleText | undefined,
+  { zone, triggers }: { readonly zone: ZoneName; readonly triggers: TriggerReader },
+  rest: ScheduleRest,
+): ScheduleSpec {
   if (written === undefined) return { triggers: [], full: [], windows: [], ...rest };
   if (typeof written === 'string') {
-    return { triggers: [timetableTrigger(written, zone)], full: [], windows: [], ...rest };
+    return { triggers: [triggers.timetable(written, zone)], full: [], windows: [], ...rest };
   }
   const own = written.timezone ?? zone;
   const { full } = written;
@@ -27,10 +56,10 @@ export function scheduleOf(written: ScheduleText | undefined, zone: ZoneName, re
     full === undefined
       ? []
       : typeof full === 'string'
-        ? [timetableTrigger(full, own)]
-        : full.cron.map((text) => parseCron(text, own));
+        ? [triggers.timetable(full, own)]
+        : full.cron.map((text) => triggers.cron(text, own));
   return {
-    triggers: [...clockTriggers(written, own), ...eventTriggers(written)],
+    triggers: [...clockTriggers(written, own, triggers), ...eventTriggers(written)],
     full: fullTriggers,
     windows: windowsOf(written.window, own),
     ...rest,
@@ -39,11 +68,11 @@ export function scheduleOf(written: ScheduleText | undefined, zone: ZoneName, re
 
 type ScheduleKeys = Exclude<ScheduleText, string>;
 
-function clockTriggers(written: ScheduleKeys, zone: ZoneName): ClockTrigger[] {
+function clockTriggers(written: ScheduleKeys, zone: ZoneName, triggers: TriggerReader): ClockTrigger[] {
   return [
-    ...(written.cron ?? []).map((text) => parseCron(text, zone)),
+    ...(written.cron ?? []).map((text) => triggers.cron(text, zone)),
     ...(written.every === undefined ? [] : [parseEvery(written.every)]),
-    ...(written.at ?? []).map((text) => timesTrigger(text, zone)),
+    ...(written.at ?? []).map((text) => triggers.times(text, zone)),
     ...(written.once === undefined ? [] : [parseOnce(written.once, zone)]),
   ];
 }
