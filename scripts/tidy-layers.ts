@@ -77,7 +77,7 @@ const coffreLayers: readonly Layer[] = [
     usesTypesOf: ['extension'],
   },
   // Who is told what, and how it gets there.
-  { name: 'alert', uses: ['extension', 'config', 'store'] },
+  { name: 'alert', uses: ['extension', 'config', 'store'], usesTypesOf: ['status'] },
   // One plan, now, in this process.
   {
     name: 'run',
@@ -100,7 +100,7 @@ const coffreLayers: readonly Layer[] = [
   // The loop that runs plans when they are due, each in a process of its own.
   {
     name: 'daemon',
-    uses: ['alert', 'extension', 'schedule', 'config', 'config/read', 'store', 'platform', 'run', 'source'],
+    uses: ['alert', 'extension', 'schedule', 'config', 'config/read', 'store', 'platform', 'run', 'source', 'status'],
   },
   // What the library takes, gives and tells.
   { name: 'library', uses: [], usesTypesOf: ['named', 'run'] },

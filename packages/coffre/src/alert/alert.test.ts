@@ -1,24 +1,17 @@
 /** Who is told when, and what becomes of a notice that nobody takes. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { TestContext } from 'node:test';
 import type { Config } from '../config/config.ts';
 import type { StartThread } from '../extension/extension-thread.ts';
 import type { Notice } from '../extension/notice.ts';
 import { listEvents, recordEvent } from '../store/events.ts';
 import { channelFigures, takeLetters, waitingLetters } from '../store/letters.ts';
-import type { RunOutcome } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
-import type { RunId } from '../store/tables.ts';
-import { handClock, openScene } from '../store/testing/scene.ts';
-import type { HandClock } from '../store/testing/scene.ts';
 import { deliverDue, deliverOnce } from './delivery.ts';
 import type { DeliveryParts } from './delivery.ts';
-import { noteNotice, noteRunEnd } from './note-run.ts';
+import { noteNotice } from './note-run.ts';
 import { channelsFor, deliveringChannels, severityFor } from './routing.ts';
+import { alertScene } from './testing/scene.ts';
 
 const extension = (use: string) => ({ extension: { use, settings: {} } });
 const alerts = {
@@ -33,69 +26,43 @@ const alerts = {
   ],
 } as unknown as Config['alerts'];
 
-async function scene(t: TestContext): Promise<{ store: Store; clock: HandClock }> {
-  const folder = mkdtempSync(join(tmpdir(), 'coffre-alert-'));
-  const clock = handClock();
-  const store = await openScene({ kind: 'sqlite', file: join(folder, 'state.db') }, clock);
-  t.after(async () => {
-    await store[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true });
-  });
-  return { store, clock };
-}
-
 describe('a run that ends', () => {
-  const plan = 'db';
-  let runs = 0;
-  const ends = async (store: Store, outcome: RunOutcome, isTriedAgain = false): Promise<void> => {
-    const runId = (runs += 1) as RunId;
-    // Both the process of the run and the daemon write it down.
-    for (const _ of ['run', 'daemon'])
-      await noteRunEnd(store, alerts, { plan, kind: 'backup', runId, outcome, isTriedAgain });
-  };
-  const told = async (store: Store): Promise<string[]> =>
-    (await takeLetters(store, 'w', { leaseMs: 1, countMax: 99 })).map(
-      ({ channel, event }) => `${channel} ${event.code}`,
-    );
-
   test('badly is told once when it begins, and once when it works again', async (t) => {
-    const { store } = await scene(t);
+    const it = await alertScene(t, alerts);
     for (const outcome of ['success', 'failed', 'failed', 'lost', 'cancelled', 'warning', 'success'] as const) {
-      await ends(store, outcome);
+      await it.ends(outcome);
     }
-    assert.deepEqual(await told(store), ['ops run.failed', 'ops run.recovered']);
+    assert.deepEqual(await it.told(), ['ops run.failed', 'ops run.recovered']);
   });
 
   test('badly and is tried again is told to nobody, until the last try', async (t) => {
-    const { store } = await scene(t);
-    await ends(store, 'failed', true);
-    await ends(store, 'failed', true);
-    assert.deepEqual(await told(store), []);
-    await ends(store, 'failed');
-    assert.deepEqual(await told(store), ['ops run.failed']);
+    const it = await alertScene(t, alerts);
+    await it.ends('failed', { isTriedAgain: true });
+    await it.ends('failed', { isTriedAgain: true });
+    assert.deepEqual(await it.told(), []);
+    await it.ends('failed');
+    assert.deepEqual(await it.told(), ['ops run.failed']);
   });
 
   test('while its objective is broken already is not told twice; that it works again is', async (t) => {
-    const { store } = await scene(t);
-    await noteNotice(store, alerts, { code: 'plan.objective_broken', plan, kind: 'backup' });
-    await ends(store, 'failed');
-    await ends(store, 'success');
-    assert.deepEqual(await told(store), ['ops plan.objective_broken', 'ops run.recovered']);
-    assert.equal((await listEvents(store, { plan }, 9)).length, 3);
+    const it = await alertScene(t, alerts);
+    await noteNotice(it.store, alerts, { code: 'plan.objective_broken', plan: 'db', kind: 'backup' });
+    await it.ends('failed');
+    await it.ends('success');
+    assert.deepEqual(await it.told(), ['ops plan.objective_broken', 'ops run.recovered']);
+    assert.equal((await listEvents(it.store, { plan: 'db' }, 9)).length, 3);
   });
 
   test('for want of room is told to who asked for that too', async (t) => {
-    const { store } = await scene(t);
-    const note = { plan, kind: 'backup', runId: 1 as RunId, outcome: 'failed', isTriedAgain: false } as const;
-    await noteRunEnd(store, alerts, { ...note, code: 'BACKEND_FULL' });
-    assert.deepEqual((await told(store)).toSorted(), ['ops run.failed', 'phone run.failed']);
+    const it = await alertScene(t, alerts);
+    await it.ends('failed', { code: 'BACKEND_FULL' });
+    assert.deepEqual((await it.told()).toSorted(), ['ops run.failed', 'phone run.failed']);
   });
 
   test('for bytes that are others than those saved says so, and that integrity is at stake', async (t) => {
-    const { store } = await scene(t);
-    const note = { plan, kind: 'backup', runId: 1 as RunId, outcome: 'failed', isTriedAgain: false } as const;
-    await noteRunEnd(store, alerts, { ...note, code: 'VERIFY_FAILED' });
-    const [event] = await listEvents(store, { plan }, 1);
+    const it = await alertScene(t, alerts);
+    await it.ends('failed', { code: 'VERIFY_FAILED' });
+    const [event] = await listEvents(it.store, { plan: 'db' }, 1);
     assert.deepEqual(event?.detail['causes'], ['failed', 'hash_mismatch', 'integrity']);
   });
 });
@@ -165,7 +132,7 @@ const never = new AbortController().signal;
 
 describe('a letter', () => {
   test('that is refused is tried again later and later, with the same id, and given up after half a day', async (t) => {
-    const { store, clock } = await scene(t);
+    const { store, clock } = await alertScene(t, alerts);
     const taken: Notice[] = [];
     const parts = partsOf(store, threads({ chat: () => 'refuses' }, taken));
     await recordEvent(store, { code: 'run.failed', plan: 'db', detail: { causes: ['failed'] } }, ['ops']);
@@ -185,7 +152,7 @@ describe('a letter', () => {
   });
 
   test('that will never be taken is given up at once', async (t) => {
-    const { store } = await scene(t);
+    const { store } = await alertScene(t, alerts);
     await recordEvent(store, { code: 'run.failed', plan: 'db', detail: {} }, ['ops']);
     await deliverDue(ops, partsOf(store, threads({ chat: () => 'never takes' }, [])), never);
     assert.equal((await channelFigures(store, ['ops'], 0))[0]?.givenUp, 1);
@@ -193,7 +160,7 @@ describe('a letter', () => {
 
   for (const behaviour of ['dies', 'is silent'] as const) {
     test(`whose channel ${behaviour} waits, and goes with the next thread`, async (t) => {
-      const { store, clock } = await scene(t);
+      const { store, clock } = await alertScene(t, alerts);
       const taken: Notice[] = [];
       let now: Behaviour = behaviour;
       const parts = partsOf(store, threads({ chat: () => now }, taken));
@@ -214,7 +181,7 @@ describe('a letter', () => {
   }
 
   test('for one channel does not wait for another channel that is silent', async (t) => {
-    const { store } = await scene(t);
+    const { store } = await alertScene(t, alerts);
     const taken: Notice[] = [];
     const parts = partsOf(store, threads({ chat: () => 'is silent', sms: () => 'takes' }, taken));
     await recordEvent(store, { code: 'run.failed', plan: 'db', detail: {} }, ['ops', 'phone']);
@@ -230,7 +197,7 @@ describe('a letter', () => {
   });
 
   test('that was sent by somebody who was killed before writing it down comes again with the same id', async (t) => {
-    const { store, clock } = await scene(t);
+    const { store, clock } = await alertScene(t, alerts);
     const taken: Notice[] = [];
     const parts = partsOf(store, threads({ chat: () => 'takes' }, taken));
     await recordEvent(store, { code: 'run.failed', plan: 'db', detail: {} }, ['ops']);

@@ -3,7 +3,9 @@ import type { Config } from '../config/config.ts';
 import type { Notice } from '../extension/notice.ts';
 import type { StoredEvent } from '../store/events.ts';
 import type { Letter } from '../store/letters.ts';
+import { isOfTimeAlone } from './gravity.ts';
 import { severityFor } from './routing.ts';
+import type { AlertCause } from './routing.ts';
 
 export type NoticeSender = {
   readonly alerts: Config['alerts'];
@@ -12,7 +14,7 @@ export type NoticeSender = {
 };
 
 export function noticeOf({ event, channel, attempt }: Letter, { alerts, company, host }: NoticeSender): Notice {
-  const causes = causesIn(event);
+  const causes = causesOf(event.detail['causes']);
   return {
     // A state that was made anew counts from one again, but not at the same time.
     id: `${event.atMs}-${event.id}`,
@@ -21,7 +23,7 @@ export function noticeOf({ event, channel, attempt }: Letter, { alerts, company,
     severity: severityFor(alerts, channel, causes),
     causes,
     title: titleOf(event),
-    text: textIn(event.detail['reason']) ?? textIn(event.detail['problem']) ?? '',
+    text: textOf(event.detail),
     company,
     host,
     plan: event.plan,
@@ -31,31 +33,48 @@ export function noticeOf({ event, channel, attempt }: Letter, { alerts, company,
   };
 }
 
+function textOf({ reason, problem, count }: Readonly<Record<string, unknown>>): string {
+  const text = textIn(reason) ?? textIn(problem) ?? '';
+  return typeof count === 'number' && count > 1 ? `${text} (${count} times in a row)`.trimStart() : text;
+}
+
 function titleOf({ code, plan = 'Coffre', detail }: StoredEvent): string {
   const repository = textIn(detail['repository']);
   const copy = `the copy of ${plan}${repository === undefined ? '' : ` to ${repository}`}`;
+  const retention = `the retention of ${plan}${repository === undefined ? '' : ` in ${repository}`}`;
+  const care = `the care of ${plan.replace(/^care\//, '')}`;
   const since = textIn(detail['since']) ?? '?';
   switch (code) {
     case 'run.failed':
       return `${plan} failed`;
     case 'run.recovered':
-      return `${plan} works again`;
+      return isOfTimeAlone(causesOf(detail['of'])) ? `${plan} is in time again` : `${plan} works again`;
     case 'copy.failed':
       return isObjective(detail) ? `${copy} is older than it may be` : `${copy} failed`;
     case 'copy.recovered':
       return `${copy} works again`;
+    case 'retention.failed':
+      return `${retention} failed`;
+    case 'retention.recovered':
+      return `${retention} works again`;
     case 'care.failed':
-      return `${plan}: the care of a repository failed`;
+      return `${care} failed`;
     case 'care.recovered':
-      return `${plan}: the care of a repository works again`;
+      return `${care} works again`;
     case 'run.reminded':
       return `${plan} has not worked since ${since}`;
     case 'copy.reminded':
       return `${copy} has not worked since ${since}`;
+    case 'retention.reminded':
+      return `${retention} has not worked since ${since}`;
     case 'care.reminded':
-      return `${plan}: the care of a repository has not worked since ${since}`;
+      return `${care} has not worked since ${since}`;
     case 'plan.objective_broken':
       return `${plan}: the newest good backup is older than it may be`;
+    case 'plan.missing':
+      return `${plan}: a backup is missing`;
+    case 'plan.objective_at_risk':
+      return `${plan}: the newest good backup will be too old before the next one is due`;
     case 'run.overrun':
       return `${plan} takes much longer than usual`;
     case 'trigger.failed':
@@ -67,9 +86,8 @@ function titleOf({ code, plan = 'Coffre', detail }: StoredEvent): string {
   }
 }
 
-function causesIn({ detail }: StoredEvent): string[] {
-  const { causes } = detail;
-  return Array.isArray(causes) ? causes.filter((cause) => typeof cause === 'string') : [];
+function causesOf(causes: unknown): AlertCause[] {
+  return Array.isArray(causes) ? (causes.filter((cause) => typeof cause === 'string') as AlertCause[]) : [];
 }
 
 function isObjective({ causes }: Readonly<Record<string, unknown>>): boolean {

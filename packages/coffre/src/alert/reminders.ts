@@ -6,9 +6,10 @@ import type { Config } from '../config/config.ts';
 import { newestEvents, recordEvent } from '../store/events.ts';
 import { decideAlone } from '../store/exclusive.ts';
 import type { Rows, Store } from '../store/store.ts';
+import { gravityOf } from './gravity.ts';
 import { deliveringChannels, takes } from './routing.ts';
 import { families, readStory, storyCodes, toldOf, troublesIn } from './story.ts';
-import type { Subject, Trouble } from './story.ts';
+import type { Subject, Told, Trouble } from './story.ts';
 
 const dayMs = 86_400_000;
 
@@ -53,6 +54,7 @@ async function remind(rows: Rows, alerts: Config['alerts'], { plan, family }: Su
       since: new Date(sinceMs).toISOString(),
       ...(repository !== undefined && { repository }),
       ...(reason !== undefined && { reason }),
+      ...(trouble.count !== undefined && { count: trouble.count }),
     };
     await recordEvent(rows, { code: `${family}.reminded`, plan, detail }, channels);
     count += channels.length;
@@ -64,7 +66,7 @@ async function remind(rows: Rows, alerts: Config['alerts'], { plan, family }: Su
 export function channelsDue(
   alerts: Config['alerts'],
   { causes, sinceMs }: Trouble,
-  told: ReadonlyMap<string, number>,
+  told: ReadonlyMap<string, Told>,
   nowMs: number,
 ): string[] {
   const lastedMs = nowMs < sinceMs - dayMs ? Number.POSITIVE_INFINITY : nowMs - sinceMs;
@@ -72,10 +74,14 @@ export function channelsDue(
   return deliveringChannels(alerts)
     .map(({ name }) => name)
     .filter((name) =>
-      routes.some(({ to, after, nag }) => {
+      routes.some((route) => {
+        const { to, after, nag } = route;
         if (!to.includes(name) || (after === undefined && nag === undefined)) return false;
-        const toldMs = told.get(name);
-        if (toldMs === undefined) return true;
+        const heard = told.get(name);
+        // What it heard may have been less than what this route is for.
+        const meant = causes.filter((cause) => takes(route, [cause]));
+        if (heard === undefined || heard.gravity < gravityOf(meant)) return true;
+        const toldMs = heard.atMs;
         return nag !== undefined && (nowMs - toldMs >= nag || nowMs < toldMs - dayMs);
       }),
     );

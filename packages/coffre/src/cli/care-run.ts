@@ -43,17 +43,18 @@ export async function takeCare(cli: Cli, names: readonly string[], options: Care
   throw new CoffreError(code ?? 'INTERNAL', `${repository}: ${reason}`, hint === undefined ? {} : { hint });
 }
 
-/** A daemon does it for those it started, whose failures it tries again. */
+/** A daemon does it for those it started, whose failures it tries again; it is told why. */
 async function noteCare(
   cli: Cli,
-  { store, config }: RunSurroundings,
+  { store, config, tell }: RunSurroundings,
   { name }: RepositoryConfig,
   done: readonly PartResult[],
 ): Promise<void> {
   const failed = done.find(({ outcome }) => outcome === 'failed');
-  if (isOfDaemon(cli) || done.length === 0) return;
-  const { reason, code } = failed ?? {};
+  if (done.length === 0) return;
+  const { reason, code, cause } = failed ?? {};
   const outcome = failed === undefined ? 'success' : 'failed';
+  if (isOfDaemon(cli)) return tell({ type: 'ended', outcome, reason, code, cause });
   const note = { plan: careName(name), kind: 'check', runId: undefined, outcome, reason, code } as const;
   await store.transaction(async (rows) => await noteRunEnd(rows, config.alerts, { ...note, isTriedAgain: false }));
 }

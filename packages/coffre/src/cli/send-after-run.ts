@@ -4,6 +4,7 @@ import { resolveSettings } from '../access/extension-settings.ts';
 import { deliverOnce } from '../alert/delivery.ts';
 import { noteReminders } from '../alert/reminders.ts';
 import { deliveringChannels } from '../alert/routing.ts';
+import { lookForOverdue } from '../daemon/overdue.ts';
 import { extensionThreads } from '../extension/extension-thread.ts';
 import { careName } from '../run/care.ts';
 import { holderText } from '../run/lease-keeper.ts';
@@ -21,6 +22,8 @@ export async function sendAfterRun(around: RunSurroundings, warn: (sentence: str
     );
   const plans = new Set<string>([...config.plans.keys(), ...[...config.repositories.keys()].map(careName)]);
   try {
+    const nowByClockMs = Number(around.source.clock.nowNs() / 1_000_000n);
+    await lookForOverdue(config, [...config.plans.values()], { store, machine, nowMs: nowByClockMs });
     await noteReminders(store, config.alerts, (plan) => plans.has(plan));
     const nowMs = await store.nowMs();
     const due = new Set(

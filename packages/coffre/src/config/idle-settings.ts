@@ -10,14 +10,11 @@ type Cause = Exclude<Config['alerts']['routes'][number]['when'], string>[number]
 /** Causes that nothing tells of by itself; `coffre status` shows what stands behind them. */
 const untold: ReadonlySet<string> = new Set<Cause>([
   'transfer_integrity_failed',
-  'missing',
-  'never_ran',
   'stale_report',
   'size_anomaly',
   'drill_failed',
   'drill_late',
   'agent_lost',
-  'objective_at_risk',
   'restore_needed',
 ]);
 

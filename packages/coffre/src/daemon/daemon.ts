@@ -13,6 +13,7 @@ import { Leftovers } from './leftovers.ts';
 import { DueLoop } from './loop.ts';
 import type { LoopParts } from './loop.ts';
 import { isElsewhere } from './held-elsewhere.ts';
+import { OverdueWatch } from './overdue-watch.ts';
 import { loadProgress } from './progress.ts';
 import { readPauses } from './pauses.ts';
 import { Succession } from './succession.ts';
@@ -48,6 +49,7 @@ export class Daemon {
   readonly #leftovers: Leftovers;
   readonly #succession: Succession;
   readonly #extensions: ExtensionWork;
+  readonly #overdue: OverdueWatch;
   #pausedUntilMs: number | undefined;
   #configProblem: string | undefined;
   #isHeldElsewhere = false;
@@ -71,6 +73,7 @@ export class Daemon {
     this.#extensions = new ExtensionWork({ ...parts, leftovers: this.#leftovers }, (plan, use) =>
       this.loop.fired(plan, use),
     );
+    this.#overdue = new OverdueWatch({ ...parts, ...telling });
     const leaseMs = parts.managerLeaseMs ?? managerLeaseDefaultMs;
     this.#succession = new Succession({ ...parts, ...telling, loop: this.loop, leaseMs });
   }
@@ -113,6 +116,7 @@ export class Daemon {
     this.#watches.watch(works.values());
     this.#databases.watch(works.values());
     this.#extensions.take(config, [...works.values()]);
+    this.#overdue.take(config);
     this.#arm();
   }
 
@@ -153,6 +157,7 @@ export class Daemon {
     this.#timer?.[Symbol.dispose]();
     this.#watches[Symbol.dispose]();
     this.#databases[Symbol.dispose]();
+    await this.#overdue.stop();
     await this.#extensions.stopTriggers();
     await this.loop.stop(how);
     await this.#extensions.stopSending();
@@ -170,6 +175,7 @@ export class Daemon {
     this.#watches.watch(works.values());
     this.#databases.watch(works.values());
     this.#extensions.take(config, [...works.values()]);
+    this.#overdue.take(config);
     this.loop.limit(limitsOf(config));
   }
 

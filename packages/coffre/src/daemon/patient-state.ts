@@ -125,7 +125,7 @@ export class PatientState {
     const { plan, kind, repository } = job.history;
     // The process of a run says itself how it ended, unless it died or was cancelled.
     const outcome = isFailure && ending.outcome === 'cancelled' ? 'failed' : ending.outcome;
-    const note = { plan, kind, repository, outcome, reason: ending.reason, isTriedAgain };
+    const note = { plan, kind, repository, outcome, reason: ending.reason, code: ending.code, isTriedAgain };
     await this.#patiently(() =>
       settleRun(store, machine, job, settlement, async (rows, runId) => {
         await noteRunEnd(rows, alerts(), { ...note, runId });

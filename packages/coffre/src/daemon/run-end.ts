@@ -32,7 +32,7 @@ export function endingOf({ message, how, lastWords }: ProcessEnd, cancelled: Can
     const reason = message.outcome === 'cancelled' && cancelled !== undefined ? cancelWords[cancelled] : message.reason;
     return { outcome: message.outcome, reason, code: message.code };
   }
-  // What is no run of a plan, such as the care of a repository, has only its exit code.
+  // It had nothing to do, and so nothing to say.
   if (how === 'exit code 0') return { outcome: 'success', reason: undefined };
   if (cancelled !== undefined) {
     const isForced = how === 'signal SIGKILL';

@@ -3,8 +3,8 @@
  * row in the history is closed, `finally` hooks ran, and leases and locks are given back.
  */
 import { asError, CoffreError } from '@coffre/repository';
-import { copyNotes } from '../alert/copy-notes.ts';
 import { noteRunEnd } from '../alert/note-run.ts';
+import { partNotes } from '../alert/part-notes.ts';
 import { keyFilePath, openSigningKey } from '../manifest/signature.ts';
 import type { PlanConfig } from '../config/config.ts';
 import { Zones } from '../schedule/zone.ts';
@@ -76,10 +76,11 @@ export async function runPlan(around: RunSurroundings, request: RunRequest): Pro
     const note = { plan: plan.name, runId, outcome, reason, code, isTriedAgain };
     const copy = purpose.copyTo === undefined ? {} : { repository: purpose.copyTo };
     await noteRunEnd(rows, around.config.alerts, { ...note, kind, ...copy });
-    if (purpose.copyTo !== undefined) return;
+    // What was to be copied alone is told of above.
+    const beside = scribe.parts.filter((part) => purpose.copyTo === undefined || part.kind !== 'copy');
     const isRepeated = isTriedAgain && outcome === 'failed';
-    for (const copied of copyNotes({ ...note, isTriedAgain: isRepeated }, scribe.parts)) {
-      await noteRunEnd(rows, around.config.alerts, copied);
+    for (const part of partNotes({ ...note, isTriedAgain: isRepeated }, beside)) {
+      await noteRunEnd(rows, around.config.alerts, part);
     }
   });
   const cause = failureCause(outcome, code);

@@ -13,7 +13,7 @@ export function backupProblems(facts: ItemFacts, nowMs: number): Problem[] {
   // Nobody reports from there, so nothing that is or is not known here means anything.
   if (facts.foreignHost !== undefined) return [];
   const failed = failedAttempt(facts, nowMs);
-  const problems = [...failed, ...overrun(facts, nowMs), ...objective(facts, nowMs)];
+  const problems = [...failed, ...overrun(facts, nowMs), ...objective(facts, nowMs), ...atRisk(facts, nowMs)];
   const { lastGood } = facts.backup;
   if (lastGood === undefined) problems.push(neverRan(facts, nowMs));
   else if (lastGood.outcome === 'warning') {
@@ -26,6 +26,10 @@ export function backupProblems(facts: ItemFacts, nowMs: number): Problem[] {
 /** While nothing is expected to run, only a warning is left of what time alone would make worse. */
 function isIdleOnPurpose({ isEnabled, pause }: ItemFacts): boolean {
   return !isEnabled || pause !== undefined;
+}
+
+function isAtWork({ run }: ItemFacts): boolean {
+  return run.open !== undefined && run.open.isAlive !== false;
 }
 
 /** The newest attempt at this source: its own row, or that of a run that never came to it. */
@@ -78,6 +82,18 @@ function objective(facts: ItemFacts, nowMs: number): Problem[] {
   const brokenMs = backup.lastGood.startedMs + rpoMs;
   const level: Level = isIdleOnPurpose(facts) ? 'warning' : 'critical';
   return [{ cause: 'objective_broken', level, sinceMs: brokenMs, overMs: nowMs - brokenMs }];
+}
+
+/** A slot was not answered, nobody is about to make up for it, and the next one comes too late. */
+function atRisk(facts: ItemFacts, nowMs: number): Problem[] {
+  const { backup, rpoMs, run, expectation } = facts;
+  const { open, nextDueMs } = expectation;
+  if (rpoMs === undefined || backup.lastGood === undefined || open === undefined) return [];
+  if (isIdleOnPurpose(facts) || isAtWork(facts)) return [];
+  const isExpected = run.failures > 0 ? run.openSlots > 0 && run.failures <= facts.retriesMax : nowMs < open.hardMs;
+  const breaksMs = backup.lastGood.startedMs + rpoMs + objectiveAllowanceMs(rpoMs, run.usualMs);
+  if (isExpected || nowMs > breaksMs || (nextDueMs !== undefined && nextDueMs <= breaksMs)) return [];
+  return [{ cause: 'objective_at_risk', level: 'warning', sinceMs: open.dueMs, overMs: breaksMs - nowMs }];
 }
 
 /** What must not be lost has no time to be new; anything else is new until a slot passed that nobody answered. */

@@ -15,6 +15,7 @@ export const causes = [
   'late',
   'overrun',
   'objective_broken',
+  'objective_at_risk',
   'incomplete',
   'hash_mismatch',
   'paused',

@@ -33,10 +33,40 @@ export async function readStatusFacts(
 ): Promise<StatusFacts> {
   const plans = [...config.plans.values()];
   const places = placesOf(plans);
-  const past = rows === undefined ? noPast : await readPast(rows, plans, places);
   const zones = new Zones();
   const planned = new Set(plans.flatMap(({ sources }) => sources.map(({ name }) => name)));
-  const items = places.map((place, index): ItemFacts => {
+  return {
+    nowMs: doors.nowMs,
+    items: await readItemFacts({ config, plans, zones }, rows, doors),
+    ...(await extensionFacts(config, rows, doors.nowMs)),
+    repositories: await repositoryFacts(config, rows, { places, zones, doors }),
+    unplanned: [...config.sources.values()]
+      .filter(({ name }) => !planned.has(name))
+      .map(({ name, site, criticality, host }) => ({
+        source: name,
+        site,
+        criticality,
+        foreignHost: host === undefined || host === doors.here ? undefined : host,
+      })),
+  };
+}
+
+export type ItemQuestion = {
+  readonly config: Pick<Config, 'sites'>;
+  readonly plans: readonly PlanConfig[];
+  readonly zones: Zones;
+};
+type ItemDoors = Omit<StatusDoors, 'freeSpace'>;
+
+/** Each source of these plans, in their order. */
+export async function readItemFacts(
+  { config, plans, zones }: ItemQuestion,
+  rows: Rows | undefined,
+  doors: ItemDoors,
+): Promise<ItemFacts[]> {
+  const places = placesOf(plans);
+  const past = rows === undefined ? noPast : await readPast(rows, plans, places);
+  return places.map((place, index): ItemFacts => {
     const { plan, source } = place;
     const run = planRunFacts(plan, past, doors);
     const backup = trackFacts(plan.to, past.backups[index], readsBack(plan));
@@ -62,20 +92,6 @@ export async function readStatusFacts(
       copies: copyFacts(place, past, doors.nowMs, zones),
     };
   });
-  return {
-    nowMs: doors.nowMs,
-    items,
-    ...(await extensionFacts(config, rows, doors.nowMs)),
-    repositories: await repositoryFacts(config, rows, { places, zones, doors }),
-    unplanned: [...config.sources.values()]
-      .filter(({ name }) => !planned.has(name))
-      .map(({ name, site, criticality, host }) => ({
-        source: name,
-        site,
-        criticality,
-        foreignHost: host === undefined || host === doors.here ? undefined : host,
-      })),
-  };
 }
 
 export type Placed = { readonly plan: PlanConfig; readonly source: SourceConfig };
@@ -147,7 +163,7 @@ function newestOpen(runs: readonly Run[]): ReadonlyMap<string, Run> {
   );
 }
 
-function planRunFacts(plan: PlanConfig, past: Past, doors: StatusDoors): PlanRunFacts {
+function planRunFacts(plan: PlanConfig, past: Past, doors: ItemDoors): PlanRunFacts {
   const row = past.plans.get(plan.name);
   const open = past.open.get(plan.name);
   const slot = row?.newestSlot;
@@ -167,7 +183,7 @@ function planRunFacts(plan: PlanConfig, past: Past, doors: StatusDoors): PlanRun
   };
 }
 
-function openFacts(run: Run, doors: StatusDoors): OpenRunFacts {
+function openFacts(run: Run, doors: ItemDoors): OpenRunFacts {
   return { kind: run.kind, startedMs: run.startedAtMs, isAlive: doors.isAlive(run) };
 }
 

@@ -88,6 +88,8 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
       return `the run takes much longer than usual${overMs === undefined ? '' : `: ${age(overMs)} by now`}`;
     case 'objective_broken':
       return `the newest backup is too old${over}`;
+    case 'objective_at_risk':
+      return `the newest backup will be too old${overMs === undefined ? '' : ` in ${age(overMs)}`}, before the next one is due`;
     case 'incomplete':
       return `the newest backup is not complete${because}`;
     case 'hash_mismatch':

@@ -91,6 +91,8 @@ function problemText(problem: Problem, age: (durationMs: number) => string): str
       return `l'exécution dure bien plus que d'habitude${overMs === undefined ? '' : ` : déjà ${age(overMs)}`}`;
     case 'objective_broken':
       return `la sauvegarde la plus récente est trop vieille${over}`;
+    case 'objective_at_risk':
+      return `la sauvegarde la plus récente sera trop vieille${overMs === undefined ? '' : ` dans ${age(overMs)}`}, avant que la suivante soit due`;
     case 'incomplete':
       return `la sauvegarde la plus récente n'est pas complète${because}`;
     case 'hash_mismatch':

@@ -113,6 +113,8 @@ const causes = [
   'source_empty',
   'size_anomaly',
   'copy_late',
+  'retention_failed',
+  'care_failed',
   'drill_failed',
   'drill_late',
   'capacity',
