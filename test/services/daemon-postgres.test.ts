@@ -19,8 +19,6 @@ describe('managers on PostgreSQL', { skip: skipWithoutService('postgres') }, () 
       return { kind: 'postgres', url: server.createDatabase() };
     },
     days: Number(process.env['COFFRE_DAYS'] ?? 0.5),
-    // A moment waits for answers of the server.
-    turns: 400,
     random: createSeededRandom,
     seed: Number(process.env['COFFRE_SEED'] ?? 1),
   });

@@ -13,7 +13,6 @@ let places = 0;
 fleetSuite('SQLite', {
   freshPlace: () => ({ kind: 'sqlite', file: join(folder, `state-${(places += 1)}.db`) }),
   days: Number(process.env['COFFRE_DAYS'] ?? 1),
-  turns: 25,
   random: createSeededRandom,
   seed: Number(process.env['COFFRE_SEED'] ?? 1),
 });

@@ -13,6 +13,9 @@ import { configOf } from './scene.ts';
 type Timer = { atMs: number; readonly call: () => void; readonly owner: number };
 type Fate = { readonly takesMs: number; readonly outcome: 'success' | 'failed' | 'killed' };
 
+/** Between an answer and the next question are promises only. */
+const quietTurns = 10;
+
 export class FakeFleet {
   wallMs: number;
   #monotonicMs = 1_000_000;
@@ -22,20 +25,19 @@ export class FakeFleet {
   /** Plans that run now; no plan does twice. */
   readonly #running = new Set<string>();
   readonly #plans: string;
-  /** How many turns of the event loop the state may need for what one moment asks of it. */
-  readonly #turns: number;
+  readonly #asked = new Asked();
   fate: () => Fate = () => ({ takesMs: 60_000, outcome: 'success' });
 
-  constructor(startMs: number, plans: string, turns = 60) {
+  constructor(startMs: number, plans: string) {
     this.wallMs = startMs;
     this.#plans = plans;
-    this.#turns = turns;
   }
 
   /** For the state: all its users share it. */
   readonly clock = { nowNs: (): bigint => BigInt(Math.floor(this.wallMs)) * 1_000_000n };
 
   async start(store: Store): Promise<FakeManager> {
+    this.#asked.of(store);
     this.#pid += 1;
     const pid = this.#pid;
     this.#alive.add(pid);
@@ -121,8 +123,13 @@ export class FakeFleet {
     this.#monotonicMs += durationMs;
   }
 
+  /** Until nobody waits for an answer of the state, and none of the answers led to another question. */
   async #settle(): Promise<void> {
-    for (let turns = 0; turns < this.#turns; turns += 1) await turn();
+    for (let turns = 0; turns < quietTurns; turns += 1) {
+      if (this.#asked.isWaiting) turns = 0;
+      await this.#asked.answered();
+      await turn();
+    }
   }
 
   #clockOf(owner: number): DaemonClock {
@@ -133,6 +140,38 @@ export class FakeFleet {
         if (this.#alive.has(owner)) this.#timers.push(timer);
         return { [Symbol.dispose]: () => (this.#timers = this.#timers.filter((one) => one !== timer)) };
       },
+    };
+  }
+}
+
+/** Which questions to the state are without an answer: whole transactions, so that none is left in its middle. */
+class Asked {
+  readonly #watched = new WeakSet<Store>();
+  #open = 0;
+  #all = Promise.withResolvers<void>();
+
+  get isWaiting(): boolean {
+    return this.#open > 0;
+  }
+
+  async answered(): Promise<void> {
+    if (this.#open > 0) await this.#all.promise;
+  }
+
+  of(store: Store): void {
+    if (this.#watched.has(store)) return;
+    this.#watched.add(store);
+    const executor = store.db.getExecutor();
+    const provide = executor.provideConnection.bind(executor);
+    executor.provideConnection = async (consumer) => {
+      if (this.#open === 0) this.#all = Promise.withResolvers<void>();
+      this.#open += 1;
+      try {
+        return await provide(consumer);
+      } finally {
+        this.#open -= 1;
+        if (this.#open === 0) this.#all.resolve();
+      }
     };
   }
 }

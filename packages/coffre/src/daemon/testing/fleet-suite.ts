@@ -22,18 +22,17 @@ const plans = `  hourly: {sources: [home/docs], to: main, schedule: {every: 1h},
 export type FleetOptions = {
   readonly freshPlace: () => StoreLocation;
   readonly days: number;
-  readonly turns: number;
   readonly seed: number;
   readonly random: (seed: number) => { integer(max: number): number };
 };
 
-export function fleetSuite(engine: string, { freshPlace, days, turns, seed, random: randomOf }: FleetOptions): void {
+export function fleetSuite(engine: string, { freshPlace, days, seed, random: randomOf }: FleetOptions): void {
   for (const managers of [1, 2]) {
     const who = managers === 1 ? 'one manager' : `${managers} managers`;
     test(`${who} on ${engine}: no slot is missed or run twice over ${days} days of kills, sleep and clocks set back`, async (t) => {
       t.diagnostic(`seed ${seed}`);
       const random = randomOf(seed + managers);
-      const fleet = new FakeFleet(startMs, plans, turns);
+      const fleet = new FakeFleet(startMs, plans);
       await using stores = new AsyncDisposableStack();
       const place = freshPlace();
       const open = async (): Promise<Store> =>
