@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCoffreError } from '@coffre/repository';
 import { listRuns } from '../store/runs.ts';
+import type { Moment } from '../schedule/plan-entry.ts';
 import { removeSetting, writeSetting } from '../store/settings.ts';
 import { openSlots } from '../store/slots.ts';
+import { systemDaemonClock } from './daemon-clock.ts';
 import { pausePrefix } from './pauses.ts';
 import { configOf, daemonScene, thisMachine, until } from './testing/scene.ts';
 
@@ -68,7 +70,7 @@ test('a change starts a plan once it is quiet, and a changed configuration is li
   const plan = (settle: string): string =>
     `  db: {sources: [home/docs], to: main, schedule: {on_change: {settle: ${settle}, at_most: 5s}}}\n`;
   let written = plan('200ms');
-  const daemon = await scene.start(written, {}, async () => configOf(written, scene.docs));
+  const daemon = await scene.start(written, {}, { readConfig: async () => configOf(written, scene.docs) });
   const runs = async (): Promise<number> => (await listRuns(scene.store, { plan: 'db' }, 9)).length;
   mkdirSync(scene.docs);
   for (let change = 0; change < 5; change += 1) writeFileSync(join(scene.docs, 'a'), String(change));
@@ -82,7 +84,7 @@ test('a change starts a plan once it is quiet, and a changed configuration is li
 test('a mistake in the changed file keeps the old configuration and says so', async () => {
   await using scene = await daemonScene();
   let written = byHand;
-  const daemon = await scene.start(byHand, {}, async () => configOf(written));
+  const daemon = await scene.start(byHand, {}, { readConfig: async () => configOf(written) });
   written = '  db: {sources: [home/docs], to: nowhere}\n';
   await assert.rejects(daemon.reload(), (error) => isCoffreError(error, 'CONFIG_INVALID'));
   assert.match(daemon.status.configProblem ?? '', /coffre\.yaml has a mistake/);
@@ -95,7 +97,7 @@ test('a mistake in the changed file keeps the old configuration and says so', as
 test('an edit makes no slot due that was not before', async () => {
   await using scene = await daemonScene();
   let written = '  db: {sources: [home/docs], to: main, schedule: {at: ["00:00"]}}\n';
-  const daemon = await scene.start(written, {}, async () => configOf(written));
+  const daemon = await scene.start(written, {}, { readConfig: async () => configOf(written) });
   written = '  db: {sources: [home/docs], to: main, schedule: {every: 12h}}\n';
   await daemon.reload();
   await daemon.stop({ drain: true });
@@ -132,16 +134,29 @@ test(
     const program = Number(readFileSync(programFile, 'utf8'));
     process.kill(daemon.loop.jobs.get('db')!.process!.pid!, 'SIGKILL');
     await until(async () => (await listRuns(scene.store, {}, 9))[0]?.end?.outcome === 'lost');
-    assert.equal(thisMachine().isAlive(program), false);
+    await until(() => !thisMachine().isAlive(program));
   },
 );
 
 test('a run that takes longer than it may is cancelled, and counts as a failure that is tried again', async () => {
   await using scene = await daemonScene();
-  const plan = '  db: {sources: [home/docs], to: main, max_runtime: 1s, retries: {times: 1, wait: 0s}}\n';
-  const daemon = await scene.start(plan, { takesMs: 60_000 });
+  const plan = '  db: {sources: [home/docs], to: main, max_runtime: 1h, retries: {times: 1, wait: 0s}}\n';
+  const system = systemDaemonClock();
+  let aheadMs = 0;
+  const now = (): Moment => {
+    const { wallMs, monotonicMs } = system.now();
+    return { wallMs: wallMs + aheadMs, monotonicMs: monotonicMs + aheadMs };
+  };
+  const daemon = await scene.start(plan, { takesMs: 600_000 }, { clock: { ...system, now } });
   daemon.loop.ask('db', 'command');
-  await until(async () => (await listRuns(scene.store, {}, 9)).filter(({ end }) => end !== undefined).length === 2);
+  for (const count of [1, 2]) {
+    await until(() => daemon.loop.jobs.get('db')?.state === 'running');
+    aheadMs += 3_600_000;
+    daemon.loop.wake();
+    await until(
+      async () => (await listRuns(scene.store, {}, 9)).filter(({ end }) => end !== undefined).length === count,
+    );
+  }
   const runs = (await listRuns(scene.store, {}, 9)).map(({ trigger, end }) => `${trigger} ${end?.outcome}`);
   assert.deepEqual(runs, ['retry cancelled', 'manual cancelled']);
   assert.ok(scene.lines.some(({ reason }) => reason === 'it took longer than max_runtime'));

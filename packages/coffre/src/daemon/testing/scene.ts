@@ -29,7 +29,7 @@ export type DaemonScene = AsyncDisposable & {
   readonly lines: LogLine[];
   parts(plans: string, run?: Partial<FakeRun>): DaemonParts;
   /** Started, and not yet listening. */
-  start(plans: string, run?: Partial<FakeRun>, readConfig?: () => Promise<Config>): Promise<Daemon>;
+  start(plans: string, run?: Partial<FakeRun>, more?: Partial<DaemonParts>): Promise<Daemon>;
   /** The folder that the source saves; it is not there yet. */
   readonly docs: string;
 };
@@ -66,7 +66,8 @@ export async function daemonScene(): Promise<DaemonScene> {
     startProcess: runProcesses({
       argv: [process.execPath, '--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', fakeRunFile],
       environment: { ...process.env, FAKE_RUN: JSON.stringify({ stateFile, ...run }) },
-      graceMs: 1000,
+      // Enough on a busy machine to stop well, for one that does.
+      graceMs: run.isDeaf === true ? 100 : 60_000,
     }),
     configWords: [],
     heldPauseMs: 100,
@@ -79,8 +80,8 @@ export async function daemonScene(): Promise<DaemonScene> {
     lines,
     parts,
     docs,
-    start: async (plans, run, readConfig) => {
-      const daemon = new Daemon({ ...parts(plans, run), ...(readConfig !== undefined && { readConfig }) });
+    start: async (plans, run, more) => {
+      const daemon = new Daemon({ ...parts(plans, run), ...more });
       daemons.push(daemon);
       await daemon.start(configOf(plans, docs));
       return daemon;
