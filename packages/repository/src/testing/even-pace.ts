@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import type { FakeClock } from './fake-clock.ts';
 
+const ticksPerSecond = 16;
+/** What the bytes may be late, as what may run ahead of the rate: then none of it is lost. */
+const lateTicks = 4;
+
 /**
- * Lets second after second pass until `transfer` is over, and finds that every one of them moved about as much as the
- * rate allows: what ran ahead is a quarter of a second's worth, and no second stood still.
+ * Lets time pass in small steps until `transfer` is over, and finds that every one of them moved about as much as the
+ * rate allows: what ran ahead is a quarter of a second's worth, and at no time it stood still for longer.
  * @param moved bytes so far
  */
 export async function assertEvenPace(
@@ -11,15 +15,26 @@ export async function assertEvenPace(
   facts: { clock: FakeClock; moved: () => number; sizeBytes: number; bytesPerSecond: number; pieceBytes: number },
 ): Promise<void> {
   const { clock, moved, sizeBytes, bytesPerSecond, pieceBytes } = facts;
-  for (let second = 1; second * bytesPerSecond < sizeBytes; second += 1) {
-    await clock.advance(1000);
-    const due = second * bytesPerSecond - pieceBytes;
+  let isOver = false;
+  const end = transfer.finally(() => (isOver = true));
+  // Whoever stops early with a finding has no time for another one.
+  end.catch(() => undefined);
+  const tickBytes = bytesPerSecond / ticksPerSecond;
+  for (let tick = 1; tick * tickBytes < sizeBytes; tick += 1) {
+    await clock.advance(1000 / ticksPerSecond);
     // The bytes are on a real line, which needs a moment of its own.
-    while (moved() < due) await new Promise((resolve) => setTimeout(resolve, 1));
-    const most = (second + 0.25) * bytesPerSecond + 2 * pieceBytes;
-    assert.ok(moved() <= most, `${moved()} bytes after ${second} s, at most ${most} are even`);
+    while (!isOver && moved() < (tick - lateTicks) * tickBytes) await moment();
+    const most = (tick + lateTicks) * tickBytes + 2 * pieceBytes;
+    assert.ok(moved() <= most, `${moved()} bytes after ${tick} sixteenths of a second, at most ${most} are even`);
   }
-  await clock.advance(2000);
-  await transfer;
+  while (!isOver) {
+    await clock.advance(1000 / ticksPerSecond);
+    await moment();
+  }
+  await end;
   assert.equal(moved(), sizeBytes);
+}
+
+async function moment(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 1));
 }
