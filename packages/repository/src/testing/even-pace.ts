@@ -15,19 +15,19 @@ export async function assertEvenPace(
   facts: { clock: FakeClock; moved: () => number; sizeBytes: number; bytesPerSecond: number; pieceBytes: number },
 ): Promise<void> {
   const { clock, moved, sizeBytes, bytesPerSecond, pieceBytes } = facts;
-  let isOver = false;
-  const end = transfer.finally(() => (isOver = true));
+  const state = { isOver: false };
+  const end = transfer.finally(() => (state.isOver = true));
   // Whoever stops early with a finding has no time for another one.
   end.catch(() => undefined);
   const tickBytes = bytesPerSecond / ticksPerSecond;
   for (let tick = 1; tick * tickBytes < sizeBytes; tick += 1) {
     await clock.advance(1000 / ticksPerSecond);
     // The bytes are on a real line, which needs a moment of its own.
-    while (!isOver && moved() < (tick - lateTicks) * tickBytes) await moment();
+    while (!state.isOver && moved() < (tick - lateTicks) * tickBytes) await moment();
     const most = (tick + lateTicks) * tickBytes + 2 * pieceBytes;
     assert.ok(moved() <= most, `${moved()} bytes after ${tick} sixteenths of a second, at most ${most} are even`);
   }
-  while (!isOver) {
+  while (!state.isOver) {
     await clock.advance(1000 / ticksPerSecond);
     await moment();
   }
