@@ -65,6 +65,8 @@ test('forget and a change of keys are on record, also without a place for the re
   const unwitnessed = coffre(['audit', 'verify']);
   assert.equal(unwitnessed.status, 1);
   assert.match(unwitnessed.stderr, /audit\.checkpoint is gone.*\n {2}AUDIT_BROKEN: /);
-  assert.match(coffre(['audit', 'verify', '--json']).stdout, /"good":false,.*"reason":"audit\.checkpoint is gone"/);
+  const asJson = coffre(['audit', 'verify', '--json']);
+  assert.match(asJson.stdout, /"good":false,.*"reason":"audit\.checkpoint is gone","error_code":"AUDIT_BROKEN"/);
+  assert.deepEqual([asJson.status, asJson.stdout.trim().split('\n').length, asJson.stderr], [1, 1, '']);
   assert.match(good('audit', 'verify', '--checkpoint', kept), /4 entries/);
 });

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assert as check, property, string } from 'fast-check';
-import { auditCheckpoints, auditEntries, auditHead } from '../store/audit-rows.ts';
+import { auditCheckpoints, auditEntries, auditHead, removalsBefore } from '../store/audit-rows.ts';
 import type { AuditCheckpointRow, AuditHead, AuditRow } from '../store/audit-rows.ts';
+import { endRun, startRun } from '../store/runs.ts';
 import { handClock, openScene } from '../store/testing/scene.ts';
 import { checkpointFile, noHash, recordAudit } from './audit-log.ts';
 import type { AuditEntry } from './audit-log.ts';
@@ -155,6 +156,41 @@ test('a log cut short is found where it ends, with whatever else was cut to fit'
     });
     assert.equal((await judge(fitting)).bad?.position, n, 'only the witness remembers');
   }
+});
+
+test('a log that was emptied with all that is signed beside it is betrayed by the history of runs', async () => {
+  const clock = handClock();
+  await using store = await openScene({ kind: 'sqlite', file: join(folder, 'emptied.db') }, clock);
+  const log = { store, key, folder: join(folder, 'emptied') };
+  const verdict = async (): Promise<LogVerdict> =>
+    await verifyLog({
+      entries: auditEntries(store),
+      head: await auditHead(store),
+      checkpoints: await auditCheckpoints(store),
+      witnessed: [],
+      keys: [key],
+      removalsBefore: async (atMs) => await removalsBefore(store, atMs),
+    });
+  const retains = async (snapshotsRemoved: number): Promise<void> => {
+    const at = { host: 'alpha', pid: 1, bootId: 'boot', trigger: 'schedule', plan: 'db', repository: 'main' } as const;
+    clock.moveMs(1000);
+    const run = await startRun(store, { ...at, kind: 'retention' });
+    if (snapshotsRemoved > 0) await recordAudit(log, entry(0));
+    clock.moveMs(1000);
+    await endRun(store, run, { outcome: 'success', figures: { snapshotsRemoved } });
+  };
+  openSigningKey(log.folder);
+  await retains(0);
+  assert.equal((await verdict()).bad, undefined, 'nothing was removed, nothing is on record');
+  await retains(2);
+  assert.equal((await verdict()).bad, undefined);
+  for (const table of ['audit_entries', 'audit_head', 'audit_checkpoints'] as const) {
+    await store.db.deleteFrom(table).execute();
+  }
+  const reason = 'the history has 1 run that removed something and left no entry, the first at 2026-08-20T14:00:04Z';
+  assert.deepEqual((await verdict()).bad, { position: 0, reason: `it is empty: ${reason}` });
+  await retains(1);
+  assert.deepEqual((await verdict()).bad, { position: 0, reason: `it begins too late: ${reason}` });
 });
 
 test('history written anew from any entry on is found there, although every hash fits', async () => {

@@ -16,6 +16,8 @@ export type LogEvidence = {
   /** Kept elsewhere: a file beside the database, a copy on another machine. */
   readonly witnessed: readonly { readonly name: string; readonly note: string }[];
   readonly keys: readonly VerifierKey[];
+  /** What the history of runs knows to have been removed, each of which left entries: those that ended before an instant. */
+  readonly removalsBefore?: (atMs: number) => Promise<{ readonly count: number; readonly firstMs: number } | undefined>;
 };
 
 export type LogVerdict = {
@@ -38,6 +40,7 @@ export async function verifyLog(evidence: LogEvidence): Promise<LogVerdict> {
     if (walk.reason !== undefined) break;
   }
   if (walk.reason === undefined) judgeEnd(walk, evidence, known);
+  if (walk.reason === undefined) await judgeBeginning(walk, evidence);
   if (walk.reason === undefined && unreadable !== undefined) walk.fail(walk.signed, unreadable);
   const { size, signed, root, reason, badPosition } = walk;
   return { entries: size, signed, root, bad: reason === undefined ? undefined : { position: badPosition, reason } };
@@ -50,6 +53,8 @@ class Walk {
   agreed = 0;
   previous = noHash;
   peaks: string[] = [];
+  /** Of all entries; clocks may have been set back. */
+  firstMs = Number.POSITIVE_INFINITY;
   reason: string | undefined;
   badPosition = 0;
 
@@ -68,6 +73,7 @@ class Walk {
     if (reason !== undefined) return this.fail(this.size, reason);
     this.peaks = grow(this.peaks, this.size, row.hash);
     this.previous = row.hash;
+    this.firstMs = Math.min(this.firstMs, row.atMs);
     this.size += 1;
     return undefined;
   }
@@ -115,6 +121,17 @@ function judgeEnd(walk: Walk, { head }: LogEvidence, known: ReadonlyMap<number, 
     walk.fail(Math.min(walk.size, head?.size ?? 0), 'the head of the log does not fit its entries');
   }
   if (walk.signed < walk.size) walk.fail(walk.signed, 'no key that is known here has signed from here on');
+}
+
+/** A log that was emptied, with all that is signed beside it, begins anew or not at all; the runs are still known. */
+async function judgeBeginning(walk: Walk, { removalsBefore }: LogEvidence): Promise<void> {
+  const found = await removalsBefore?.(walk.firstMs);
+  if (found === undefined) return;
+  const { count, firstMs } = found;
+  const runs = count === 1 ? '1 run' : `${count} runs`;
+  const first = `${new Date(firstMs).toISOString().slice(0, 19)}Z`;
+  const where = walk.size === 0 ? 'it is empty' : 'it begins too late';
+  walk.fail(0, `${where}: the history has ${runs} that removed something and left no entry, the first at ${first}`);
 }
 
 /** What is wrong with one entry by itself and with the one before it. */

@@ -8,11 +8,13 @@ import type { VerifierKey } from '../audit/checkpoint.ts';
 import { readSigningKey } from '../audit/signing-key.ts';
 import { verifyLog } from '../audit/verify-log.ts';
 import type { LogVerdict } from '../audit/verify-log.ts';
-import { auditCheckpoints, auditEntries, auditHead, lastAuditEntries } from '../store/audit-rows.ts';
+import { auditCheckpoints, auditEntries, auditHead, lastAuditEntries, removalsBefore } from '../store/audit-rows.ts';
 import type { AuditRow } from '../store/audit-rows.ts';
 import { storeName } from '../store/location.ts';
 import { auditPlace, openExistingState } from './audit-access.ts';
+import type { AuditPlace } from './audit-access.ts';
 import type { Cli } from './cli.ts';
+import { exitCodeOf, ExitVerdict } from './exit-code.ts';
 import { quoteName } from './output/display.ts';
 import { formatLocalTime } from './output/local-time.ts';
 import type { Printer } from './output/printer.ts';
@@ -92,14 +94,31 @@ async function verify(cli: Cli, options: VerifyOptions): Promise<void> {
   ];
   await using store = await openExistingState(place, printer);
   const [checkpoints, head] = [await auditCheckpoints(store), await auditHead(store)];
-  const verdict = await verifyLog({ entries: auditEntries(store), head, checkpoints, witnessed, keys });
+  const verdict = await verifyLog({
+    entries: auditEntries(store),
+    head,
+    checkpoints,
+    witnessed,
+    keys,
+    removalsBefore: async (atMs) => await removalsBefore(store, atMs),
+  });
   const keyText = own === undefined ? undefined : verifierKeyText(own);
   // The key is made before the first entry.
   const isWitnessed = own === undefined || verdict.entries === 0 || witnessed.length > 0;
-  if (printer.json) printer.message(verdictJson(verdict, { origin: head?.origin, key: keyText, isWitnessed }));
-  if (verdict.bad !== undefined) throw broken(verdict.bad, storeName(place.location));
-  if (!isWitnessed) throw unwitnessed(place.folder);
-  if (!printer.json) sayGood(printer, verdict, keyText);
+  const failure = failureOf(verdict, place, isWitnessed);
+  if (!printer.json) {
+    if (failure !== undefined) throw failure;
+    return sayGood(printer, verdict, keyText);
+  }
+  printer.message(verdictJson(verdict, { origin: head?.origin, key: keyText, failure }));
+  // All is said in one document.
+  if (failure !== undefined) throw new ExitVerdict(exitCodeOf(failure));
+  return undefined;
+}
+
+function failureOf({ bad }: LogVerdict, place: AuditPlace, isWitnessed: boolean): CoffreError | undefined {
+  if (bad !== undefined) return broken(bad, storeName(place.location));
+  return isWitnessed ? undefined : unwitnessed(place.folder);
 }
 
 function sayGood(printer: Printer, { entries, root }: LogVerdict, keyText: string | undefined): void {
@@ -127,25 +146,26 @@ function unwitnessed(folder: string): CoffreError {
   );
 }
 
-function verdictJson(
-  verdict: LogVerdict,
-  {
-    origin,
-    key,
-    isWitnessed,
-  }: { readonly origin: string | undefined; readonly key: string | undefined; readonly isWitnessed: boolean },
-): Record<string, unknown> {
+type VerdictWords = {
+  readonly origin: string | undefined;
+  readonly key: string | undefined;
+  readonly failure: CoffreError | undefined;
+};
+
+function verdictJson(verdict: LogVerdict, { origin, key, failure }: VerdictWords): Record<string, unknown> {
   const { entries, signed, root, bad } = verdict;
   return {
     message_type: 'audit_verification',
-    good: bad === undefined && isWitnessed,
+    good: failure === undefined,
     origin: origin ?? null,
     entries,
     signed,
     root,
     key: key ?? null,
     first_bad: bad?.position ?? null,
-    reason: bad?.reason ?? (isWitnessed ? null : 'audit.checkpoint is gone'),
+    reason: bad?.reason ?? (failure === undefined ? null : 'audit.checkpoint is gone'),
+    error_code: failure?.code ?? null,
+    hint: failure?.hint ?? null,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The rows of the audit log. What they mean, and how they are linked and signed, is known in `audit/` alone. */
 import { decideAlone } from './exclusive.ts';
 import type { Rows, Store } from './store.ts';
+import type { RunId } from './tables.ts';
 
 export type AuditRow = {
   /** 0 for the first. */
@@ -96,4 +97,31 @@ type StoredRow = {
 
 function auditRowOf({ position, at, action, body, hash }: StoredRow): AuditRow {
   return { position, atMs: at, action, body, hash };
+}
+
+/** Runs that removed something, which is put on record while they run: those that ended before an instant. */
+export async function removalsBefore(
+  { db }: Rows,
+  atMs: number,
+): Promise<{ readonly count: number; readonly firstMs: number } | undefined> {
+  let [count, firstMs] = [0, Number.POSITIVE_INFINITY];
+  for (let after = 0; ;) {
+    let query = db
+      .selectFrom('runs')
+      .select(['id', 'kind', 'ended_at', 'figures'])
+      .where('id', '>', after as RunId);
+    query = query.where('kind', 'in', ['retention', 'prune']).where('outcome', '=', 'success');
+    if (Number.isFinite(atMs)) query = query.where('ended_at', '<', atMs);
+    const page = await query.orderBy('id').limit(pageRows).execute();
+    for (const { kind, ended_at: endedMs, figures } of page) {
+      // A prune is put on record whatever it found; a retention only when there was something to remove.
+      const { snapshotsRemoved = 0 } = JSON.parse(figures ?? '{}') as { readonly snapshotsRemoved?: number };
+      if (endedMs === null || (kind === 'retention' && snapshotsRemoved === 0)) continue;
+      count += 1;
+      firstMs = Math.min(firstMs, endedMs);
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageRows) return count === 0 ? undefined : { count, firstMs };
+    after = last.id;
+  }
 }
