@@ -89,12 +89,12 @@ export function nativeHandles(native: Native): Handles {
     write(file, bytes, position) {
       for (let done = 0; done < bytes.length;) {
         const rest = done === 0 ? bytes : bytes.subarray(done);
-        const written = calls.pwrite(file, rest, BigInt(rest.length), BigInt(position + done));
-        if (written < 0n) throw systemError(native.errno(), 'write');
-        done += Number(written);
+        const written = calls.pwrite(file, rest, position + done);
+        if (written < 0) throw systemError(native.errno(), 'write');
+        done += written;
       }
     },
-    resize: (file, sizeBytes) => check(calls.ftruncate(file, BigInt(sizeBytes)), 'ftruncate'),
+    resize: (file, sizeBytes) => check(calls.ftruncate(file, sizeBytes), 'ftruncate'),
     sync: (file) => check(calls.fsync(file), 'fsync'),
     syncAll(folder) {
       const readable = open(folder, '.' as ByteString, readFlags);

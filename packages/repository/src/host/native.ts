@@ -6,62 +6,7 @@
 import type * as FfiModule from 'node:ffi';
 import { getSystemErrorName } from 'node:util';
 import type { ByteString } from '../format/bytestring.ts';
-
-const signatures = {
-  open: { arguments: ['pointer', 'i32', 'u32'], return: 'i32' },
-  openat: { arguments: ['i32', 'pointer', 'i32', 'u32'], return: 'i32' },
-  close: { arguments: ['i32'], return: 'i32' },
-  pwrite: { arguments: ['i32', 'buffer', 'u64', 'i64'], return: 'i64' },
-  ftruncate: { arguments: ['i32', 'i64'], return: 'i32' },
-  fsync: { arguments: ['i32'], return: 'i32' },
-  mkdirat: { arguments: ['i32', 'pointer', 'u32'], return: 'i32' },
-  mknodat: { arguments: ['i32', 'pointer', 'u32', 'u64'], return: 'i32' },
-  symlinkat: { arguments: ['pointer', 'i32', 'pointer'], return: 'i32' },
-  linkat: { arguments: ['i32', 'pointer', 'i32', 'pointer', 'i32'], return: 'i32' },
-  unlinkat: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
-  fchmod: { arguments: ['i32', 'u32'], return: 'i32' },
-  chmod: { arguments: ['pointer', 'u32'], return: 'i32' },
-  fchown: { arguments: ['i32', 'u32', 'u32'], return: 'i32' },
-  fchownat: { arguments: ['i32', 'pointer', 'u32', 'u32', 'i32'], return: 'i32' },
-  futimens: { arguments: ['i32', 'pointer'], return: 'i32' },
-  utimensat: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
-  llistxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i64' },
-  lgetxattr: { arguments: ['pointer', 'pointer', 'pointer', 'u64'], return: 'i64' },
-  listxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i64' },
-  setxattr: { arguments: ['pointer', 'pointer', 'buffer', 'u64', 'i32'], return: 'i32' },
-  removexattr: { arguments: ['pointer', 'pointer'], return: 'i32' },
-  flistxattr: { arguments: ['i32', 'pointer', 'u64'], return: 'i64' },
-  fsetxattr: { arguments: ['i32', 'pointer', 'buffer', 'u64', 'i32'], return: 'i32' },
-  fremovexattr: { arguments: ['i32', 'pointer'], return: 'i32' },
-  syncfs: { arguments: ['i32'], return: 'i32' },
-  getpwuid_r: { arguments: ['u32', 'pointer', 'pointer', 'u64', 'pointer'], return: 'i32' },
-  getgrgid_r: { arguments: ['u32', 'pointer', 'pointer', 'u64', 'pointer'], return: 'i32' },
-  getpwnam_r: { arguments: ['pointer', 'pointer', 'pointer', 'u64', 'pointer'], return: 'i32' },
-  getgrnam_r: { arguments: ['pointer', 'pointer', 'pointer', 'u64', 'pointer'], return: 'i32' },
-  __errno_location: { arguments: [], return: 'pointer' },
-} as const satisfies FfiModule.FunctionDefinitions;
-
-/** glibc 2.33 and later, musl. */
-const statusSignatures = {
-  lstat: { arguments: ['pointer', 'pointer'], return: 'i32' },
-  fstat: { arguments: ['i32', 'pointer'], return: 'i32' },
-  fstatat: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
-} as const satisfies FfiModule.FunctionDefinitions;
-
-/** Before that the same calls had a version number in front. */
-const oldStatusSignatures = {
-  __lxstat: { arguments: ['i32', 'pointer', 'pointer'], return: 'i32' },
-  __fxstat: { arguments: ['i32', 'i32', 'pointer'], return: 'i32' },
-  __fxstatat: { arguments: ['i32', 'i32', 'pointer', 'pointer', 'i32'], return: 'i32' },
-} as const satisfies FfiModule.FunctionDefinitions;
-
-export type StatusCalls = {
-  lstat(path: bigint, status: bigint): number;
-  fstat(fd: number, status: bigint): number;
-  fstatat(folder: number, name: bigint, status: bigint, flags: number): number;
-};
-
-export type NativeCalls = FfiModule.WrappedFunctionsFromDefinitions<typeof signatures> & StatusCalls;
+import { bindCalls, type NativeCalls } from './native-calls.ts';
 
 /** Memory that C may read and write: its address stays valid as long as the object lives. */
 export type Scratch = { readonly buffer: Buffer; readonly address: bigint };
@@ -90,7 +35,7 @@ export function openNative(): Native | undefined {
   if (ffi === undefined) return undefined;
   let calls: NativeCalls;
   try {
-    calls = { ...ffi.dlopen(null, signatures).functions, ...statusCalls(ffi) };
+    calls = bindCalls(ffi);
   } catch {
     return undefined; // an older libc, or the permission model forbids it
   }
@@ -107,24 +52,6 @@ export function openNative(): Native | undefined {
     errno: () => ffi.getInt32(errnoAddress),
     scratch,
     textAt: (address) => ffi.toString(address),
-  };
-}
-
-function statusCalls(ffi: typeof FfiModule): StatusCalls {
-  try {
-    return ffi.dlopen(null, statusSignatures).functions;
-  } catch {
-    return oldStatusCalls(ffi);
-  }
-}
-
-export function oldStatusCalls(ffi: typeof FfiModule): StatusCalls {
-  const { __lxstat, __fxstat, __fxstatat } = ffi.dlopen(null, oldStatusSignatures).functions;
-  const version = process.arch === 'x64' ? 1 : 0;
-  return {
-    lstat: (path, status) => __lxstat(version, path, status),
-    fstat: (fd, status) => __fxstat(version, fd, status),
-    fstatat: (folder, name, status, flags) => __fxstatat(version, folder, name, status, flags),
   };
 }
 
