@@ -43,6 +43,31 @@ for (const major of majors) {
       assert.equal(again.length, whole.length);
     });
 
+    test('comes back where functions name things without their schema, with a word about it', async () => {
+      server.run('createdb', ['loose']);
+      server.run('psql', ['-q', '-v', 'ON_ERROR_STOP=1', '-f', '-', 'loose'], withoutSchemas(major));
+      const loose = settingsFor(server, { databases: ['loose'] });
+      const context = contextFor(programs);
+      const kept = await save(loose, contextFor(programs));
+      const steps = new Set(['archive', 'open', 'schema', 'row_counts'] as const);
+      const { differences } = await postgresql.verify(kept, context, steps);
+      assert.deepEqual(differences, []);
+      for (const [to, made] of [
+        ['beside', false],
+        ['waiting', true],
+      ] as const) {
+        if (made) server.run('createdb', [to]);
+        await postgresql.load(kept, { to, overwrite: false, only: [], settings: loose }, context);
+        const asked = 'SET search_path = helper, public; SELECT slug, slugged(name), many() FROM things';
+        assert.equal(server.run('psql', ['-Atc', asked, to]), server.run('psql', ['-Atc', asked, 'loose']));
+      }
+      const word = /was loaded with the search path helper, public, "\$user".*ALTER FUNCTION/s;
+      assert.deepEqual(
+        context.lines.map((line) => word.test(line)),
+        [true, true, true],
+      );
+    });
+
     // Only some builds of 18 have the extensions.
     test(
       'goes into PostgreSQL 17',
@@ -59,6 +84,18 @@ for (const major of majors) {
     );
   });
 }
+
+/** As people write them: it works where they work, in their search path. From 17 on servers index and refresh without one. */
+const withoutSchemas = (major: number): string => `
+CREATE SCHEMA helper; CREATE FUNCTION helper.shout(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper($1)';
+SET search_path = helper, public;
+CREATE FUNCTION public.slugged(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN shout($1); END';
+CREATE TABLE public.things (id int PRIMARY KEY, name text, slug text GENERATED ALWAYS AS (public.slugged(name)) STORED);
+INSERT INTO things SELECT i, 'thing ' || i FROM generate_series(1, 50) i;
+CREATE FUNCTION public.many() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM things); END';
+${major >= 17 ? '' : 'CREATE INDEX ON things (slugged(name)); CREATE MATERIALIZED VIEW counted AS SELECT many() AS n;'}
+ALTER DATABASE loose SET search_path = helper, public;
+`;
 
 const ofDatabase = `
 COMMENT ON DATABASE whole IS 'it''s all of it'; ALTER DATABASE whole OWNER TO f_owner; ALTER DATABASE whole CONNECTION LIMIT 40;

@@ -1,7 +1,7 @@
 /** An archive on its way: its time is settled, its table of contents read, its end proved. */
 import { CoffreError } from '@coffre/repository';
 import { ArchiveBlocks } from './archive-blocks.ts';
-import { isKnownVersion, readHead, settleTime, timeEndsBefore, type ArchiveHead } from './archive.ts';
+import { freeSearchPath, isKnownVersion, readHead, settleTime, timeEndsBefore, type ArchiveHead } from './archive.ts';
 
 /** More than any table of contents is; after that it would be no archive. */
 const headBytesMax = 512 * 2 ** 20;
@@ -9,6 +9,8 @@ const headBytesMax = 512 * 2 ** 20;
 export type ArchiveListener = {
   /** Undefined for a version that is not known here: then only the tools can tell. */
   readonly onHead?: (head: ArchiveHead | undefined) => void;
+  /** Whoever loads the bytes keeps a search path of their own. */
+  readonly freesSearchPath?: boolean;
 };
 
 /**
@@ -17,12 +19,13 @@ export type ArchiveListener = {
  */
 export async function* followArchive(
   parts: AsyncIterable<Uint8Array>,
-  { onHead = () => undefined }: ArchiveListener = {},
+  { onHead = () => undefined, freesSearchPath = false }: ArchiveListener = {},
 ): AsyncGenerator<Uint8Array> {
   const reader = new HeadReader();
   let blocks: ArchiveBlocks | undefined;
   const begin = ({ head, bytes }: Begun): Buffer => {
     onHead(head);
+    if (freesSearchPath) freeSearchPath(bytes);
     if (head !== undefined) {
       blocks = new ArchiveBlocks(head);
       blocks.add(bytes.subarray(head.lengthBytes));

@@ -170,3 +170,19 @@ export function settleTime(bytes: Buffer): void {
 
 /** Bytes that hold the time in every version. */
 export const timeEndsBefore = 128;
+
+const emptyPath = Buffer.from("SELECT pg_catalog.set_config('search_path', '', false)");
+const searchPathKind = Buffer.from('SEARCHPATH');
+
+/**
+ * Gives the session that loads it back its own search path, where the archive says that it be empty, in as many bytes. They
+ * are changed in place.
+ */
+export function freeSearchPath(bytes: Buffer): void {
+  const entry = bytes.indexOf(searchPathKind);
+  const at = entry === -1 ? -1 : bytes.indexOf(emptyPath, entry);
+  // Tag, kind, section and the length of the definition stand between.
+  if (at === -1 || at - entry > 64) return;
+  bytes.fill(' ', at, at + emptyPath.length);
+  bytes.write('RESET search_path', at);
+}

@@ -10,6 +10,7 @@ import type { LoadTarget, SavedSource, SourceContext } from '../source.ts';
 import { holdsNothing, removeAbandoned } from './abandoned.ts';
 import { addressUrl } from './address-url.ts';
 import { applyOwnProperties } from './apply-properties.ts';
+import { inOwnSearchPath } from './own-search-path.ts';
 import { loadBeside } from './load-beside.ts';
 import { destinationOf, type Chosen } from './load-target.ts';
 import { rolesOf } from './own-properties.ts';
@@ -133,20 +134,37 @@ async function loadWhole(job: Job, chosen: Chosen): Promise<void> {
   const isThere = await databaseIsThere(session, name);
   if (isThere && !target.overwrite) {
     // Somebody made it for us, and it is empty: all of it comes in one transaction.
-    await restore(job, chosen, name, ['--single-transaction']);
+    await restoreAtOnce(job, chosen, name, []);
     await prove(job, chosen, name);
     return;
   }
-  await loadBeside(job, { truth: database, name, comment: database.comment }, async (fresh) => {
-    await restore(job, chosen, fresh, []);
-    await prove(job, chosen, fresh);
-    const withRoles = target.withoutOwners !== true;
-    await applyOwnProperties(session, fresh, database, { withRoles, warn: context.warn });
+  await inOwnSearchPath(database, context.warn, async (searchPath) => {
+    await loadBeside(job, { truth: database, name, comment: database.comment }, async (fresh) => {
+      await restore(job, chosen, { name: fresh, words: [], jobs: jobsOf(target.settings), searchPath });
+      await prove(job, chosen, fresh);
+      const withRoles = target.withoutOwners !== true;
+      await applyOwnProperties(session, fresh, database, { withRoles, warn: context.warn });
+    });
   });
 }
 
-async function restore(job: Job, { database }: Chosen, name: string, words: readonly string[]): Promise<void> {
-  const { saved, context, tools, address, target } = job;
+/** In one transaction, after which all of it is there or nothing. */
+async function restoreAtOnce(job: Job, chosen: Chosen, name: string, words: readonly string[]): Promise<void> {
+  await inOwnSearchPath(chosen.database, job.context.warn, async (searchPath) => {
+    await restore(job, chosen, { name, words: ['--single-transaction', ...words], jobs: 1, searchPath });
+  });
+}
+
+type Restoring = {
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly jobs: number;
+  readonly searchPath: string | undefined;
+};
+
+async function restore(job: Job, { database }: Chosen, restoring: Restoring): Promise<void> {
+  const { saved, context, tools, address } = job;
+  const { name, words, jobs, searchPath } = restoring;
   await restoreArchive({
     saved,
     database,
@@ -154,7 +172,8 @@ async function restore(job: Job, { database }: Chosen, name: string, words: read
     tools,
     into: { address, name },
     words: [...ownerWords(job), ...words],
-    jobs: words.includes('--single-transaction') ? 1 : jobsOf(target.settings),
+    jobs,
+    searchPath,
   });
 }
 
@@ -192,15 +211,15 @@ async function loadTables(job: Job, chosen: Chosen): Promise<void> {
   using folder = createPrivateFolder(context.temporaryFolder, 1 << 20);
   const list = join(folder.path, 'entries');
   writeFileSync(list, useList(ids), { mode: 0o600 });
-  const words = ['--single-transaction', `--use-list=${list}`];
+  const words = [`--use-list=${list}`];
   if (isThere) {
     const clean = await refuseTables(job, chosen);
-    await restore(job, chosen, name, [...words, ...(clean ? ['--clean', '--if-exists'] : [])]);
+    await restoreAtOnce(job, chosen, name, [...words, ...(clean ? ['--clean', '--if-exists'] : [])]);
     return;
   }
   if (target.overwrite) context.warn(`there is no database ${JSON.stringify(name)} to overwrite; it is made`);
   await loadBeside(job, { truth: database, name, comment: null }, async (fresh) => {
-    await restore(job, chosen, fresh, words);
+    await restoreAtOnce(job, chosen, fresh, words);
   });
 }
 

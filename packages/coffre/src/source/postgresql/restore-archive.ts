@@ -9,7 +9,7 @@ import type { ArchiveHead } from './archive.ts';
 import { toolInWords } from './failures.ts';
 import { databaseWord } from './names.ts';
 import type { PostgresAddress, PostgresSettings } from './settings.ts';
-import { sizeOf, spoolFolder, spoolStream, worthSeveralBytes, type Spool } from './spool-archive.ts';
+import { sizeOf, spoolFolder, spoolStream, worthSeveralBytes, type Spool, type SpoolOptions } from './spool-archive.ts';
 import { toolEnvironment, type Tools } from './tools.ts';
 import type { DatabaseTruth, PostgresTruth } from './truth.ts';
 
@@ -24,6 +24,8 @@ export type RestoreRequest = {
   readonly asUser?: SystemUser | undefined;
   /** Several where it is worth it, and there is room for the archive as a file. */
   readonly jobs?: number;
+  /** In which what it holds is looked for; none when undefined, as pg_dump wants it. */
+  readonly searchPath?: string | undefined;
 };
 
 const restoreTimeoutMs = 7 * 24 * 3_600_000;
@@ -41,22 +43,24 @@ export async function restoreArchive(request: RestoreRequest): Promise<void> {
   const jobs = request.into === undefined ? 1 : (request.jobs ?? 1);
   if (database.format === 'custom') {
     using spool = await spooledOrNone(request, path, jobs);
-    if (spool === undefined) await runRestore(request, [], followArchive(saved.read(path)));
+    const { freesSearchPath } = spoolOptions(request);
+    if (spool === undefined) await runRestore(request, [], followArchive(saved.read(path), { freesSearchPath }));
     else await runRestore(request, [`-j${jobs}`, spool.path], undefined);
     return;
   }
-  using spool = await spoolFolder(saved, path, context, request.asUser);
+  using spool = await spoolFolder(saved, path, context, spoolOptions(request));
   const words = request.into === undefined ? [] : [`-j${jobs}`];
   await runRestore(request, ['-Fd', ...words, spool.path], undefined);
 }
 
-async function spooledOrNone(
-  { saved, context, asUser }: RestoreRequest,
-  path: string,
-  jobs: number,
-): Promise<Spool | undefined> {
+async function spooledOrNone(request: RestoreRequest, path: string, jobs: number): Promise<Spool | undefined> {
+  const { saved, context } = request;
   if (jobs < 2 || sizeOf(saved, path) < worthSeveralBytes) return undefined;
-  return await spoolStream(saved, path, context, asUser);
+  return await spoolStream(saved, path, context, spoolOptions(request));
+}
+
+function spoolOptions({ asUser, searchPath }: RestoreRequest): SpoolOptions {
+  return { owner: asUser, freesSearchPath: searchPath !== undefined };
 }
 
 async function runRestore(
@@ -64,7 +68,7 @@ async function runRestore(
   more: readonly string[],
   input: AsyncIterable<Uint8Array> | undefined,
 ): Promise<void> {
-  const { context, tools, into, words = [], asUser } = request;
+  const { context, tools, into, words = [], asUser, searchPath } = request;
   const target =
     into === undefined ? ['-f', '/dev/null'] : ['--exit-on-error', '--no-password', '-d', databaseWord(into.name)];
   const argv = [join(tools.folder, 'pg_restore'), ...target, ...words, ...more];
@@ -72,7 +76,7 @@ async function runRestore(
     argv,
     timeoutMs: restoreTimeoutMs,
     signal: context.signal,
-    environment: into === undefined ? { LC_ALL: 'C' } : toolEnvironment(into.address),
+    environment: into === undefined ? { LC_ALL: 'C' } : { ...toolEnvironment(into.address), ...pathWords(searchPath) },
     workingFolder: '/',
     // Behind the last table that was asked for it reads no more.
     mayLeaveInput: words.some((word) => word.startsWith('--use-list=')),
@@ -89,6 +93,11 @@ async function runRestore(
     // What was fed to it failed first, and says more.
     throw failure instanceof Error ? failure : toolInWords(error);
   }
+}
+
+function pathWords(searchPath: string | undefined): Record<string, string> {
+  if (searchPath === undefined) return {};
+  return { PGOPTIONS: `-c search_path=${searchPath.replaceAll(/[\s\\]/g, String.raw`\$&`)}` };
 }
 
 /** Our own view of the input: a cut archive and a damaged repository have better words than the program that starves. */

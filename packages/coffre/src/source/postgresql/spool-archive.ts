@@ -3,17 +3,23 @@
  * end only, and one process that loads it.
  */
 import { chownSync, mkdirSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, writeFile as writeBack } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CoffreError, isCoffreError } from '@coffre/repository';
 import { createPrivateFolder, type PrivateFolder } from '../../platform/private-folder.ts';
 import type { SystemUser } from '../../platform/programs.ts';
 import type { SavedSource, SourceContext } from '../source.ts';
 import { followArchive } from './archive-stream.ts';
-import { readHead } from './archive.ts';
+import { freeSearchPath, readHead } from './archive.ts';
 import type { PostgresTruth } from './truth.ts';
 
 export type Spool = Disposable & { readonly path: string };
+
+export type SpoolOptions = {
+  readonly owner: SystemUser | undefined;
+  /** As `followArchive` does it. */
+  readonly freesSearchPath: boolean;
+};
 
 /** Below it several processes gain nothing. */
 export const worthSeveralBytes = 64 * 2 ** 20;
@@ -27,13 +33,13 @@ export async function spoolStream(
   saved: SavedSource<PostgresTruth>,
   path: string,
   { temporaryFolder }: SourceContext,
-  owner: SystemUser | undefined,
+  { owner, freesSearchPath }: SpoolOptions,
 ): Promise<Spool | undefined> {
   const folder = folderOrNone(temporaryFolder, sizeOf(saved, path));
   if (folder === undefined) return undefined;
   const file = join(folder.path, 'dump');
   try {
-    await writeFile(file, followArchive(saved.read(path)), owner);
+    await writeFile(file, followArchive(saved.read(path), { freesSearchPath }), owner);
     giveTo(folder.path, owner);
   } catch (error) {
     folder[Symbol.dispose]();
@@ -60,7 +66,7 @@ export async function spoolFolder(
   saved: SavedSource<PostgresTruth>,
   path: string,
   { temporaryFolder }: SourceContext,
-  owner: SystemUser | undefined,
+  { owner, freesSearchPath }: SpoolOptions,
 ): Promise<Spool> {
   const folder = dirname(path);
   const files = saved.streams.filter((stream) => dirname(stream.path) === folder);
@@ -73,12 +79,19 @@ export async function spoolFolder(
     mkdirSync(target, { mode: 0o700 });
     for (const file of files) await writeFile(join(target, basename(file.path)), saved.read(file.path), owner);
     await refuseCutTables(target);
+    if (freesSearchPath) await freePathIn(join(target, 'toc.dat'));
     for (const one of [target, spool.path]) giveTo(one, owner);
     return { path: target, [Symbol.dispose]: () => spool[Symbol.dispose]() };
   } catch (error) {
     spool[Symbol.dispose]();
     throw error;
   }
+}
+
+async function freePathIn(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  freeSearchPath(bytes);
+  await writeBack(path, bytes);
 }
 
 function giveTo(path: string, owner: SystemUser | undefined): void {

@@ -2,6 +2,8 @@
 import { isCoffreError } from '@coffre/repository';
 import type { CheckStep, SavedSource, SourceContext, Verification } from '../source.ts';
 import { addressUrl } from './address-url.ts';
+import { identifier } from './names.ts';
+import { inOwnSearchPath } from './own-search-path.ts';
 import { countedIn, differencesInside } from './prove.ts';
 import { jobsOf, restoreArchive } from './restore-archive.ts';
 import { startScratchServer, type ScratchServer } from './scratch-server.ts';
@@ -138,19 +140,22 @@ async function loadIntoScratch(
 ): Promise<void> {
   const { major } = await serverFacts(session);
   await refuseWithoutExtensions(session, database, major);
-  // The one that every new server has may be of another encoding.
-  if (database.name === 'postgres') await session.rows('DROP DATABASE IF EXISTS postgres');
-  await createDatabase(session, database.name, database, { major, anyLocale: true });
-  await restoreArchive({
-    saved,
-    database,
-    // Where the user of the server can read it.
-    context: { ...context, temporaryFolder: server.folder },
-    tools: server.tools,
-    jobs: jobsOf(settings),
-    into: { address: server.address, name: database.name },
-    words: ['--no-tablespaces'],
-    asUser: server.asUser,
+  await inOwnSearchPath(database, context.warn, async (searchPath) => {
+    // What a try before left; and the one that every new server has may be of another encoding.
+    await session.rows(`DROP DATABASE IF EXISTS ${identifier(database.name)}`);
+    await createDatabase(session, database.name, database, { major, anyLocale: true });
+    await restoreArchive({
+      saved,
+      database,
+      // Where the user of the server can read it.
+      context: { ...context, temporaryFolder: server.folder },
+      tools: server.tools,
+      jobs: jobsOf(settings),
+      into: { address: server.address, name: database.name },
+      words: ['--no-tablespaces'],
+      asUser: server.asUser,
+      searchPath,
+    });
   });
 }
 
