@@ -37,7 +37,7 @@ export class Agenda {
   readonly #resources: Resources;
   readonly #watchdog = new Watchdog();
   readonly #plans = new Map<string, PlanMemory>();
-  readonly #alarms = new DueHeap();
+  readonly #alarms = new DueHeap<PlanMemory>();
   /** Plans that start when another one succeeded. */
   readonly #followers = new Set<PlanMemory>();
   /** Plans that fail, and of which nobody was told yet. */
@@ -64,6 +64,7 @@ export class Agenda {
   put(entry: PlanEntry, progress: Progress, now: Moment): void {
     const known = this.#plans.get(entry.plan);
     const plan = new PlanMemory(entry, progress, this.#zones, known);
+    known?.retire();
     this.#plans.set(entry.plan, plan);
     if (known !== undefined) this.#followers.delete(known);
     if (entry.spec.triggers.some(({ kind }) => kind === 'after')) this.#followers.add(plan);
@@ -94,6 +95,7 @@ export class Agenda {
     const plan = this.#plans.get(name);
     if (plan === undefined) return;
     this.#plans.delete(name);
+    plan.retire();
     this.#followers.delete(plan);
     this.#silent.delete(plan);
     this.#pending = this.#pending.filter((work) => work.entry !== plan.entry);
@@ -170,7 +172,7 @@ export class Agenda {
       zones: this.#zones,
       isRunning: (name) => this.#watchdog.isRunning(name),
     });
-    this.#pending = [...waiting];
+    this.#pending = waiting;
     const starts = starting.map((work) => this.#start(work, now));
     const { overruns, cancels, wakeMs: watchMs } = this.#watchdog.look(now);
     const objectiveMs = this.#tellBrokenObjectives(now.wallMs);
@@ -182,8 +184,7 @@ export class Agenda {
 
   /** Plans whose slot is due become pending work, or slots are passed over. */
   #gatherDue(now: Moment, surroundings: Surroundings, skips: Skip[]): void {
-    while (this.#nextAlarmMs() <= now.wallMs) {
-      const plan = this.#plans.get(this.#alarms.pop()!.plan)!;
+    for (const plan of this.#duePlans(now.wallMs)) {
       const skip = plan.passOver(now.wallMs, this.#clock.awakeMs, surroundings.pausedUntilMs ?? 0);
       if (skip !== undefined) {
         skips.push(skip);
@@ -193,6 +194,13 @@ export class Agenda {
       const isLate = plan.startMs < this.#clock.awakeMs;
       const delayedMs = isLate ? this.#clock.settledAtMs(now) + plan.catchUpDelayMs : plan.startMs;
       this.#add(plan, isLate ? 'catch_up' : 'slot', plan.startMs, delayedMs);
+    }
+  }
+
+  /** Also those that are due again after having been looked at. */
+  *#duePlans(nowMs: number): Generator<PlanMemory, void> {
+    while (this.#nextAlarmMs() <= nowMs) {
+      for (const { plan, version } of this.#alarms.takeUntil(nowMs)) if (plan.version === version) yield plan;
     }
   }
 
@@ -286,7 +294,7 @@ export class Agenda {
     for (;;) {
       const first = this.#alarms.first;
       if (first === undefined) return Number.POSITIVE_INFINITY;
-      if (this.#plans.get(first.plan)?.version === first.version) return first.atMs;
+      if (first.plan.version === first.version) return first.atMs;
       this.#alarms.pop();
     }
   }

@@ -71,6 +71,7 @@ function nextTime(trigger: CronTrigger | TimesTrigger, from: number): number | u
 
 /** The first day at or after `from` (days since 1970) on which a rule holds. */
 export function nextDay(rule: DayRule, from: number): number | undefined {
+  if (isEveryDay(rule)) return from;
   const date = new Date(from * dayMs);
   let [year, month, dayOfMonth] = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate()];
   for (let day = from; day < from + horizonDays;) {
@@ -85,6 +86,10 @@ export function nextDay(rule: DayRule, from: number): number | undefined {
     if (month === 1) year += 1;
   }
   return undefined;
+}
+
+function isEveryDay({ months, monthDays, weekdays, match }: DayRule): boolean {
+  return months.length === 12 && monthDays.length === 31 && (match === 'either' || weekdays.length === 7);
 }
 
 function holdsOn(rule: DayRule, dayOfMonth: number, lastDay: number, weekday: number): boolean {

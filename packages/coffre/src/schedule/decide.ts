@@ -43,7 +43,7 @@ export type Situation = {
 
 export type Choice = {
   readonly starting: readonly Pending[];
-  readonly waiting: readonly Pending[];
+  readonly waiting: Pending[];
   /** The first instant at which time alone lets something start. */
   readonly wakeMs: number;
 };
@@ -62,9 +62,14 @@ export function chooseStarts(pending: readonly Pending[], situation: Situation):
       continue;
     }
     wakeMs = Math.min(wakeMs, obstacle.untilMs);
-    waiting.push(work.waitsFor === obstacle.reason ? work : { ...work, waitsFor: obstacle.reason });
+    waiting.push(work.waitsFor === obstacle.reason ? work : waitingFor(obstacle.reason, work));
   }
   return { starting, waiting, wakeMs };
+}
+
+/** Key by key: ten thousand may wait at once, and a copy of whatever keys there are is slower. */
+function waitingFor(waitsFor: WaitReason, { entry, cause, byHand, readyMs, notBeforeMs }: Pending): Pending {
+  return { entry, cause, byHand, readyMs, notBeforeMs, waitsFor };
 }
 
 type Obstacle = { readonly reason: WaitReason; readonly untilMs: number };

@@ -1,15 +1,18 @@
 /** A heap of plans by the instant at which they want attention. Old entries are not removed but recognised later. */
 
-export type Alarm = { readonly atMs: number; readonly plan: string; readonly version: number };
+export type Alarm<Plan> = { readonly atMs: number; readonly plan: Plan; readonly version: number };
 
-export class DueHeap {
-  readonly #alarms: Alarm[] = [];
+/** Of more than this it is quicker to take them out at once than one by one. */
+const fewMax = 64;
 
-  get first(): Alarm | undefined {
+export class DueHeap<Plan> {
+  #alarms: Alarm<Plan>[] = [];
+
+  get first(): Alarm<Plan> | undefined {
     return this.#alarms[0];
   }
 
-  push(alarm: Alarm): void {
+  push(alarm: Alarm<Plan>): void {
     const alarms = this.#alarms;
     let index = alarms.length;
     while (index > 0) {
@@ -21,7 +24,21 @@ export class DueHeap {
     alarms[index] = alarm;
   }
 
-  pop(): Alarm | undefined {
+  /** Takes what is due at an instant, in order. After a sleep that may be everything. */
+  takeUntil(nowMs: number): readonly Alarm<Plan>[] {
+    const taken: Alarm<Plan>[] = [];
+    while (taken.length <= fewMax && this.#alarms.length > 0 && this.#alarms[0]!.atMs <= nowMs) {
+      taken.push(this.pop()!);
+    }
+    if (taken.length <= fewMax) return taken;
+    const byTime = this.#alarms.toSorted((a, b) => a.atMs - b.atMs);
+    const later = byTime.findIndex(({ atMs }) => atMs > nowMs);
+    // What is in order is a heap.
+    this.#alarms = later < 0 ? [] : byTime.slice(later);
+    return [...taken, ...(later < 0 ? byTime : byTime.slice(0, later))];
+  }
+
+  pop(): Alarm<Plan> | undefined {
     const alarms = this.#alarms;
     const first = alarms[0];
     const last = alarms.pop();

@@ -51,7 +51,9 @@ export function fullBetween(spec: ScheduleSpec, fromMs: number, toMs: number, zo
 }
 
 function nextFullDue(spec: ScheduleSpec, afterMs: number, zones: Zones): number {
-  return Math.min(...spec.full.map((trigger) => nextOf(trigger, afterMs, zones)), Number.POSITIVE_INFINITY);
+  let dueMs = Number.POSITIVE_INFINITY;
+  for (const trigger of spec.full) dueMs = Math.min(dueMs, nextOf(trigger, afterMs, zones));
+  return dueMs;
 }
 
 function nextOf(trigger: ClockTrigger, afterMs: number, zones: Zones): number {

@@ -1,5 +1,5 @@
 /** A delay that is the same every day and differs between plans, so that not everything starts at 02:00 sharp. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { nextDue } from './due.ts';
 import type { ScheduleSpec, Slot } from './schedule-spec.ts';
 import { openingAt } from './window.ts';
@@ -7,7 +7,7 @@ import type { Zones } from './zone.ts';
 
 /** Where a plan stands between 0 and 1, drawn from its name: evenly spread, and the same on every machine. */
 export function shareOf(plan: string): number {
-  return createHash('sha256').update(`schedule-jitter:${plan}`).digest().readUIntBE(0, 6) / 2 ** 48;
+  return hash('sha256', `schedule-jitter:${plan}`, 'buffer').readUIntBE(0, 6) / 2 ** 48;
 }
 
 /**

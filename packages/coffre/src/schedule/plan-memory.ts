@@ -22,7 +22,6 @@ export class PlanMemory {
   /** Before the first success: since when one is waited for. */
   #lastGoodMs: number;
   readonly #zones: Zones;
-  readonly #share: number;
   readonly #change: ChangeTrigger | undefined;
   #next: Slot | undefined;
   #startMs = 0;
@@ -37,7 +36,6 @@ export class PlanMemory {
     this.#handledMs = Math.max(progress.handledMs, before?.handledMs ?? progress.handledMs);
     this.#lastGoodMs = before?.lastGoodMs ?? progress.lastGoodMs ?? progress.handledMs;
     this.#zones = zones;
-    this.#share = shareOf(entry.plan);
     this.#change = entry.spec.triggers.find((trigger) => trigger.kind === 'on_change');
     this.#owesFull = before?.owesFull ?? false;
     this.#findNext(nextDue(entry.spec, this.#handledMs, zones));
@@ -61,10 +59,15 @@ export class PlanMemory {
     return this.#owesFull;
   }
 
-  arm(): Alarm | undefined {
+  /** Nothing that was armed counts any more. */
+  retire(): void {
+    this.version = -1;
+  }
+
+  arm(): Alarm<PlanMemory> | undefined {
     this.version += 1;
     if (this.#next === undefined || !this.entry.spec.enabled) return undefined;
-    return { atMs: this.#startMs, plan: this.entry.plan, version: this.version };
+    return { atMs: this.#startMs, plan: this, version: this.version };
   }
 
   /** With `catch_up: skip`: the slots that nobody could start are gone. */
@@ -80,7 +83,7 @@ export class PlanMemory {
       const seen = lastDue(spec, firstDueMs, awakeMs - 1, this.#zones);
       // The last one may have been due before we were there, and start after.
       if (seen !== undefined) {
-        const isLost = startOf(spec, seen, this.#share, this.#zones) < awakeMs;
+        const isLost = startOf(spec, seen, shareOf(plan), this.#zones) < awakeMs;
         last = isLost ? seen : (lastDue(spec, firstDueMs, seen.dueMs - 1, this.#zones) ?? last);
       }
     }
@@ -164,10 +167,10 @@ export class PlanMemory {
   }
 
   #findNext(next: Slot | undefined): void {
-    const { spec } = this.entry;
+    const { spec, plan } = this.entry;
     this.#next = next;
     if (next === undefined) return;
     const startsAtOnce = spec.jitterMs === 0 && spec.windows.length === 0;
-    this.#startMs = startsAtOnce ? next.dueMs : startOf(spec, next, this.#share, this.#zones);
+    this.#startMs = startsAtOnce ? next.dueMs : startOf(spec, next, shareOf(plan), this.#zones);
   }
 }
