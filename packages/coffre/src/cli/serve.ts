@@ -127,10 +127,15 @@ function ownProcesses(cli: Cli): StartRunProcess {
     Object.entries(cli.environment).filter(([name]) => !notifyVariables.includes(name)),
   );
   return runProcesses({
-    argv: [process.execPath, ...process.execArgv, process.argv[1]!],
+    argv: [process.execPath, ...process.execArgv.map(asForRuns), process.argv[1]!],
     environment: { ...environment, ...allocatorSettings },
     graceMs: 60_000,
   });
+}
+
+/** As in `bin/coffre`: a run reads much data, and its short-lived objects are to stay few. */
+function asForRuns(flag: string): string {
+  return flag.startsWith('--max-semi-space-size=') ? '--max-semi-space-size=4' : flag;
 }
 
 /** As in `bin/coffre`; the run takes them out of its environment again. */

@@ -10,6 +10,10 @@ const words: ReadonlyMap<string, Scalar> = new Map<string, Scalar>([
   ...['true', 'True', 'TRUE'].map((word) => [word, true] as const),
   ...['false', 'False', 'FALSE'].map((word) => [word, false] as const),
 ]);
+/** `false`. */
+const wordLengthMax = 5;
+/** What a number begins with. */
+const numberSign = /[-+.0-9]/;
 const wholeNumber = /^(?:0|-?[1-9][0-9]{0,14})$/;
 /** Other numbers of YAML's core schema: octal, hexadecimal, with point, exponent or a sign in front. */
 const otherNumber =
@@ -27,8 +31,9 @@ export function plainScalar(text: string, start: number, within: 'line' | 'flow'
   const end = within === 'line' ? endOnLine(text, start) : endInFlow(text, start);
   const word = text.slice(start, end).trimEnd();
   if (word.includes(': ') || word.endsWith(':') || word.length === 0) return notSimple;
-  const known = words.get(word);
+  const known = word.length <= wordLengthMax ? words.get(word) : undefined;
   if (known !== undefined) return { value: known, end };
+  if (!numberSign.test(first)) return { value: word, end };
   if (wholeNumber.test(word)) return { value: Number(word), end };
   return otherNumber.test(word) ? notSimple : { value: word, end };
 }
@@ -47,13 +52,17 @@ function endOnLine(text: string, start: number): number {
   return comment < 0 ? text.length : comment;
 }
 
+/** What may end a plain text in brackets. */
+const flowSign = /[,[\]{}#:]/g;
+
 function endInFlow(text: string, start: number): number {
   let at = start;
-  for (; at < text.length; at += 1) {
-    const sign = text[at]!;
-    if (',[]{}'.includes(sign)) break;
-    if (sign === '#' && text[at - 1] === ' ') break;
-    if (sign === ':' && /[ ,[\]{}]/.test(text[at + 1] ?? ' ')) break;
+  for (;;) {
+    flowSign.lastIndex = at;
+    if (!flowSign.test(text)) return text.length;
+    at = flowSign.lastIndex - 1;
+    const sign = text[at];
+    if (sign === '#' ? text[at - 1] === ' ' : sign !== ':' || /[ ,[\]{}]/.test(text[at + 1] ?? ' ')) return at;
+    at += 1;
   }
-  return at;
 }

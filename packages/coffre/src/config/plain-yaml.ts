@@ -15,70 +15,92 @@ const beyond = new Error('more than plain YAML');
 
 const depthMax = 30;
 const reservedKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
-const blockKey = /([\p{L}\p{N}_./][\p{L}\p{N}_./-]*):(?= |$)/uy;
-const flowKey = /([\p{L}\p{N}_./][\p{L}\p{N}_./-]*):(?= )/uy;
+const blockKey = /[\p{L}\p{N}_./][\p{L}\p{N}_./-]*:(?= |$)/uy;
+const flowKey = /[\p{L}\p{N}_./][\p{L}\p{N}_./-]*:(?= )/uy;
+
+const space = 0x20;
 
 type Line = { readonly number: number; indent: number; readonly text: string };
 
 export function readPlainYaml(file: string, text: string): Located | undefined {
   // Tabs, other line ends and a byte order mark have rules of their own.
   if (/[\t\r\u0000-\u0008\u000b-\u001f\u007f\ufeff]/.test(text)) return undefined;
-  const lines = linesOf(text);
-  if (lines === undefined || lines.length === 0) return undefined;
   try {
-    const reader = new Reader(file, lines);
-    return reader.document();
+    return new Reader(file, text).document();
   } catch (error) {
     if (error === beyond) return undefined;
     throw error;
   }
 }
 
-/** Without empty ones and comments. Undefined with marks of documents and directives. */
-function linesOf(text: string): Line[] | undefined {
-  const lines: Line[] = [];
-  let number = 0;
-  for (const line of text.split('\n')) {
-    number += 1;
-    const indent = line.search(/[^ ]/);
-    if (indent < 0 || line[indent] === '#') continue;
-    if (indent === 0 && /^(---|\.\.\.|%)/.test(line)) return undefined;
-    lines.push({ number, indent, text: line });
+/** Line by line, without empty ones and comments; in a large file they are never all there. */
+class Lines {
+  readonly #text: string;
+  #start = 0;
+  #number = 0;
+
+  constructor(text: string) {
+    this.#text = text;
   }
-  return lines;
+
+  /** Undefined at the end. Marks of documents and directives are beyond us. */
+  next(): Line | undefined {
+    while (this.#start < this.#text.length) {
+      const found = this.#text.indexOf('\n', this.#start);
+      const end = found < 0 ? this.#text.length : found;
+      const start = this.#start;
+      this.#start = end + 1;
+      this.#number += 1;
+      let at = start;
+      while (at < end && this.#text.charCodeAt(at) === space) at += 1;
+      if (at === end || this.#text[at] === '#') continue;
+      const text = this.#text.slice(start, end);
+      if (at === start && /^(---|\.\.\.|%)/.test(text)) throw beyond;
+      return { number: this.#number, indent: at - start, text };
+    }
+    return undefined;
+  }
 }
 
 class Reader {
   readonly #file: string;
-  readonly #lines: readonly Line[];
-  #next = 0;
+  readonly #lines: Lines;
+  /** The one that is read next. */
+  #line: Line | undefined;
 
-  constructor(file: string, lines: readonly Line[]) {
+  constructor(file: string, text: string) {
     this.#file = file;
-    this.#lines = lines;
+    this.#lines = new Lines(text);
+    this.#line = this.#lines.next();
   }
 
   document(): Located {
-    const root = this.#block(this.#lines[0]!.indent, 0);
-    if (root.kind !== 'map' || this.#next < this.#lines.length) throw beyond;
+    if (this.#line === undefined) throw beyond;
+    const root = this.#block(this.#line.indent, 0);
+    if (root.kind !== 'map' || this.#line !== undefined) throw beyond;
     return root;
+  }
+
+  #advance(): Line | undefined {
+    this.#line = this.#lines.next();
+    return this.#line;
   }
 
   /** What begins on the next line, at this indentation. */
   #block(indent: number, depth: number): Located {
     if (depth > depthMax) throw beyond;
-    return isItem(this.#lines[this.#next]!) ? this.#list(indent, depth) : this.#map(indent, depth);
+    return isItem(this.#line!) ? this.#list(indent, depth) : this.#map(indent, depth);
   }
 
   #map(indent: number, depth: number): Located {
-    const place = this.#placeOf(this.#lines[this.#next]!, indent);
+    const place = this.#placeOf(this.#line!, indent);
     const entries = new Map<string, { keyPlace: Place; value: Located }>();
-    for (let line = this.#lines[this.#next]; line?.indent === indent; line = this.#lines[this.#next]) {
+    for (let line = this.#line; line?.indent === indent; line = this.#line) {
       // A list at the indentation of its key ends a map inside of it.
       if (isItem(line)) break;
       const key = keyAt(blockKey, line.text, indent);
       if (key === undefined || reservedKeys.has(key) || entries.has(key)) throw beyond;
-      const keyPlace = this.#placeOf(line, indent);
+      const keyPlace = entries.size === 0 ? place : this.#placeOf(line, indent);
       entries.set(key, { keyPlace, value: this.#value(line, indent + key.length + 1, indent, depth) });
     }
     this.#expectEnd(indent);
@@ -90,17 +112,16 @@ class Reader {
   #value(line: Line, from: number, indent: number, depth: number): Located {
     const start = contentAt(line.text, from);
     if (start !== undefined) return this.#inline(line, start, indent, depth);
-    this.#next += 1;
-    const below = this.#lines[this.#next];
+    const below = this.#advance();
     if (below === undefined || below.indent < indent) throw beyond;
     if (below.indent === indent && !isItem(below)) throw beyond;
     return this.#block(below.indent, depth + 1);
   }
 
   #list(indent: number, depth: number): Located {
-    const place = this.#placeOf(this.#lines[this.#next]!, indent);
+    const place = this.#placeOf(this.#line!, indent);
     const items: Located[] = [];
-    for (let line = this.#lines[this.#next]; line?.indent === indent; line = this.#lines[this.#next]) {
+    for (let line = this.#line; line?.indent === indent; line = this.#line) {
       if (!isItem(line)) break;
       items.push(this.#item(line, indent, depth));
     }
@@ -110,8 +131,7 @@ class Reader {
   #item(line: Line, indent: number, depth: number): Located {
     const start = contentAt(line.text, indent + 1);
     if (start === undefined) {
-      this.#next += 1;
-      const below = this.#lines[this.#next];
+      const below = this.#advance();
       if (below === undefined || below.indent <= indent) throw beyond;
       return this.#block(below.indent, depth + 1);
     }
@@ -124,17 +144,16 @@ class Reader {
 
   /** To the end of the line. What goes on below it is beyond us. */
   #inline(line: Line, start: number, indent: number, depth: number): Located {
-    const flow = new Flow(line, (at) => this.#placeOf(line, at));
+    const flow = new Flow(this.#file, line);
     const { value, end } = isFlow(line.text, start) ? flow.collection(start, depth + 1) : flow.scalar(start, 'line');
     if (contentAt(line.text, end) !== undefined) throw beyond;
-    this.#next += 1;
-    const below = this.#lines[this.#next];
+    const below = this.#advance();
     if (below !== undefined && below.indent > indent) throw beyond;
     return value;
   }
 
   #expectEnd(indent: number): void {
-    const line = this.#lines[this.#next];
+    const line = this.#line;
     if (line !== undefined && line.indent > indent) throw beyond;
   }
 
@@ -148,11 +167,17 @@ type Read = { readonly value: Located; readonly end: number };
 /** Values on one line. */
 class Flow {
   readonly #text: string;
-  readonly #placeAt: (at: number) => Place;
+  readonly #file: string;
+  readonly #line: number;
 
-  constructor({ text }: Line, placeAt: (at: number) => Place) {
+  constructor(file: string, { text, number }: Line) {
     this.#text = text;
-    this.#placeAt = placeAt;
+    this.#file = file;
+    this.#line = number;
+  }
+
+  #placeAt(at: number): Place {
+    return { file: this.#file, line: this.#line, column: at + 1 };
   }
 
   collection(start: number, depth: number): Read {
@@ -223,7 +248,8 @@ function isFlow(text: string, at: number): boolean {
 
 function keyAt(pattern: RegExp, text: string, at: number): string | undefined {
   pattern.lastIndex = at;
-  return pattern.exec(text)?.[1];
+  // Up to its colon.
+  return pattern.test(text) ? text.slice(at, pattern.lastIndex - 1) : undefined;
 }
 
 /** Where something stands; undefined when only spaces and a comment follow. */

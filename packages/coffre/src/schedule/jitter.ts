@@ -13,15 +13,11 @@ export function shareOf(plan: string): number {
 /**
  * When a slot may start: in its window, and later by the plan's share of the jitter. Where the next slot or the end of
  * the window is nearer than the jitter, the share of that shorter time is taken, so neither is ever crossed.
- * `nextMs` is the slot after it, for who knows it already.
+ * `known` is the slot after it, for who knows it already.
  */
-export function startOf(
-  spec: ScheduleSpec,
-  slot: Slot,
-  share: number,
-  zones: Zones,
-  nextMs: number = nextDue(spec, slot.dueMs, zones)?.dueMs ?? Number.POSITIVE_INFINITY,
-): number {
+export function startOf(spec: ScheduleSpec, slot: Slot, share: number, zones: Zones, known?: number): number {
+  if (spec.jitterMs === 0 && spec.windows.length === 0) return slot.dueMs;
+  const nextMs = known ?? nextDue(spec, slot.dueMs, zones)?.dueMs ?? Number.POSITIVE_INFINITY;
   const { opensMs, closesMs } = openingAt(spec.windows, slot.dueMs, zones);
   // A slot that has to wait for its window until after the next one starts together with it.
   const roomMs = nextMs > opensMs ? nextMs - opensMs : closesMs - opensMs;

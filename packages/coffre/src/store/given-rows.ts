@@ -12,7 +12,8 @@ export function given(
   const json = JSON.stringify(entries);
   if (engine === 'sqlite') {
     const columns = names.map((name, at) => `json_extract(value, '$[${at}]') as ${name}`).join(', ');
-    return sql`select key as place, ${sql.raw(columns)} from json_each(${json})`;
+    // With a limit they are taken out of the text once, and not wherever the statement names them.
+    return sql`select key as place, ${sql.raw(columns)} from json_each(${json}) limit ${entries.length}`;
   }
   const columns = names.map((name, at) => `item ->> ${at} as ${name}`).join(', ');
   return sql`select place, ${sql.raw(columns)} from json_array_elements(${json}::json) with ordinality as listed (item, place)`;
