@@ -12,7 +12,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../packages/repository/src/host/system.ts';
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import { findDaemon } from '../../packages/coffre/src/daemon/control/control-client.ts';
@@ -24,8 +23,8 @@ import { openStore } from '../../packages/coffre/src/store/store.ts';
 import type { Store } from '../../packages/coffre/src/store/store.ts';
 import { compiled } from '../compiled.ts';
 import { quicken } from '../quick-key.ts';
+import { launcher } from '../program.ts';
 
-const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const rounds = Number(process.env['COFFRE_KILLS'] ?? 4);
 const seed = Number(process.env['COFFRE_SEED'] ?? Date.now() % 1_000_000);
 

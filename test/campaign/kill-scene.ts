@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
 import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { compiled } from '../compiled.ts';
+import { launcher } from '../program.ts';
 
-export const coffre: string = join(import.meta.dirname, '../../packages/coffre/bin/coffre');
+export const coffre: string = launcher;
 
 export type KillScene = Disposable & {
   readonly scratch: string;

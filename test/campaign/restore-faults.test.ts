@@ -9,12 +9,11 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import { compiled } from '../compiled.ts';
+import { nodeArguments } from '../program.ts';
 
-const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-const program = [process.execPath, '--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
+const program = [process.execPath, ...nodeArguments];
 const seed = Number(process.env['COFFRE_SEED'] ?? Date.now() % 1_000_000);
 /** Those that change what is restored, and the repository before it; and how many of each such a restore makes. */
 const calls = { unlinkat: 1, ftruncate: 6, fchmod: 9, utimensat: 10, mkdirat: 4, rename: 6, fsync: 8 };

@@ -5,10 +5,8 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { compiled } from '../compiled.ts';
-
-const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
+import { launcher } from '../program.ts';
 
 test('forget and a change of keys are on record, also without a place for the record they work', (t) => {
   const scene = mkdtempSync(join(tmpdir(), 'coffre-audit-e2e-'));

@@ -3,19 +3,16 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
 import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { temporaryFolder } from '../interop/restic.ts';
 import { compiled } from '../compiled.ts';
-
-const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
+import { nodeArguments } from '../program.ts';
 
 function coffre(argv: readonly string[], environment: Record<string, string> = {}, cwd = '/'): string[] {
   const env = { ...compiled, PATH: process.env['PATH'], HOME: '/nonexistent', ...environment };
-  const run = spawnSync(process.execPath, [...flags, ...argv], { env, cwd, encoding: 'utf8' });
+  const run = spawnSync(process.execPath, [...nodeArguments, ...argv], { env, cwd, encoding: 'utf8' });
   assert.equal(run.stderr, '');
   return run.stdout.split('\n');
 }
@@ -52,7 +49,7 @@ test('snapshots are offered where one is wanted and the repository opens without
 
 test('the scripts are for bash, zsh and fish, and bash reads its one without helpers of others', () => {
   for (const shell of ['bash', 'zsh', 'fish']) assert.ok(coffre(['completion', shell]).length > 20, shell);
-  const script = `coffre() { ${[process.execPath, ...flags].map((word) => `'${word}'`).join(' ')} "$@"; }
+  const script = `coffre() { ${[process.execPath, ...nodeArguments].map((word) => `'${word}'`).join(' ')} "$@"; }
     source <(coffre completion bash)
     COMP_WORDS=(coffre restore --overwrite "") COMP_CWORD=3; __coffre_complete 2>/dev/null; echo "\${COMPREPLY[*]}"`;
   const run = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8' });

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compiled } from '../compiled.ts';
+import { launcher } from '../program.ts';
 
-const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const company = fileURLToPath(new URL('../../docs/examples/company.yaml', import.meta.url));
 
 type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };

@@ -11,7 +11,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { findDaemon } from '../../packages/coffre/src/daemon/control/control-client.ts';
 import { listRuns } from '../../packages/coffre/src/store/runs.ts';
 import { openSlots } from '../../packages/coffre/src/store/slots.ts';
@@ -19,8 +18,8 @@ import { openStore } from '../../packages/coffre/src/store/store.ts';
 import { systemClock } from '../../packages/repository/src/host/system.ts';
 import { compiled } from '../compiled.ts';
 import { quicken } from '../quick-key.ts';
+import { launcher } from '../program.ts';
 
-const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const seconds = Number(process.env['COFFRE_SECONDS'] ?? 10);
 
 async function scene(t: TestContext) {

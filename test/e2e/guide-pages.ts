@@ -9,9 +9,9 @@ import { createLocalBackend } from '../../packages/repository/src/backend/local.
 import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
 import { compiled } from '../compiled.ts';
+import { launcher } from '../program.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
-const launcher = join(project, 'packages/coffre/bin/coffre');
 
 export type Step = { readonly program: string; readonly command: string; readonly shown: string };
 

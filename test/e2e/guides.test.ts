@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compiled } from '../compiled.ts';
+import { launcher } from '../program.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
-const launcher = join(project, 'packages/coffre/bin/coffre');
 const page = readFileSync(join(project, 'docs/guides/own-data.md'), 'utf8');
 
 type Step = { readonly command: string; readonly shown: string };

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { launcher } from '../program.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(join(project, 'README.md'), 'utf8');
-const launcher = join(project, 'packages/coffre/bin/coffre');
 
 /** The commands of the README, with its places moved into `folder`. */
 function moved(command: string, folder: string): string[] {

@@ -1,16 +1,13 @@
 /** `coffre schedule` as people and programs use it. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { compiled } from '../compiled.ts';
-
-const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
+import { nodeArguments } from '../program.ts';
 
 function schedule(...argv: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   const env = { ...compiled, PATH: process.env['PATH'], HOME: '/nonexistent', TZ: 'Europe/Paris' };
-  return spawnSync(process.execPath, [...flags, 'schedule', ...argv], { env, encoding: 'utf8' });
+  return spawnSync(process.execPath, [...nodeArguments, 'schedule', ...argv], { env, encoding: 'utf8' });
 }
 
 test('a schedule is said in a sentence, with so many of its next times as are wanted', () => {

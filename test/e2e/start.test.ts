@@ -16,10 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { findNewRestic, findOldRestic } from '../peers/peers.ts';
-
-const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
+import { launcher } from '../program.ts';
 
 type Ran = { status: number | null; out: string; err: string };
 

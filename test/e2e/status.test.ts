@@ -5,11 +5,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { compiled } from '../compiled.ts';
 import { quicken } from '../quick-key.ts';
-
-const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
+import { launcher } from '../program.ts';
 
 const yaml = (scene: string): string => `
 version: 1

@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 import { samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { skipWithout } from '../peers.ts';
 import { createWorld, firstWords, messages, restic, shapes } from './cli-programs.ts';
 import type { RunOptions, World } from './cli-programs.ts';
+import { nodeArguments } from '../program.ts';
+
+const inShell = [process.execPath, ...nodeArguments].map((word) => `'${word}'`).join(' ');
 
 describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }, () => {
   let world: World;
@@ -175,10 +177,8 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
       );
       assert.match(refused.stderr, /^the `unlock` command can be used to remove stale locks$/m);
       assert.equal(world.coffre(['snapshots']).code, 0);
-      const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-      const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'];
       const argv = ['forget', '--keep-last', '9', '--retry-lock', '10m'];
-      const waiting = spawn(process.execPath, [...flags, main, ...argv], {
+      const waiting = spawn(process.execPath, [...nodeArguments, ...argv], {
         env: environment,
         stdio: ['ignore', 'pipe', 'inherit'],
       });
@@ -195,29 +195,15 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     test(`${signal} ends a backup with 130, without a snapshot and without its lock`, async () => {
       const before = world.restic(['list', 'snapshots']).stdout;
-      const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-      const child = spawn(
-        process.execPath,
-        [
-          '--conditions=@coffre/source',
-          '--disable-warning=ExperimentalWarning',
-          main,
-          'backup',
-          '--stdin-from-command',
-          '--',
-          'sleep',
-          '60',
-        ],
-        {
-          env: {
-            PATH: process.env['PATH'],
-            HOME: world.folder,
-            RESTIC_REPOSITORY: world.repository,
-            RESTIC_PASSWORD: samplePassword,
-          },
-          stdio: ['ignore', 'pipe', 'pipe'],
+      const child = spawn(process.execPath, [...nodeArguments, 'backup', '--stdin-from-command', '--', 'sleep', '60'], {
+        env: {
+          PATH: process.env['PATH'],
+          HOME: world.folder,
+          RESTIC_REPOSITORY: world.repository,
+          RESTIC_PASSWORD: samplePassword,
         },
-      );
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       const stderr: Buffer[] = [];
       child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
       await waitForLock(world);
@@ -232,20 +218,16 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
   }
 
   test('a reader that goes away ends the program quietly', () => {
-    const flags = '--conditions=@coffre/source --disable-warning=ExperimentalWarning';
-    const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-    const script = `'${process.execPath}' ${flags} '${main}' --no-lock list blobs | true; echo "\${PIPESTATUS[0]}"`;
+    const script = `${inShell} --no-lock list blobs | true; echo "\${PIPESTATUS[0]}"`;
     const run = world.shell(script);
     assert.match(run.stdout, /^(0|141)\n$/);
     assert.doesNotMatch(run.stderr, /Error|EPIPE|at /);
   });
 
   test('a hangup, with which `restic unlock` asks who is alive, does not end a backup', async () => {
-    const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'];
-    const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
     const released = join(world.folder, 'released');
     const waiting = ['sh', '-c', 'until test -e "$0"; do sleep 0.1; done; echo done', released];
-    const argv = [...flags, main, 'backup', '--stdin-from-command', '--', ...waiting];
+    const argv = [...nodeArguments, 'backup', '--stdin-from-command', '--', ...waiting];
     const env = {
       PATH: process.env['PATH'],
       HOME: world.folder,
@@ -270,13 +252,10 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
   });
 
   test('a full disk under the output ends what only prints with 1, and stops no backup', () => {
-    const flags = '--conditions=@coffre/source --disable-warning=ExperimentalWarning';
-    const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
     const count = (): number => world.restic(['list', 'snapshots']).stdout.trim().split('\n').length;
     const before = count();
-    const coffre = `'${process.execPath}' ${flags} '${main}'`;
     const run = world.shell(
-      `${coffre} backup --stdin-from-command -- echo x >/dev/full; ${coffre} dump latest stdin >/dev/full; echo $?`,
+      `${inShell} backup --stdin-from-command -- echo x >/dev/full; ${inShell} dump latest stdin >/dev/full; echo $?`,
     );
     assert.equal(run.stdout, '1\n');
     assert.match(run.stderr, /^cannot write the output: ENOSPC/m);

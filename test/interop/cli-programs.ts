@@ -3,16 +3,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
 import { createSampleRepository, samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { findRestic } from '../peers.ts';
 import { temporaryFolder } from './restic.ts';
 import { compiled } from '../compiled.ts';
+import { nodeArguments } from '../program.ts';
 
 export const restic = findRestic('newest');
-
-const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
 
 export type Run = { readonly code: number; readonly stdout: string; readonly stderr: string };
 export type RunOptions = {
@@ -56,12 +54,11 @@ export async function createWorld(): Promise<World> {
     if (ended.error !== undefined) throw ended.error;
     return { code: ended.status ?? -1, stdout: ended.stdout, stderr: ended.stderr };
   };
-  const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
   return {
     folder,
     source,
     repository,
-    coffre: (argv, options = {}) => run(process.execPath, [...flags, ...argv], options),
+    coffre: (argv, options = {}) => run(process.execPath, [...nodeArguments, ...argv], options),
     restic: (argv, options = {}) => {
       assert.ok(restic);
       return run(restic.path, ['--no-cache', ...argv], options);

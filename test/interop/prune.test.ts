@@ -17,6 +17,7 @@ import { createWorld, restic, type Run, type World } from './cli-programs.ts';
 import { runRestic } from './restic.ts';
 import { compiled } from '../compiled.ts';
 import { quicken } from '../quick-key.ts';
+import { nodeArguments } from '../program.ts';
 
 const old = findRestic('debian');
 
@@ -231,8 +232,6 @@ function spawnRestic(argv: readonly string[], repository: string, killMs?: numbe
   });
 }
 
-const main = join(import.meta.dirname, '../../packages/coffre/src/main.ts');
-
 type Running = {
   readonly ended: Promise<number | null>;
   readonly stdout: () => string;
@@ -241,8 +240,7 @@ type Running = {
 };
 
 function spawnCoffre(argv: readonly string[], world: World): Running {
-  const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
-  const child = spawn(process.execPath, [...flags, ...argv], {
+  const child = spawn(process.execPath, [...nodeArguments, ...argv], {
     env: {
       PATH: process.env['PATH'],
       HOME: world.folder,

@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createLocalBackend } from '../../packages/repository/src/backend/local.ts';
 import {
   createSampleHost,
@@ -16,6 +15,7 @@ import { createSeededRandom } from '../../packages/repository/src/testing/seeded
 import { findRestic, skipWithout } from '../peers.ts';
 import type { Peer } from '../peers/peers.ts';
 import { compiled } from '../compiled.ts';
+import { nodeArguments } from '../program.ts';
 
 export const oldRestic: Peer | undefined = findRestic('debian');
 export const newRestic: Peer | undefined = findRestic('newest');
@@ -45,9 +45,6 @@ export type Stage = Disposable & {
   /** Must end with 0. Returns stdout. */
   ok(program: Program, repository: string, argv: readonly string[], options?: RunOptions): string;
 };
-
-const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-const sourceFlags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'];
 
 export function createStage(): Stage {
   const folder = mkdtempSync(join(tmpdir(), 'coffre-interop-'));
@@ -86,7 +83,7 @@ export function createStage(): Stage {
 }
 
 function commandOf(program: Program): [string, ...string[]] {
-  if (program === 'coffre') return [process.execPath, ...sourceFlags, main];
+  if (program === 'coffre') return [process.execPath, ...nodeArguments];
   const restic = program === 'old' ? oldRestic : newRestic;
   assert.ok(restic);
   return [restic.path, '--no-cache'];

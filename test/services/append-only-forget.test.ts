@@ -8,8 +8,7 @@ import { test } from 'node:test';
 import { skipWithoutService } from './programs.ts';
 import { startRestServer } from './rest-server.ts';
 import { quicken } from '../quick-key.ts';
-
-const launcher = join(import.meta.dirname, '../../packages/coffre/bin/coffre');
+import { launcher } from '../program.ts';
 
 type Run = { readonly code: number; readonly stdout: string; readonly stderr: string };
 

@@ -6,12 +6,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { skipWithoutMongodb, startFerretdb, toolsPath } from './ferretdb.ts';
 import { compiled } from '../compiled.ts';
 import { quicken } from '../quick-key.ts';
-
-const program = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
+import { launcher as program } from '../program.ts';
 
 /** Of programs with this text among their words. */
 function processesWith(text: string): string[] {

@@ -4,16 +4,14 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '@coffre/repository';
 import { samplePassword } from '../../packages/repository/src/testing/sample-repository.ts';
 import { createStage, newRestic, snapshotsIn, type Stage } from '../interop/stage.ts';
 import { skipWithoutService } from './programs.ts';
 import { fillRedis, startRedis, type RedisServer } from './redis.ts';
 import { compiled } from '../compiled.ts';
+import { nodeArguments } from '../program.ts';
 
-const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-const sourceFlags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'];
 const secret = `it's "secret" $(id)`;
 
 function configure(stage: Stage, repository: string, server: RedisServer, method: string): Record<string, string> {
@@ -54,7 +52,7 @@ describe('plans of redis and git', { skip: skipWithoutService('redis-server') },
     const place = await stage.repository('repo');
     const environment = configure(stage, place, server, 'both');
     const seen: string[] = [];
-    const child = spawn(process.execPath, [...sourceFlags, main, 'run', 'cache'], {
+    const child = spawn(process.execPath, [...nodeArguments, 'run', 'cache'], {
       env: { ...compiled, PATH: process.env['PATH'], TMPDIR: stage.folder, HOME: stage.folder, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -97,7 +95,7 @@ describe('plans of redis and git', { skip: skipWithoutService('redis-server') },
     const place = await stage.repository('repo');
     const environment = configure(stage, place, server, 'rdb');
     const dumping = async (): Promise<{ kill: () => void; code: Promise<number | null> }> => {
-      const child = spawn(process.execPath, [...sourceFlags, main, 'run', 'cache'], {
+      const child = spawn(process.execPath, [...nodeArguments, 'run', 'cache'], {
         env: { ...compiled, PATH: process.env['PATH'], TMPDIR: stage.folder, HOME: stage.folder, ...environment },
         stdio: 'ignore',
       });
@@ -131,7 +129,7 @@ describe('plans of redis and git', { skip: skipWithoutService('redis-server') },
       git(folder, { TMPDIR: stage.folder, ...environment }, words);
     mkdirSync(bare);
     run(bare, 'init', '--quiet', '--bare', '--initial-branch=main');
-    const program = [process.execPath, ...sourceFlags, main].map((word) => `'${word}'`).join(' ');
+    const program = [process.execPath, ...nodeArguments].map((word) => `'${word}'`).join(' ');
     const hook = `#!/bin/sh\nunset GIT_DIR\n${program} run code >"${stage.folder}/hook.log" 2>&1\n`;
     writeFileSync(join(bare, 'hooks', 'post-receive'), hook, { mode: 0o755 });
     run(stage.folder, 'clone', '--quiet', bare, work);

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { compiled } from '../compiled.ts';
+import { nodeArguments } from '../program.ts';
 
 export type ServeRepo = {
   readonly pid: number;
@@ -30,9 +30,6 @@ export type ServeRepoOptions = {
   readonly bare?: boolean;
 };
 
-const main = fileURLToPath(new URL('../../packages/coffre/src/main.ts', import.meta.url));
-const nodeFlags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning'];
-
 export async function startServeRepo(options: ServeRepoOptions = {}): Promise<ServeRepo> {
   const { flags = [], listen = '127.0.0.1:0' } = options;
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'coffre-serve-repo-'));
@@ -41,7 +38,7 @@ export async function startServeRepo(options: ServeRepoOptions = {}): Promise<Se
   const login = flags.includes('--htpasswd') ? [] : ['--no-auth'];
   const usual = ['--path', path, '--listen', listen, ...login];
   const argv = ['serve-repo', '--json', ...(options.bare === true ? [] : usual), ...flags];
-  const child = spawn(process.execPath, [...nodeFlags, main, ...argv], {
+  const child = spawn(process.execPath, [...nodeArguments, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...compiled, PATH: process.env['PATH'], HOME: folder },
   });

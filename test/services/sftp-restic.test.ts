@@ -11,9 +11,9 @@ import { skipWithoutService } from './programs.ts';
 import { startSshd } from './sshd.ts';
 import type { Sshd } from './sshd.ts';
 import { quicken } from '../quick-key.ts';
+import { launcher as coffre } from '../program.ts';
 
 const restic = findRestic('newest');
-const coffre = join(import.meta.dirname, '../../packages/coffre/bin/coffre');
 
 describe(
   'a repository on an SFTP server',

@@ -7,14 +7,14 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../packages/repository/src/host/system.ts';
 import { findDaemon } from '../../packages/coffre/src/daemon/control/control-client.ts';
 import type { DaemonStatus } from '../../packages/coffre/src/daemon/control/control-view.ts';
 import { openStore } from '../../packages/coffre/src/store/store.ts';
 import type { Store } from '../../packages/coffre/src/store/store.ts';
-
-const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
+import { compiled } from '../compiled.ts';
+import { launcher } from '../program.ts';
+import { quicken } from '../quick-key.ts';
 
 export type RealManager = {
   readonly name: string;
@@ -60,6 +60,7 @@ export async function managersScene(wish: ManagersWish): Promise<ManagersScene> 
     PW: 'secret',
     DB: wish.password,
     RESTIC_PASSWORD: 'secret',
+    ...compiled,
   };
   const configFile = join(folder, 'coffre.yaml');
   writeFileSync(
@@ -81,6 +82,7 @@ ${wish.plans}
     return stdout;
   };
   run('init', '-r', repository);
+  await quicken(repository, 'secret');
   const store = await openStore({ kind: 'postgres', url: direct.href }, { clock: systemClock() });
   const children = new Set<ChildProcess>();
   return {

@@ -5,11 +5,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { findDaemon } from '../../../packages/coffre/src/daemon/control/control-client.ts';
 import { createScene } from './scene.ts';
-
-const launcher = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
+import { launcher } from '../../program.ts';
 
 test('a plan is shown, confirmed, applied and on record; then there is nothing to apply', (t) => {
   const scene = createScene(t);

@@ -6,12 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { createLocalBackend } from '@coffre/repository';
 import { createSampleHost, createSampleRepository, createSeededRandom } from '@coffre/repository/testing';
 import { compiled } from '../../compiled.ts';
-
-const launcher = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
+import { launcher } from '../../program.ts';
 
 export type Ran = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 

@@ -8,8 +8,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { compiled } from '../../compiled.ts';
 import { quicken } from '../../quick-key.ts';
+import { launcher } from '../../program.ts';
 
-export const coffre: string = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
+export const coffre: string = launcher;
 const configuration = fileURLToPath(new URL('company.yaml', import.meta.url));
 
 export type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };

@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { samplePassword } from '../../../packages/repository/src/testing/sample-repository.ts';
 import { createStage, isRoot, snapshotsIn, type Ran, type Stage } from '../../interop/stage.ts';
 import { compiled } from '../../compiled.ts';
+import { nodeArguments } from '../../program.ts';
 
-const main = fileURLToPath(new URL('../../../packages/coffre/src/main.ts', import.meta.url));
 const writer = fileURLToPath(new URL('busy-writer.ts', import.meta.url));
 
 describe('backups of sources', () => {
@@ -222,10 +222,9 @@ describe('backups of sources', () => {
       TMPDIR: stage.folder,
       RESTIC_PASSWORD: samplePassword,
     };
-    const flags = ['--conditions=@coffre/source', '--disable-warning=ExperimentalWarning', main];
     const scriptFile = join(stage.folder, 'dump.sh');
     writeFileSync(scriptFile, script);
-    const argv = [...flags, '-r', place, 'backup', '--command-source', `x=sh ${scriptFile}`];
+    const argv = [...nodeArguments, '-r', place, 'backup', '--command-source', `x=sh ${scriptFile}`];
     const child = spawn(process.execPath, argv, { env: environmentNow, stdio: 'ignore' });
     for (let tries = 0; !existsSync(begun) && tries < 600; tries += 1) await pause(50);
     assert.ok(existsSync(begun));

@@ -5,14 +5,13 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { startPostgres, type PostgresServer } from '../postgres.ts';
 import { everything } from './hostile.ts';
 import { findPostgres, skipWithoutPostgres } from './versions.ts';
 import { compiled } from '../../compiled.ts';
 import { quicken } from '../../quick-key.ts';
+import { launcher as coffreProgram } from '../../program.ts';
 
-const coffreProgram = fileURLToPath(new URL('../../../packages/coffre/bin/coffre', import.meta.url));
 const password = 'hush-3f9c';
 
 describe('coffre db', { skip: skipWithoutPostgres(15) }, () => {
