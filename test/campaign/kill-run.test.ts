@@ -123,11 +123,14 @@ test('a run that is killed in any phase is written down as lost, and the next on
   const run = (...words: string[]): string =>
     execFileSync(coffre, words, { env: environment, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   const killedIn: string[] = [];
+  // The last phase may have come to its end before the kill; then nothing is lost.
+  let cutOff = 0;
   for (let phase = 0; phase < phasesMax; phase += 1) {
     change(scene, phase);
     const { phase: killed } = await runKilled(scene, phase);
     if (killed === undefined) break;
     killedIn.push(killed);
+    cutOff += ask(scene, 'select id from runs where outcome is null and parent_id is null').length;
     run('run', 'shop', '--quiet');
     assert.deepEqual(ask(scene, 'select id from runs where outcome is null'), [], `open rows after ${killed}`);
     assert.deepEqual(ask(scene, 'select repository from leases'), [], `leases after ${killed}`);
@@ -137,7 +140,8 @@ test('a run that is killed in any phase is written down as lost, and the next on
     assert.ok(killedIn.includes(phase), `never killed in ${phase}: ${killedIn.join(' ')}`);
   }
   const [lost] = ask(scene, "select count(*) from runs where outcome = 'lost' and parent_id is null");
-  assert.equal(lost, String(killedIn.length));
+  assert.equal(lost, String(cutOff));
+  assert.ok(killedIn.length - cutOff <= 1, `${cutOff} of ${killedIn.length} were cut off`);
   for (const name of ['local', 'offsite']) {
     environment['RESTIC_PASSWORD'] = samplePassword;
     // It wants the repository alone: what killed runs left is in nobody's way, and goes.
@@ -151,9 +155,14 @@ test('a run that is killed in any phase is written down as lost, and the next on
 
 test('a run that is asked to end cleans up in any phase: its rows are closed, and nothing is held', async () => {
   using scene = await makeScene();
-  for (const [round, phase] of ['hooks', 'read', 'verify', 'copy', 'retention'].entries()) {
-    change(scene, round);
-    const ended = await runKilled(scene, phase, 'SIGTERM');
+  let round = 0;
+  for (const phase of ['hooks', 'read', 'verify', 'copy', 'retention']) {
+    let ended: Awaited<ReturnType<typeof runKilled>>;
+    do {
+      change(scene, (round += 1));
+      ended = await runKilled(scene, phase, 'SIGTERM');
+      // On a busy machine we may hear of a phase when all is done.
+    } while (ended.code === 0);
     assert.deepEqual(ended, { phase, code: 130 });
     const [outcome] = ask(scene, 'select outcome from runs where parent_id is null order by id desc limit 1');
     assert.equal(outcome, 'cancelled');

@@ -1,5 +1,5 @@
 /**
- * Two real managers on one real PostgreSQL, with a plan every second: killed, cut off, and without their server for a
+ * Two real managers on one real PostgreSQL, with a plan every other second: killed, cut off, and without their server for a
  * while. Longer with COFFRE_KILLS=50; the seed is printed and can be given back with COFFRE_SEED.
  */
 import assert from 'node:assert/strict';
@@ -20,9 +20,10 @@ const sites = `  home:
     sources:
       docs: {type: files, paths: [FOLDER/docs]}
       dump: {type: command, run: [sh, -c, "sleep 0.5; date +%N"]}`;
-const periods = { docs: 1000, dump: 2000 } as const;
-const plans = `  docs: {sources: [home/docs], to: main, schedule: {every: 1s}}
-  dump: {sources: [home/dump], to: main, schedule: {every: 2s}}`;
+const periods = { docs: 2000, dump: 4000 } as const;
+const longestMs = Math.max(...Object.values(periods));
+const plans = `  docs: {sources: [home/docs], to: main, schedule: {every: 2s}}
+  dump: {sources: [home/dump], to: main, schedule: {every: 4s}}`;
 const password = 'managers-only';
 
 describe('two managers on one PostgreSQL', { skip: skipWithoutService('postgres') }, () => {
@@ -154,7 +155,7 @@ async function untilClosed(
       .where('due_at', '<=', beforeMs)
       .execute();
     const isDone = (plan: string): boolean =>
-      rows.some((row) => row.plan === plan && row.due > beforeMs - 2000) && !open.some((row) => row.plan === plan);
+      rows.some((row) => row.plan === plan && row.due > beforeMs - longestMs) && !open.some((row) => row.plan === plan);
     if (of.every(isDone)) return;
     await pause(200);
   }
