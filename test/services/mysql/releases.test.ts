@@ -102,6 +102,35 @@ for (const { release, series, program } of cases) {
       assert.deepEqual(await leftovers(), []);
     });
 
+    test('a view of what is gone keeps nothing else from being saved, proved and loaded, and its text stays', async () => {
+      await server.run(
+        'CREATE DATABASE halves',
+        'CREATE TABLE halves.here (id int PRIMARY KEY)',
+        'CREATE TABLE halves.gone (id int PRIMARY KEY)',
+        'INSERT INTO halves.here VALUES (1), (2)',
+        'CREATE VIEW halves.`both` AS SELECT here.id FROM halves.here JOIN halves.gone USING (id)',
+        'CREATE VIEW halves.fine AS SELECT id FROM halves.here',
+        'DROP TABLE halves.gone',
+      );
+      const settings = settingsFor(server, { databases: ['halves'] });
+      const { warnings } = await mysql.preflight(settings, context(), undefined);
+      assert.deepEqual(
+        warnings.map((line) => line.startsWith('the view halves.both is broken')),
+        [true],
+      );
+      const kept = await save(settings, context());
+      assert.deepEqual((await mysql.verify(kept, context(), everyStep)).differences, []);
+      assert.deepEqual(mysql.differences(kept.truth, await mysql.present(settings, context())), []);
+      const lines: string[] = [];
+      const target = { to: 'halves again', settings: settingsFor(server) };
+      await load(kept, target, { ...context(), warn: (line) => void lines.push(line) });
+      assert.match(lines[0] ?? '', /"halves again"\.both.* was broken .* it showed: select .*gone/is);
+      await using session = await server.connect();
+      const found = await session.rows('SELECT (SELECT COUNT(*) FROM `halves again`.fine) AS rows_counted');
+      assert.equal(Number(found[0]?.['rows_counted']), 2);
+      await server.run('DROP DATABASE halves', 'DROP DATABASE `halves again`');
+    });
+
     test('an unchanged database gives the same bytes', async () => {
       const again = await save(bySaver(), context());
       assert.deepEqual([...again.contents], [...saved.contents]);

@@ -2,6 +2,7 @@
 import { CoffreError } from '@coffre/repository';
 import type { SourceContext } from '../source.ts';
 import { streamFolder } from '../stream-path.ts';
+import { leftOutOf, type BrokenView } from './broken-views.ts';
 import { findDumpProgram, type DumpProgram } from './dump-program.ts';
 import { fileNameOf } from './names.ts';
 import { chosenDatabases, readFacts, type ServerFacts } from './server-facts.ts';
@@ -16,6 +17,7 @@ export type DumpPlan = {
   readonly settings: MysqlSettings;
   readonly context: SourceContext;
   readonly leftOut: LeftOut;
+  readonly broken: readonly BrokenView[];
   readonly facts: ServerFacts;
   readonly program: DumpProgram;
   readonly databases: readonly string[];
@@ -29,7 +31,7 @@ export async function planDump(
   settings: MysqlSettings,
   context: SourceContext,
 ): Promise<Omit<DumpPlan, 'folder' | 'loginFile'>> {
-  const leftOut = readDumpArguments(settings.dumpArguments);
+  readDumpArguments(settings.dumpArguments);
   await using session = await openSession(settings.address);
   const facts = await readFacts(session);
   const program = await findDumpProgram(facts, context);
@@ -41,7 +43,9 @@ export async function planDump(
       { hint: 'Make several sources of the server, each with some of its `databases`.' },
     );
   }
-  return { settings, context, leftOut, facts, program, databases, users: await planUsers(session, facts) };
+  const { leftOut, broken } = await leftOutOf(session, settings, databases);
+  const users = await planUsers(session, facts);
+  return { settings, context, leftOut, broken, facts, program, databases, users };
 }
 
 export function streamPathOf(name: string, database: string): string {

@@ -12,7 +12,7 @@ import { charsetWords } from './exchange-steps.ts';
 import { makeUsers, type MadeUsers } from './load-users.ts';
 import { feed, openLoader, provisional } from './load-statements.ts';
 import { planLoad, type LoadPlan, type PlannedDatabase } from './load-target.ts';
-import { compareDatabase, isSameSeriesAs, type MysqlTruth } from './mysql-truth.ts';
+import { compareDatabase, isSameSeriesAs, type DatabaseTruth, type MysqlTruth } from './mysql-truth.ts';
 import { identifier, literal, showName } from './names.ts';
 import { readContent } from './read-content.ts';
 import { familyName } from './release.ts';
@@ -41,6 +41,7 @@ export async function loadSaved(
   for (const database of plan.databases)
     ready.push(prepared.use(await prepare(saved, plan, database, session, context)));
   for (const one of ready) await putInPlace(one, plan, session, context);
+  for (const { to, saved: truth } of plan.databases) sayBroken(to, truth, context);
   users.keep();
   const names = plan.databases.map(({ to }) => showName(to)).join(', ');
   return `${names} on ${showAddress(plan.address)}`;
@@ -98,6 +99,12 @@ async function definersFor(
   }
   if (missing.size > 0 && !createsOwners) throw definersMissing([...missing]);
   return await makeUsers(session, plan.address, saved, [...missing]);
+}
+
+function sayBroken(to: string, { brokenViews }: DatabaseTruth, { warn }: SourceContext): void {
+  for (const { name, definition } of brokenViews) {
+    warn(`the view ${showName(to, name)} was broken when it was saved, and is not there; it showed: ${definition}`);
+  }
 }
 
 type Prepared = AsyncDisposable & Proved;

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
 import type { SourceContext } from '../source.ts';
+import { textsOf } from './broken-views.ts';
 import { streamPathOf, type DumpPlan } from './dump-plan.ts';
 import { databaseWords } from './dump-program.ts';
 import { Tail } from './dump-ends.ts';
@@ -265,7 +266,7 @@ function withoutDefault({ tables, objects }: Definitions): unknown {
 type Begun = Locked<{ readonly position: MysqlTruth['position'] }>;
 
 function truthOf(
-  { facts, program, settings, databases }: DumpPlan,
+  { facts, program, settings, databases, broken }: DumpPlan,
   before: ReadonlyMap<string, Definitions>,
   { kind, lockedMs, value }: Begun,
   rows: (database: string, table: string) => number | null,
@@ -287,6 +288,7 @@ function truthOf(
       })),
       objects,
       definers,
+      brokenViews: textsOf(broken, name),
     };
   };
   return {

@@ -31,6 +31,8 @@ const database = z.strictObject({
   objects: z.array(object),
   /** `user@host` in whose name views, triggers, routines and events run. */
   definers: z.array(z.string()),
+  /** Not in the dump: nobody could make them. The text is what they showed, for whoever mends them. */
+  brokenViews: z.array(z.strictObject({ name: z.string(), definition: z.string() })).default([]),
 });
 
 export const mysqlTruth = z.strictObject({

@@ -2,6 +2,7 @@
 import { isCoffreError } from '@coffre/repository';
 import type { Preflight, SourceContext } from '../source.ts';
 import { findDumpProgram } from './dump-program.ts';
+import { brokenInWords, leftOutOf } from './broken-views.ts';
 import { brokenExchanges } from './exchange-journal.ts';
 import type { MysqlTruth } from './mysql-truth.ts';
 import { literal, showName } from './names.ts';
@@ -22,6 +23,7 @@ export async function preflight(
   const databases = await chosenDatabases(session, settings);
   const here = databases.map(literal).join(', ');
   const warnings = await looseTables(session, here);
+  warnings.push(...(await leftOutOf(session, settings, databases)).broken.map(brokenInWords));
   warnings.push(...(await lostSince(session, last, databases, here)));
   for (const { journal } of await brokenExchanges(session)) {
     if (!databases.includes(journal.to)) continue;

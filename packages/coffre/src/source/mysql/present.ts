@@ -1,5 +1,6 @@
 /** The live server: whether it answers, and what it holds now. */
 import type { SourceContext, Verification } from '../source.ts';
+import { leftOutOf, textsOf } from './broken-views.ts';
 import { findDumpProgram } from './dump-program.ts';
 import { streamPathOf } from './dump-plan.ts';
 import type { DatabaseTruth, MysqlTruth } from './mysql-truth.ts';
@@ -8,7 +9,7 @@ import { countRows, readDefinitions } from './read-content.ts';
 import { familyName } from './release.ts';
 import { chosenDatabases, positionOf, readFacts } from './server-facts.ts';
 import { openSession } from './session.ts';
-import { readDumpArguments, type MysqlSettings } from './settings.ts';
+import type { MysqlSettings } from './settings.ts';
 
 /** Definitions of everything; no rows are counted, which takes minutes in large databases. */
 export async function quickCheck(settings: MysqlSettings, context: SourceContext): Promise<Verification> {
@@ -16,7 +17,7 @@ export async function quickCheck(settings: MysqlSettings, context: SourceContext
   const facts = await readFacts(session);
   await findDumpProgram(facts, context);
   const databases = await chosenDatabases(session, settings);
-  const leftOut = readDumpArguments(settings.dumpArguments);
+  const { leftOut } = await leftOutOf(session, settings, databases);
   let tables = 0;
   for (const database of databases) {
     const definitions = await readDefinitions(session, database, leftOut);
@@ -39,8 +40,8 @@ export async function quickCheck(settings: MysqlSettings, context: SourceContext
 export async function presentTruth(settings: MysqlSettings, context: SourceContext): Promise<MysqlTruth> {
   await using session = await openSession(settings.address);
   const facts = await readFacts(session);
-  const leftOut = readDumpArguments(settings.dumpArguments);
   const names = await chosenDatabases(session, settings);
+  const { leftOut, broken } = await leftOutOf(session, settings, names);
   const position = await positionOf(session, facts);
   await session.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
   await session.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
@@ -55,7 +56,8 @@ export async function presentTruth(settings: MysqlSettings, context: SourceConte
       const { name: called, engine, sha256, columnsSha256 } = table;
       counted.push({ name: called, engine, rows, sha256, columnsSha256 });
     }
-    databases.push({ name, stream: streamPathOf(settings.name, name), ...rest, tables: counted });
+    const brokenViews = textsOf(broken, name);
+    databases.push({ name, stream: streamPathOf(settings.name, name), ...rest, tables: counted, brokenViews });
   }
   const { family, version } = facts;
   return { family, version, dumpedBy: '', lock: 'none', lockedMs: 0, position, usersStream: null, databases };

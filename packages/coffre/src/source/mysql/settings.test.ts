@@ -22,6 +22,7 @@ const database = (name: string, ...tables: readonly string[]): DatabaseTruth => 
   })),
   objects: [{ kind: 'view', name: 'v', sha256: hash('c') }],
   definers: [],
+  brokenViews: [],
 });
 
 const truth = (...databases: readonly DatabaseTruth[]): MysqlTruth => ({
