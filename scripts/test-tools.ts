@@ -3,7 +3,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { findNewRestic, findOldRestic, peersFolder } from '../test/peers/peers.ts';
 import { preparePostgres } from './test-postgres.ts';
-import { findService, type ServiceProgram, servicePrograms, type ServiceName } from '../test/services/programs.ts';
+import {
+  findService,
+  howToGet,
+  type ServiceProgram,
+  servicePrograms,
+  type ServiceName,
+} from '../test/services/programs.ts';
 
 export type ToolFinding = {
   readonly name: string;
@@ -26,7 +32,7 @@ function prepareService(
   program: ServiceProgram & { readonly name: ServiceName },
   say: (line: string) => void,
 ): ToolFinding {
-  const { name, debianPackage, buildsWithGo, needsRoot } = program;
+  const { name, debianPackage, buildsWithGo, needsRoot, isOptional } = program;
   const here = (): ToolFinding | undefined => {
     const path = findService(name);
     return path === undefined ? undefined : { name, here: true, text: path };
@@ -43,8 +49,10 @@ function prepareService(
     say(`${name} is not here: building it with Go (once)`);
     run(join(projectFolder, 'test/peers/build.sh'), [peersFolder, name]);
   }
-  const source = debianPackage === undefined ? 'install Go 1.26 or newer' : `run \`apt-get install ${debianPackage}\``;
-  return here() ?? { name, here: false, text: `not here: ${source}` };
+  if (isOptional === true) {
+    return here() ?? { name, here: true, text: `not here, and what it is for is skipped: ${howToGet(program)}` };
+  }
+  return here() ?? { name, here: false, text: `not here: ${howToGet(program)}` };
 }
 
 function prepareOldRestic(say: (line: string) => void): ToolFinding {

@@ -11,6 +11,8 @@ export type ServiceProgram = {
   readonly buildsWithGo?: boolean;
   /** Nobody else can make what it is asked to make: without root its tests are skipped, under CI too. */
   readonly needsRoot?: boolean;
+  /** May be out of reach: without it its tests are skipped, under CI too, and say what would bring it. */
+  readonly isOptional?: boolean;
 };
 
 /** Every program beside restic that a test starts; the test runner brings them where it may. */
@@ -31,6 +33,7 @@ export const servicePrograms = [
   { name: 'postgres', debianPackage: 'postgresql-15' },
   { name: 'redis-server', debianPackage: 'redis-server' },
   { name: 'mkfs.btrfs', debianPackage: 'btrfs-progs', needsRoot: true },
+  { name: 'faketime', debianPackage: 'faketime', isOptional: true },
   { name: 'mariadbd', debianPackage: 'mariadb-server' },
 ] as const satisfies readonly ServiceProgram[];
 
@@ -62,11 +65,16 @@ function isProgram(path: string): boolean {
   }
 }
 
+export function howToGet({ debianPackage }: ServiceProgram): string {
+  return debianPackage === undefined ? 'install Go 1.26 or newer' : `run \`apt-get install ${debianPackage}\``;
+}
+
 /** For `test(name, { skip: skipWithoutService('sshd') }, …)`: where CI is set, a missing one fails instead. */
 export function skipWithoutService(name: ServiceName): string | false {
   const program: ServiceProgram | undefined = servicePrograms.find((one) => one.name === name);
   if (program?.needsRoot === true && process.getuid?.() !== 0) return `${name} needs root`;
   if (findService(name) !== undefined) return false;
+  if (program?.isOptional === true) return `${name} is not installed: ${howToGet(program)}`;
   if (process.env['CI'] === 'true') throw new Error(`${name} is not installed, and in CI this test must run`);
   return `${name} is not installed`;
 }

@@ -15,6 +15,8 @@ export type LogLevel = keyof DaemonLog;
 
 const fileSize = '10m';
 const filesKept = 9;
+/** What waits for room on the disk is kept up to here. */
+const waitingMax = 1 << 20;
 
 /**
  * Lines in `logs/serve.N.log` of the folder; a file that is full is followed by the next, and the oldest goes.
@@ -33,7 +35,17 @@ export async function openDaemonLog(
     limit: { count: filesKept, removeOtherLogFiles: true },
     mkdir: true,
     mode: 0o600,
+    maxLength: waitingMax,
   });
+  let isBroken = false;
+  let isEnding = false;
+  // A full disk ends no daemon: what could not be written is tried again with the next line.
+  stream.on('error', (error) => {
+    if (!isBroken) echo('error', 'log.unavailable', { error: failureOf(error) });
+    isBroken = true;
+    if (isEnding) stream.destroy();
+  });
+  stream.on('write', () => (isBroken = false));
   const lines = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' }, stream);
   const write = (level: LogLevel, event: string, fields: LogFields): void => {
     const plain = plainFields(fields);
@@ -47,6 +59,7 @@ export async function openDaemonLog(
     [Symbol.asyncDispose]: async () => {
       await new Promise<void>((resolve) => {
         stream.once('close', resolve);
+        isEnding = true;
         stream.end();
       });
     },
