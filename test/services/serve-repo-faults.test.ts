@@ -35,11 +35,7 @@ async function uploadHalf(server: ServeRepo, bytes: Buffer): Promise<HalfUpload>
 const filesIn = (server: ServeRepo): Promise<string[]> => filesBelow(join(server.folder, 'repositories'));
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 2000; tries += 1) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  assert.fail('it did not come to be');
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 test('a server killed in mid-upload leaves no half file, and its successor sweeps what it began', async () => {

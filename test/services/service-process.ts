@@ -15,7 +15,7 @@ export type ServiceStart = {
   readonly argv: readonly string[];
   readonly environment?: { readonly [name: string]: string };
   readonly place: { readonly port: number } | { readonly path: string };
-  /** Ten seconds where it is not said. */
+  /** Two minutes where it is not said: the machine may be busy. */
   readonly readyTimeoutMs?: number;
   /** For servers that refuse to run as root. */
   readonly asUser?: { readonly uid: number; readonly gid: number };
@@ -25,7 +25,7 @@ const readyPauseMs = 20;
 const stopGraceMs = 5000;
 
 export async function startService(start: ServiceStart): Promise<ServiceProcess> {
-  const { program, argv, environment = {}, place, asUser, readyTimeoutMs = 10_000 } = start;
+  const { program, argv, environment = {}, place, asUser, readyTimeoutMs = 120_000 } = start;
   const child = spawn(program, argv, {
     ...asUser,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -48,7 +48,7 @@ describe('a dump that is disturbed', { skip: skipWithoutService('mariadbd') }, (
   /** Nobody of ours is left: no connection, no process, no file. */
   const assertClean = async (): Promise<void> => {
     await using session = await server.connect();
-    for (let tries = 0; ; tries += 1) {
+    for (;;) {
       const others = await session.rows(
         `SELECT ID, STATE FROM information_schema.PROCESSLIST WHERE ID <> ${session.id} AND USER IN ('root', 'backup')`,
       );
@@ -58,7 +58,6 @@ describe('a dump that is disturbed', { skip: skipWithoutService('mariadbd') }, (
         ...others.map((row) => JSON.stringify(row)),
       ];
       if (left.length === 0) break;
-      if (tries === 100) assert.deepEqual(left, []);
       await pause(50);
     }
     // No lock stays: everybody may write.
@@ -163,8 +162,7 @@ describe('a dump that is disturbed', { skip: skipWithoutService('mariadbd') }, (
       commandLines().filter((line) => line.includes(folder) && line.includes('--datadir'));
     assert.ok(running().length > 0);
     child.kill('SIGKILL');
-    for (let tries = 0; running().length > 0 && tries < 100; tries += 1) await pause(50);
-    assert.deepEqual(running(), []);
+    while (running().length > 0) await pause(50);
     await save(overTcp(), context());
     await assertClean();
   });

@@ -21,7 +21,9 @@ test('a plan that is due runs as a process of its own, and leaves its row and it
   await until(async () => (await listRuns(scene.store, { plan: 'db' }, 9)).length >= 2);
   await daemon.stop({ drain: true });
   const runs = await listRuns(scene.store, { plan: 'db' }, 9);
-  assert.deepEqual([...new Set(runs.map(({ end, trigger }) => `${trigger} ${end?.outcome}`))], ['schedule success']);
+  assert.deepEqual([...new Set(runs.map(({ end }) => end?.outcome))], ['success']);
+  // On a busy machine a slot may be seen late.
+  assert.ok(runs.every(({ trigger }) => trigger === 'schedule' || trigger === 'late'));
   assert.equal(new Set(runs.map(({ slotAtMs }) => slotAtMs)).size, runs.length);
   assert.deepEqual(await openSlots(scene.store), []);
 });

@@ -37,7 +37,7 @@ export function killSuite(engine: string, scene: () => Scene, kills: number): vo
       await crew.killOne(kill % workers);
     }
     await crew.fill();
-    for (let tries = 0; tries < 1200 && (await done()).length < jobs; tries += 1) await pause(50);
+    while ((await done()).length < jobs) await pause(50);
     await crew.killAll();
 
     const names = (await done()).toSorted();
@@ -52,7 +52,7 @@ export function killSuite(engine: string, scene: () => Scene, kills: number): vo
       holder: 'after',
       durationMs: 1000,
     });
-    for (let tries = 0; tries < 100 && answer.kind === 'taken'; tries += 1) {
+    while (answer.kind === 'taken') {
       await pause(50);
       answer = await takeLease(store, { repository: 'local', mode: 'exclusive', holder: 'after', durationMs: 1000 });
     }
