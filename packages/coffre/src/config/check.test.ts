@@ -71,6 +71,19 @@ test('a state that is neither PostgreSQL nor a file of the state folder is refus
   ]);
 });
 
+for (const type of ['postgresql', 'mysql', 'mariadb', 'mongodb', 'redis']) {
+  test(`what belongs inside \`connect\` of ${type} is told so, whether there is one or not`, () => {
+    const source = (keys: string): string[] =>
+      mistakesIn(`version: 1\nsites: {home: {sources: {db: {type: ${type}, ${keys}}}}}\n`);
+    const hint = (key: string): string =>
+      `\`sites.home.sources.db\` has no key \`${key}\` | \`${key}\` belongs inside \`connect\`.`;
+    const words = (found: readonly string[]): string[] => found.map((line) => line.replace(/^\S+ /, ''));
+    assert.deepEqual(words(source('connect: {host: db1}, databases: [shop]')), [hint('databases')]);
+    assert.deepEqual(words(source('exclude_databases: [log], host: db1')), [hint('exclude_databases'), hint('host')]);
+    assert.deepEqual(source('connect: {host: db1, databases: [shop]}'), []);
+  });
+}
+
 test('a misspelled key and a name that nobody declared are told with what was meant, all at once and in order', () => {
   assert.deepEqual(broken(['    to: local\n    schedule: {cron', '    to: locale\n    shedule: {cron']), [
     '65:9 `plans.db-hourly.to` names the repository `locale`, which is not declared | Did you mean `local`?',

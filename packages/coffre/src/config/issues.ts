@@ -33,7 +33,7 @@ function mistakesOfIssue(issue: Issue, before: ConfigPath, root: Located, knownK
   const at = valueAt(root, path);
   if (at?.kind === 'scalar' && at.isOpen === true) return [];
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => unknownKey([...path, key], root, knownKeys(path)));
+    return issue.keys.map((key) => unknownKey([...path, key], root, knownKeys));
   }
   if (issue.code === 'invalid_union') {
     const branch = likeliestBranch(issue.errors);
@@ -64,17 +64,23 @@ function mistakesOfIssue(issue: Issue, before: ConfigPath, root: Located, knownK
   ];
 }
 
-function unknownKey(path: ConfigPath, root: Located, known: readonly string[]): Mistake {
+/** What databases are reached with has keys of its own, which are easily written beside it. */
+const inner = 'connect';
+
+function unknownKey(path: ConfigPath, root: Located, knownKeys: KnownKeys): Mistake {
   const key = String(path.at(-1));
-  const owner = pathText(path.slice(0, -1));
-  const beside = valueAt(root, path.slice(0, -1));
+  const place = path.slice(0, -1);
+  const known = knownKeys(place);
+  const owner = pathText(place);
+  const beside = valueAt(root, place);
+  const isInner = known.includes(inner) && knownKeys([...place, inner]).includes(key);
   const free = known.filter((name) => beside?.kind !== 'map' || !beside.entries.has(name));
   return {
     severity: 'error',
     place: keyPlaceAt(root, path),
     path,
     message: `${owner === '' ? 'the configuration' : `\`${owner}\``} has no key \`${key}\``,
-    hint: choiceHint(key, free.length > 0 ? free : known, 'key'),
+    hint: isInner ? `\`${key}\` belongs inside \`${inner}\`.` : choiceHint(key, free.length > 0 ? free : known, 'key'),
   };
 }
 
