@@ -43,7 +43,8 @@ export type PostgresStart = {
   readonly argv?: readonly string[];
 };
 
-const readyTriesMax = 500;
+/** Minutes, since the machine may be busy. */
+const readyTriesMax = 6000;
 
 /** PostgreSQL refuses to run as root. */
 const nobody = readNobody();
