@@ -96,32 +96,60 @@ export function eachScalar(value: Located, path: (string | number)[], call: Seen
   path.length = depth;
 }
 
+/** Whatever is at a path like `plans.*.to`, in the order of the file; as `eachOf`. */
+export function eachAt(root: Located, pattern: string, call: Seen<Located>): void {
+  eachOf(root, [[pattern, call]]);
+}
+
+/** Where patterns part. */
+type Fork = { readonly calls: Seen<Located>[]; readonly named: Map<string, Fork>; any: Fork | undefined };
+
 /**
- * Whatever is at a path like `plans.*.to`, where `*` stands for any name or index, in the order of the file. The path is
+ * Whatever is at one of several paths like `plans.*.to`, where `*` stands for any name or index, in one walk. The path is
  * one and the same array each time: whoever keeps it copies it.
  */
-export function eachAt(root: Located, pattern: string, call: Seen<Located>): void {
-  const steps = pattern.split('.');
-  const path: (string | number)[] = [];
-  const look = (value: Located, depth: number): void => {
-    const step = steps[depth];
-    if (step === undefined) return call(value, path);
-    if (value.kind === 'map') {
-      if (step === '*') for (const [key, entry] of value.entries) into(key, entry.value, depth);
-      else {
-        const entry = value.entries.get(step);
-        if (entry !== undefined) into(step, entry.value, depth);
-      }
-    } else if (value.kind === 'list' && step === '*') {
-      for (let index = 0; index < value.items.length; index += 1) into(index, value.items[index]!, depth);
+export function eachOf(root: Located, patterns: readonly (readonly [pattern: string, call: Seen<Located>])[]): void {
+  const start = newFork();
+  for (const [pattern, call] of patterns) {
+    let fork = start;
+    for (const step of pattern.split('.')) {
+      const next: Fork = (step === '*' ? fork.any : fork.named.get(step)) ?? newFork();
+      if (step === '*') fork.any = next;
+      else fork.named.set(step, next);
+      fork = next;
     }
-  };
-  const into = (step: string | number, value: Located, depth: number): void => {
-    path[depth] = step;
-    look(value, depth + 1);
-    path.length = depth;
-  };
-  look(root, 0);
+    fork.calls.push(call);
+  }
+  walkAlong(root, start, []);
+}
+
+function newFork(): Fork {
+  return { calls: [], named: new Map(), any: undefined };
+}
+
+function walkAlong(value: Located, { calls, named, any }: Fork, path: (string | number)[]): void {
+  for (const call of calls) call(value, path);
+  const depth = path.length;
+  if (value.kind === 'map') {
+    for (const [key, fork] of named) {
+      const entry = value.entries.get(key);
+      if (entry === undefined) continue;
+      path[depth] = key;
+      walkAlong(entry.value, fork, path);
+    }
+    if (any !== undefined) {
+      for (const [key, entry] of value.entries) {
+        path[depth] = key;
+        walkAlong(entry.value, any, path);
+      }
+    }
+  } else if (value.kind === 'list' && any !== undefined) {
+    for (let index = 0; index < value.items.length; index += 1) {
+      path[depth] = index;
+      walkAlong(value.items[index]!, any, path);
+    }
+  }
+  path.length = depth;
 }
 
 /** `over` wins: maps are joined key by key, anything else is taken whole. */

@@ -1,5 +1,5 @@
 /** Names that refer to something declared elsewhere in the configuration. Works on what is there, mistakes or not. */
-import { eachAt, keyPlaceAt, textsWith, valueAt } from './located.ts';
+import { eachOf, keyPlaceAt, textsWith, valueAt } from './located.ts';
 import type { Located } from './located.ts';
 import { pathText } from './mistake.ts';
 import type { ConfigPath, Mistake } from './mistake.ts';
@@ -28,13 +28,14 @@ export function referenceMistakes(root: Located): Mistake[] {
   const declared = declaredNames(root);
   const sets = new Map(Object.entries(declared).map(([noun, names]) => [noun, new Set(names)]));
   const found: Mistake[] = [];
-  for (const [pattern, noun] of referring) {
+  const looks = referring.map(([pattern, noun]) => {
     const names = sets.get(noun)!;
-    eachName(root, pattern, ({ path, name, isKey }) => {
+    return nameLook(pattern, ({ path, name, isKey }) => {
       if (names.has(name) || (noun === 'source' && !name.includes('/'))) return;
       found.push(unknownName(root, { path: [...path], name, isKey }, noun, declared[noun]));
     });
-  }
+  });
+  eachOf(root, looks);
   return [...found, ...secretMistakes(root), ...maintainerMistakes(root, declared.repository)];
 }
 
@@ -64,24 +65,32 @@ function declaredNames(root: Located): Readonly<Record<Noun, readonly string[]>>
 }
 
 /** The path of what is seen is one and the same array each time. */
-function eachName(root: Located, pattern: string, see: (named: Named) => void): void {
+function nameLook(
+  pattern: string,
+  see: (named: Named) => void,
+): readonly [string, (at: Located, path: ConfigPath) => void] {
   const ofKeys = /^(.*)\.\{key\}$/.exec(pattern)?.[1];
   if (ofKeys === undefined) {
-    eachAt(root, pattern, (value, path) => {
-      if (value.kind !== 'scalar' || typeof value.value !== 'string' || value.isOpen === true) return;
-      see({ path, name: value.value, isKey: false });
-    });
-  } else {
-    eachAt(root, ofKeys, (value, path) => {
-      if (value.kind !== 'map') return;
-      for (const name of value.entries.keys()) see({ path: [...path, name], name, isKey: true });
-    });
+    return [
+      pattern,
+      (at, path) => {
+        if (at.kind !== 'scalar' || typeof at.value !== 'string' || at.isOpen === true) return;
+        see({ path, name: at.value, isKey: false });
+      },
+    ];
   }
+  return [
+    ofKeys,
+    (at, path) => {
+      if (at.kind !== 'map') return;
+      for (const name of at.entries.keys()) see({ path: [...path, name], name, isKey: true });
+    },
+  ];
 }
 
 function namesAt(root: Located, pattern: string): Named[] {
   const found: Named[] = [];
-  eachName(root, pattern, (named) => found.push({ ...named, path: [...named.path] }));
+  eachOf(root, [nameLook(pattern, (named) => found.push({ ...named, path: [...named.path] }))]);
   return found;
 }
 

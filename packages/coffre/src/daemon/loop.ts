@@ -62,6 +62,7 @@ export class DueLoop {
   readonly #settling = new Set<Promise<void>>();
   #surroundings: Surroundings = {};
   #timer: Disposable | undefined;
+  #isLookNear = false;
   #pauses: ReadonlyMap<string, number> = new Map();
   readonly #onJob = new Set<(job: Job) => void>();
   readonly #onStep = new Set<() => void>();
@@ -207,11 +208,15 @@ export class DueLoop {
   }
 
   #arm(delayMs: number): void {
+    // Ten thousand plans are put in before the first look.
+    if (delayMs === 0 && this.#isLookNear) return;
+    this.#isLookNear = delayMs === 0;
     this.#timer?.[Symbol.dispose]();
     this.#timer = this.#state.isStopping ? undefined : this.#parts.clock.after(delayMs, () => this.#step());
   }
 
   #step(): void {
+    this.#isLookNear = false;
     if (this.#state.isStopping) return;
     const now = this.#parts.clock.now();
     const decision = this.#agenda.decide(now, this.#surroundings);

@@ -1,5 +1,5 @@
 /** What outlived the last daemon, as the agenda wants it told. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ScheduleSpec } from '../schedule/schedule-spec.ts';
 import { slotProgress } from '../store/plan-progress.ts';
 import type { SlotProgress } from '../store/plan-progress.ts';
@@ -31,7 +31,7 @@ export async function loadProgress(store: Store, works: readonly Work[]): Promis
 
 /** Of what makes slots; a window or a delay only moves their start. */
 function fingerprintOf({ triggers, full, enabled }: ScheduleSpec): string {
-  return createHash('sha256').update(JSON.stringify({ triggers, full, enabled })).digest('hex').slice(0, 32);
+  return hash('sha256', JSON.stringify({ triggers, full, enabled })).slice(0, 32);
 }
 
 function progressOf(slots: SlotProgress, ran: PlanFigures, retries: number): StoredProgress {
