@@ -97,8 +97,8 @@ function sqliteFault(bytes: Buffer): string | undefined {
     // The two marks of WAL mode, which a database in memory cannot have; the pages are the same.
     if (copy[18] === 2 && copy[19] === 2) copy.fill(1, 18, 20);
     database.deserialize(copy);
-    const complaints = integrityOf(database);
-    return complaints.join() === 'ok' ? undefined : `${whatItIsNot.sqlite}: ${complaints[0]}`;
+    const { damage } = integrityOf(database);
+    return damage.join() === 'ok' ? undefined : `${whatItIsNot.sqlite}: ${damage[0]}`;
   } finally {
     database.close();
   }

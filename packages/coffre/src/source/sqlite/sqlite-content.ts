@@ -1,6 +1,7 @@
 /** Counting what a SQLite database holds, and comparing two countings. Loads nothing: the thread that counts stays light. */
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { textOf } from './sqlite-complaint.ts';
 import type { SqliteContent } from './sqlite-truth.ts';
 
 export function contentOf(database: DatabaseSync, countsRows = true): SqliteContent {
@@ -24,32 +25,68 @@ function schemaSha256(database: DatabaseSync): string {
   return hash.digest('hex');
 }
 
-function rowCounts(database: DatabaseSync): Record<string, number | null> {
+type Table = { readonly name: string; readonly sql: string };
+
+function tablesOf(database: DatabaseSync): Table[] {
   const tables = database
     .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name")
     .all();
-  return Object.fromEntries(
-    tables.map(({ name, sql }) => [String(name), countRows(database, String(name), String(sql))]),
-  );
+  return tables.map(({ name, sql }) => ({ name: String(name), sql: String(sql) }));
 }
 
-function countRows(database: DatabaseSync, name: string, sql: string): number | null {
+function rowCounts(database: DatabaseSync): Record<string, number | null> {
+  return Object.fromEntries(tablesOf(database).map((table) => [table.name, countRows(database, table)]));
+}
+
+/** What an application brings with it: without it some tables can be copied and not asked. */
+const broughtAlong = /no such (?:collation sequence|module|function|tokenizer)|unknown (?:function|tokenizer)/;
+
+function countRows(database: DatabaseSync, { name, sql }: Table): number | null {
   try {
     const counted = database.prepare(`SELECT count(*) AS rows FROM "${name.replaceAll('"', '""')}"`).get();
     return Number(counted?.['rows']);
   } catch (error) {
     // A virtual table of an extension that only the application loads. Its data lies in ordinary tables, which count.
-    if (/^\s*CREATE\s+VIRTUAL\s/i.test(sql)) return null;
+    if (/^\s*CREATE\s+VIRTUAL\s/i.test(sql) || broughtAlong.test(textOf(error))) return null;
     throw error;
   }
 }
 
-/** `ok` alone, or up to a hundred complaints. */
-export function integrityOf(database: DatabaseSync): string[] {
-  return database
-    .prepare('PRAGMA integrity_check(100)')
-    .all()
-    .map((row) => String(row['integrity_check']));
+export type Integrity = {
+  /** Pages, indexes, texts that are not what they should be; `ok` alone when all are. */
+  readonly damage: readonly string[];
+  /** Rows against a rule of their own table, which SQLite lets be; and tables that only their application can check. */
+  readonly doubts: readonly string[];
+};
+
+const againstRules = /^(?:NULL value in|CHECK constraint failed in|NUMERIC value in|TEXT value in|non-\w+ value in) /;
+
+/** Up to a hundred complaints. */
+export function integrityOf(database: DatabaseSync): Integrity {
+  const check = (table = '100'): string[] =>
+    database
+      .prepare(`PRAGMA integrity_check(${table})`)
+      .all()
+      .map((row) => String(row['integrity_check']));
+  const unchecked: string[] = [];
+  let found: string[];
+  try {
+    found = check();
+  } catch (error) {
+    if (!broughtAlong.test(textOf(error))) throw error;
+    found = tablesOf(database).flatMap(({ name }) => {
+      try {
+        return check(`'${name.replaceAll("'", "''")}'`).filter((line) => line !== 'ok');
+      } catch (one) {
+        if (!broughtAlong.test(textOf(one))) throw one;
+        unchecked.push(`table ${JSON.stringify(name)} cannot be checked without its application: ${textOf(one)}`);
+        return [];
+      }
+    });
+  }
+  const damage = found.filter((line) => line !== 'ok' && !againstRules.test(line));
+  const doubts = [...found.filter((line) => againstRules.test(line)), ...unchecked];
+  return { damage: damage.length === 0 ? ['ok'] : damage, doubts };
 }
 
 /** What is different, one sentence each. */

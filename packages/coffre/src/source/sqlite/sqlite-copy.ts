@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { SqliteComplaint, textOf } from './sqlite-complaint.ts';
-import { contentOf, integrityOf } from './sqlite-content.ts';
+import { contentOf, integrityOf, type Integrity } from './sqlite-content.ts';
 import type { SqliteContent, SqliteTruth } from './sqlite-truth.ts';
 
 /** How long a writer may keep us from reading. */
@@ -77,7 +77,7 @@ async function copyInOneStep(live: DatabaseSync, target: string): Promise<void> 
   }
 }
 
-export type Inspection = { readonly content: ReturnType<typeof contentOf>; readonly integrity: readonly string[] };
+export type Inspection = { readonly content: ReturnType<typeof contentOf>; readonly integrity: Integrity };
 
 /** Of a file that nobody else has open. It is not touched, and no files appear beside it. */
 export function inspectCopy(path: string): Inspection {

@@ -68,6 +68,30 @@ test('a saved database that is cut off, bent or other than its truth is told apa
   assert.deepEqual(readdirSync(temporary), []);
 });
 
+test('rows against the rules of their table, and what only its application can sort, are saved and told', async () => {
+  const path = join(folder, 'loose.db');
+  const live = new DatabaseSync(path, { defensive: false });
+  live.exec(`CREATE TABLE ruled (a, b); CREATE TABLE sorted (a); CREATE INDEX by_a ON sorted (a);
+    INSERT INTO ruled VALUES (1, 1), (NULL, 2); INSERT INTO sorted VALUES ('x'), ('y'); PRAGMA writable_schema = 1;
+    UPDATE sqlite_schema SET sql = 'CREATE TABLE ruled (a NOT NULL, b)' WHERE name = 'ruled';
+    UPDATE sqlite_schema SET sql = 'CREATE INDEX by_a ON sorted (a COLLATE theirs)' WHERE name = 'by_a'`);
+  live.close();
+  const lines: string[] = [];
+  const settings = { name: 'shop', path };
+  const saved = await saveInMemory(sqlite, settings, { ...context, warn: (line) => void lines.push(line) });
+  assert.match(lines.join(), /NULL value in ruled\.a; table "sorted" cannot be checked without its application/);
+  const { differences, proved } = await sqlite.verify(saved, context, everyStep);
+  assert.deepEqual(differences, []);
+  assert.equal(proved[1], 'integrity ok as far as it can be checked');
+  const to = join(folder, 'loose again.db');
+  await sqlite.load(saved, { to, overwrite: false, only: [], settings: undefined }, context);
+  assert.equal(readFileSync(to).length, readFileSync(path).length);
+  const [[name, bytes] = ['', Buffer.alloc(0)]] = saved.contents;
+  const bent = Buffer.from(bytes).fill(0xee, 4096, 8192);
+  const faulty = savedAs(sqlite, 'shop', saved.truth, new Map([[name, bent]]));
+  assert.notDeepEqual((await sqlite.verify(faulty, context, everyStep)).differences, []);
+});
+
 test('the live database is looked at without a trace, and what changed since is said', async () => {
   const { path, live, settings } = database('live.db');
   const saved = await saveInMemory(sqlite, settings, context);

@@ -58,7 +58,9 @@ export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
         held = bytes as Uint8Array;
         given += held.byteLength;
       }
-      truth = truthOf(source, copied, await inspected);
+      const inspection = await inspected;
+      truth = truthOf(source, copied, inspection);
+      sayDoubts(source, inspection, context);
       const expectedBytes = truth.pageSizeBytes * truth.pages;
       if (given !== expectedBytes) {
         throw new CoffreError('SOURCE_INVALID', `the copy of ${source} has ${given} bytes instead of ${expectedBytes}`);
@@ -120,8 +122,8 @@ export const sqlite: SourceType<SqliteSettings, SqliteTruth> = {
 
 /** @throws {CoffreError} SOURCE_INVALID */
 function truthOf(source: string, copied: SqliteCopy, { integrity, content }: Inspection): SqliteTruth {
-  if (integrity.join() !== 'ok') {
-    throw new CoffreError('SOURCE_INVALID', `${source} is damaged: ${integrity.slice(0, 3).join('; ')}`, {
+  if (integrity.damage.join() !== 'ok') {
+    throw new CoffreError('SOURCE_INVALID', `${source} is damaged: ${integrity.damage.slice(0, 3).join('; ')}`, {
       hint: 'Nothing was saved: earlier snapshots hold the last good state. `.recover` of the sqlite3 shell may help.',
     });
   }
@@ -130,6 +132,12 @@ function truthOf(source: string, copied: SqliteCopy, { integrity, content }: Ins
     throw new CoffreError('INTERNAL', `the copy of ${source} differs from it: ${differences.join('; ')}`);
   }
   return { path: source, journalMode: copied.journalMode, ...content };
+}
+
+function sayDoubts(source: string, { integrity: { doubts } }: Inspection, { warn }: SourceContext): void {
+  if (doubts.length === 0) return;
+  const more = doubts.length > 3 ? `; and ${doubts.length - 3} more` : '';
+  warn(`${source} is saved as it is: ${doubts.slice(0, 3).join('; ')}${more}`);
 }
 
 /** @throws {CoffreError} SOURCE_MISSING, SOURCE_INVALID */
@@ -190,12 +198,13 @@ async function verificationOf(truth: SqliteTruth, path: string, context: SourceC
     if (context.signal.aborted) throw error;
     return { passed: ['archive'], proved: [], differences: [`it does not open: ${messageOf(error)}`] };
   }
-  const complaints = found.integrity.join() === 'ok' ? [] : found.integrity.map((line) => `integrity: ${line}`);
+  const complaints = found.integrity.damage.filter((line) => line !== 'ok').map((line) => `integrity: ${line}`);
   const differences = [...complaints, ...compareContent(truth, found.content)];
   const tables = Object.values(found.content.tables);
   const rows = tables.reduce<number>((sum, count) => sum + (count ?? 0), 0);
   if (differences.length > 0) return { passed: ['archive'], proved: [], differences };
-  const proved = ['opens', 'integrity ok', 'schema as saved', `${rows} rows in ${tables.length} tables as counted`];
+  const integrity = found.integrity.doubts.length === 0 ? 'integrity ok' : 'integrity ok as far as it can be checked';
+  const proved = ['opens', integrity, 'schema as saved', `${rows} rows in ${tables.length} tables as counted`];
   return { passed: ['archive', 'open', 'schema', 'row_counts'], proved, differences };
 }
 
