@@ -6,7 +6,7 @@ import { rolldown } from 'rolldown';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 const library = join(projectFolder, 'packages/repository');
-const program = join(projectFolder, 'packages/coffre');
+const programFolder = join(projectFolder, 'packages/coffre');
 
 /** Installed beside the program, and loaded when they are used. */
 const installedPackages =
@@ -29,41 +29,53 @@ const parts = [
   { name: 'output', test: /coffre\/src\/cli\/output\// },
 ];
 
+const reading = {
+  platform: 'node' as const,
+  // Loaded late where it can be, and early where somebody needs it: nothing is lost.
+  checks: { ineffectiveDynamicImport: false },
+  external: (id: string) => id.startsWith('node:') || installedPackages.test(id),
+  resolve: { conditionNames: ['@coffre/source', 'node', 'import', 'default'] },
+};
+
+const writing = {
+  format: 'esm' as const,
+  entryFileNames: '[name].js',
+  // Names stay: they are what a stack trace in a bug report tells.
+  minify: { compress: false, mangle: false },
+};
+
 export async function buildProgram(dist: string): Promise<void> {
   rmSync(dist, { recursive: true, force: true });
-  const bundle = await rolldown({
+  const program = await rolldown({
+    ...reading,
     input: {
-      main: join(program, 'src/main.ts'),
+      main: join(programFolder, 'src/main.ts'),
       // What `import { Coffre } from 'coffre'` gets.
-      coffre: join(program, 'src/coffre.ts'),
+      coffre: join(programFolder, 'src/coffre.ts'),
       // Started by their names beside the file that starts them.
-      worker: join(library, 'src/workers/worker.ts'),
-      'shop-writer': join(program, 'src/demo/shop-writer.ts'),
-      'sqlite-worker': join(program, 'src/source/sqlite/sqlite-worker.ts'),
-      'extension-worker': join(program, 'src/extension/extension-worker.ts'),
+      'shop-writer': join(programFolder, 'src/demo/shop-writer.ts'),
+      'sqlite-worker': join(programFolder, 'src/source/sqlite/sqlite-worker.ts'),
+      'extension-worker': join(programFolder, 'src/extension/extension-worker.ts'),
     },
-    platform: 'node',
-    // Loaded late where it can be, and early where somebody needs it: nothing is lost.
-    checks: { ineffectiveDynamicImport: false },
-    external: (id) => id.startsWith('node:') || installedPackages.test(id),
-    resolve: { conditionNames: ['@coffre/source', 'node', 'import', 'default'] },
   });
-  await bundle.write({
+  await program.write({
+    ...writing,
     dir: dist,
-    format: 'esm',
-    entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
     codeSplitting: { groups: parts },
-    // Names stay: they are what a stack trace in a bug report tells.
-    minify: { compress: false, mangle: false },
   });
-  await bundle.close();
+  await program.close();
+  // Apart from the program, whose parts hold much that a thread would load and never use.
+  const worker = await rolldown({ ...reading, input: { worker: join(library, 'src/workers/worker.ts') } });
+  await worker.write({ ...writing, dir: dist, chunkFileNames: 'worker-[name]-[hash].js' });
+  await worker.close();
 }
 
 /** The program as an installation has it, without its sources: for the benchmark, for tests, for trying a release. */
 export function layOut(folder: string): void {
   mkdirSync(folder, { recursive: true });
-  for (const part of ['bin', 'package.json']) cpSync(join(program, part), join(folder, part), { recursive: true });
+  for (const part of ['bin', 'package.json'])
+    cpSync(join(programFolder, part), join(folder, part), { recursive: true });
   chmodSync(join(folder, 'bin/coffre'), 0o755);
   symlinkSync(join(projectFolder, 'node_modules'), join(folder, 'node_modules'));
 }
