@@ -17,6 +17,7 @@ import type {
   Surroundings,
 } from '../schedule/plan-entry.ts';
 import type { Pending } from '../schedule/decide.ts';
+import { missingFromMs } from '../status/expectation.ts';
 import { Firings, spanOf } from './firings.ts';
 import { Job } from './job.ts';
 import type { CancelReason } from './job.ts';
@@ -357,8 +358,16 @@ export class DueLoop {
     const words = { plan, outcome: ending.outcome, runId: job.runId, reason: ending.reason, code: ending.code };
     if (outcome === 'failed') log.warn('run.ended', words);
     else log.info('run.ended', words);
-    await this.#state.settle(job, { ending, slotsStayOpen, isFailure: outcome === 'failed', isTriedAgain });
+    const isLate = this.#isLate(job);
+    await this.#state.settle(job, { ending, slotsStayOpen, isFailure: outcome === 'failed', isTriedAgain, isLate });
     if (outcome === 'success' && job.history.kind === 'backup') this.#learn(plan, await this.#state.usualMs(plan));
+  }
+
+  #isLate({ plan, slots, startedAtMs }: Job): boolean {
+    const work = this.#works.get(plan);
+    if (work === undefined || slots === undefined) return false;
+    const { spec } = work.entry;
+    return startedAtMs > missingFromMs(spec, slots.lastDueMs, { plan, usualMs: undefined }, this.#parts.zones);
   }
 
   /** For the word about runs that take three times as long. */

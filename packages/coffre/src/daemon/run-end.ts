@@ -81,6 +81,8 @@ export type RunSettlement = {
   /** As the agenda counts it. */
   readonly isFailure: boolean;
   readonly isTriedAgain: boolean;
+  /** It began when its slot counted as missing already. */
+  readonly isLate: boolean;
 };
 
 /**
@@ -91,7 +93,7 @@ export async function settleRun(
   store: Store,
   { host, bootId }: Machine,
   job: Job,
-  { ending, slotsStayOpen }: RunSettlement,
+  { ending, slotsStayOpen, isLate }: RunSettlement,
   also: (rows: Rows, runId: RunId | undefined) => Promise<void>,
 ): Promise<void> {
   await store.transaction(async (rows) => {
@@ -102,7 +104,7 @@ export async function settleRun(
     const isLacking = !isOnRecord && !(await wroteItself(rows, job));
     const written = isLacking ? await writeDownRun(rows, { host, bootId }, job, ending) : undefined;
     if (!slotsStayOpen && job.slots !== undefined) {
-      await closeSlotsUpTo(rows, job.plan, job.slots.lastDueMs, slotEndingOf(ending));
+      await closeSlotsUpTo(rows, job.plan, job.slots.lastDueMs, slotEndingOf(ending, isLate));
     }
     await also(rows, job.runId ?? written ?? left.find(({ parent }) => parent === undefined)?.id);
   });
@@ -136,12 +138,12 @@ function withReason({ outcome, reason, code }: Ending): { outcome: RunOutcome; r
   return { outcome, ...(reason !== undefined && { reason }), ...(code !== undefined && { code }) };
 }
 
-function slotEndingOf({ outcome, reason }: Ending): Parameters<typeof closeSlotsUpTo>[3] {
+function slotEndingOf({ outcome, reason }: Ending, isLate: boolean): Parameters<typeof closeSlotsUpTo>[3] {
   const why = reason === undefined ? {} : { reason };
   switch (outcome) {
     case 'success':
     case 'warning':
-      return { outcome: 'success', ...why };
+      return { outcome: isLate ? 'success-late' : 'success', ...why };
     case 'failed':
     case 'lost':
       return { outcome: 'failed', ...why };

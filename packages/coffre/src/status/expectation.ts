@@ -73,10 +73,22 @@ function firstOpen(spec: ScheduleSpec, answeredMs: number, nowMs: number, zones:
   return slotAfter(spec, first.dueMs, zones);
 }
 
+/** When a slot counts as missing that no run has begun by then. */
+export function missingFromMs(
+  spec: ScheduleSpec,
+  dueMs: number,
+  about: Pick<ExpectationInput, 'plan' | 'usualMs'>,
+  zones: Zones,
+): number {
+  const following = nextDue(spec, dueMs, zones)?.dueMs;
+  const periodMs = following === undefined ? Number.POSITIVE_INFINITY : following - dueMs;
+  return deadlines(spec, { dueMs, periodMs }, about, zones).hardMs;
+}
+
 function deadlines(
   spec: ScheduleSpec,
   { dueMs, periodMs }: Slot,
-  { plan, usualMs }: ExpectationInput,
+  { plan, usualMs }: Pick<ExpectationInput, 'plan' | 'usualMs'>,
   zones: Zones,
 ): Pick<OpenExpectation, 'softMs' | 'hardMs'> {
   const startMs = startOf(spec, { dueMs, full: false }, shareOf(plan), zones);

@@ -5,6 +5,7 @@
 import { decideAlone } from './exclusive.ts';
 import { isManagerThere } from './managers.ts';
 import type { RunKind } from './runs.ts';
+import type { SlotOutcome } from './slots.ts';
 import type { Rows, Store } from './store.ts';
 
 /** So many of the slots that one run stands for get a row of their own; a year of seconds has thirty million. */
@@ -199,12 +200,12 @@ async function insertClosed(
     .execute();
 }
 
-/** What a run has done, up to the last slot that it stands for. One that counted as missing before is a late success. */
+/** What a run has done, up to the last slot that it stands for. One that counted as missing is a late success in any case. */
 export async function closeSlotsUpTo(
   rows: Rows,
   plan: string,
   lastDueMs: number,
-  { outcome, reason }: { readonly outcome: 'success' | 'failed' | 'skipped'; readonly reason?: string },
+  { outcome, reason }: { readonly outcome: Exclude<SlotOutcome, 'missed'>; readonly reason?: string },
 ): Promise<void> {
   const closedAtMs = await rows.nowMs();
   const open = rows.db

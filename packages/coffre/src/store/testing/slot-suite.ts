@@ -103,15 +103,18 @@ export function slotSuite(engine: string, scene: () => Scene): void {
       await claimSlots(store, { plan: 'db', lastDueMs: due(4), coveredMs: [due(2), due(3)], ...asked });
       await closeSlotsUpTo(store, 'db', due(4), { outcome: 'success' });
       await passOverSlots(store, 'db', [due(4), due(5)], { outcome: 'skipped', reason: 'it was paused' });
+      await claimSlots(store, { plan: 'db', lastDueMs: due(6), coveredMs: [], ...asked });
+      await closeSlotsUpTo(store, 'db', due(6), { outcome: 'success-late' });
       assert.deepEqual(await outcomes(store), [
         [1, 'success-late'],
         [2, 'missed'],
         [3, 'missed'],
         [4, 'success'],
         [5, 'skipped'],
+        [6, 'success-late'],
       ]);
       assert.deepEqual(await openSlots(store), []);
-      assert.equal((await newestSlot(store, 'db'))?.closed?.reason, 'it was paused');
+      assert.equal((await newestSlot(store, 'db'))?.closed?.outcome, 'success-late');
     });
 
     test('nothing is due in hindsight by a schedule that is new or was edited', async () => {
