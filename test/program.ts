@@ -8,6 +8,9 @@ const built = process.env['COFFRE_TEST_PROGRAM'];
 /** As a user types it. */
 export const launcher: string = join(built ?? sources, 'bin/coffre');
 
+/** Beside extensions that import our packages: from a checkout only the sources have them. */
+export const sourceLauncher: string = join(sources, 'bin/coffre');
+
 /** For Node itself: one process from the first moment, without a shell before it. */
 export const nodeArguments: readonly string[] =
   built === undefined

@@ -149,7 +149,7 @@ test('a package is found beside the configuration; what is missing or no extensi
 });
 
 test('a storage of an extension holds a repository like any other', (t) => {
-  const scene = createScene(t);
+  const scene = createScene(t, { fromSources: true });
   const folder = join(scene.folder, 'synced');
   writeFileSync(
     scene.file,

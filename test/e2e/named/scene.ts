@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 import { createLocalBackend } from '@coffre/repository';
 import { createSampleHost, createSampleRepository, createSeededRandom } from '@coffre/repository/testing';
 import { compiled } from '../../compiled.ts';
-import { launcher } from '../../program.ts';
+import { launcher, sourceLauncher } from '../../program.ts';
 
 export type Ran = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -28,7 +28,7 @@ export type Scene = {
   readonly configure: (more?: string) => void;
 };
 
-export function createScene(t: TestContext): Scene {
+export function createScene(t: TestContext, { fromSources = false } = {}): Scene {
   const folder = mkdtempSync(join(tmpdir(), 'coffre-named-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const uploads = join(folder, 'srv', 'uploads');
@@ -47,7 +47,8 @@ export function createScene(t: TestContext): Scene {
     COFFRE_STATE_DIR: join(folder, 'state'),
   };
   const run = (...words: readonly string[]): Ran => {
-    const { status, stdout, stderr } = spawnSync(launcher, words, { env, encoding: 'utf8', cwd: folder });
+    const program = fromSources ? sourceLauncher : launcher;
+    const { status, stdout, stderr } = spawnSync(program, words, { env, encoding: 'utf8', cwd: folder });
     return { status, stdout, stderr };
   };
   const good = (...words: readonly string[]): string => {
