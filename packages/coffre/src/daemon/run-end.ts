@@ -3,7 +3,7 @@ import type { ErrorCode } from '@coffre/repository';
 import { triggerOf } from '../run/run-request.ts';
 import type { Machine } from '../run/run-surroundings.ts';
 import type { Outcome } from '../schedule/plan-entry.ts';
-import { endRun, listRuns, openRuns, startRun } from '../store/runs.ts';
+import { correctLost, endRun, listRuns, openRuns, startRun } from '../store/runs.ts';
 import type { RunOutcome } from '../store/runs.ts';
 import type { Rows, Store } from '../store/store.ts';
 import type { RunId } from '../store/tables.ts';
@@ -100,6 +100,10 @@ export async function settleRun(
     const pid = job.process?.pid;
     const left = (await openRuns(rows, host)).filter((run) => pid !== undefined && run.pid === pid);
     for (const run of left) await endRun(rows, run.id, withReason(ending));
+    if (pid !== undefined && ending.outcome !== 'lost') {
+      const sinceMs = job.startedAtMs - clockDifferenceMs;
+      await correctLost(rows, { host, pid, sinceMs }, withReason(ending));
+    }
     const isOnRecord = left.length > 0 || job.runId !== undefined || ending.outcome === 'success';
     const isLacking = !isOnRecord && !(await wroteItself(rows, job));
     const written = isLacking ? await writeDownRun(rows, { host, bootId }, job, ending) : undefined;

@@ -1,14 +1,12 @@
 /** Runs of this machine whose process is gone without a word: the history says so, and who is concerned is told. */
 import { noteRunEnd } from '../alert/note-run.ts';
 import type { Config } from '../config/config.ts';
-import { endRun, listRuns, openRuns, type Run } from '../store/runs.ts';
+import { endRun, foundGone as reason, listRuns, openRuns, type Run } from '../store/runs.ts';
 import { endLease, everyLease } from '../store/leases.ts';
 import { openSlots } from '../store/slots.ts';
 import type { Rows, Store } from '../store/store.ts';
 import { isGone } from './lease-keeper.ts';
 import type { Machine } from './run-surroundings.ts';
-
-const reason = 'its process is gone';
 
 /**
  * Their leases end too, before their time is over.

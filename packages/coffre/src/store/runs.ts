@@ -115,6 +115,26 @@ export async function endRun(rows: Rows, id: RunId, end: RunEnd): Promise<boolea
   return numUpdatedRows === 1n;
 }
 
+/** Of a run whose process was found gone by somebody who could not hear its last words. */
+export const foundGone = 'its process is gone';
+
+/** Whoever heard the last words of a process knows more than who found it gone. */
+export async function correctLost(
+  rows: Rows,
+  { host, pid, sinceMs }: { readonly host: string; readonly pid: number; readonly sinceMs: number },
+  { outcome, reason, code }: RunEnd,
+): Promise<void> {
+  await rows.db
+    .updateTable('runs')
+    .set({ outcome, closed_reason: reason ?? null, code: code ?? null })
+    .where('host', '=', host)
+    .where('pid', '=', pid)
+    .where('started_at', '>=', sinceMs)
+    .where('outcome', '=', 'lost')
+    .where('closed_reason', '=', foundGone)
+    .execute();
+}
+
 export async function findRun(rows: Rows, id: RunId): Promise<Run | undefined> {
   const row = await rows.db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
   return row === undefined ? undefined : runOf(row);

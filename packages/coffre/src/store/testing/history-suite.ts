@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { countFailure, failureCounts } from '../failure-counts.ts';
-import { endRun, findRun, listRuns, openRuns, runParts, startRun } from '../runs.ts';
+import { correctLost, endRun, findRun, foundGone, listRuns, openRuns, runParts, startRun } from '../runs.ts';
 import type { NewRun } from '../runs.ts';
 import { closeSlot, markSlotMissing, newestSlot, openSlot, openSlots } from '../slots.ts';
 import { handClock, openScene, sceneStartMs } from './scene.ts';
@@ -76,6 +76,23 @@ export function historySuite(engine: string, scene: () => Scene): void {
     assert.equal(await isReadBack(store, track, proved), true);
     await recordVerification(store, { ...told, outcome: 'damaged' });
     assert.equal(await isReadBack(store, track, proved), false);
+  });
+
+  test(`${engine}: a run that was found gone is what its last words say, and no other run is`, async () => {
+    await using store = await openScene(scene().freshPlace());
+    const [gone, abandoned, good] = [
+      await startRun(store, run),
+      await startRun(store, run),
+      await startRun(store, run),
+    ];
+    await endRun(store, gone, { outcome: 'lost', reason: foundGone });
+    await endRun(store, abandoned, { outcome: 'lost', reason: 'its manager is gone' });
+    await endRun(store, good, { outcome: 'failed' });
+    const { host, pid } = run;
+    await correctLost(store, { host, pid: pid + 1, sinceMs: 0 }, { outcome: 'failed' });
+    await correctLost(store, { host, pid, sinceMs: sceneStartMs }, { outcome: 'success', reason: 'not written' });
+    const ends = await Promise.all([gone, abandoned, good].map(async (id) => (await findRun(store, id))?.end?.outcome));
+    assert.deepEqual(ends, ['success', 'lost', 'failed']);
   });
 
   test(`${engine}: the parts of a run are found by it`, async () => {
