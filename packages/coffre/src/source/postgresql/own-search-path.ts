@@ -2,7 +2,7 @@
  * Archives are loaded with an empty search path. A function that names things without their schema fails there, and with it
  * every index, constraint or materialized view that calls it: such a database is loaded once more, in its own search path.
  */
-import { CoffreError, isCoffreError, messageOf } from '@coffre/repository';
+import { CoffreError, isCoffreError } from '@coffre/repository';
 import { identifier } from './names.ts';
 import type { DatabaseTruth } from './truth.ts';
 
@@ -37,9 +37,16 @@ export async function inOwnSearchPath(
     }
     warn(
       `${JSON.stringify(database.name)} was loaded with the search path ${path}: something in it names what it needs ` +
-        `without the schema (${messageOf(error)}); ALTER FUNCTION … SET search_path ends this`,
+        `without the schema (${missingIn(error.message)}); ALTER FUNCTION … SET search_path ends this`,
     );
   }
+}
+
+/** The server's own words, out of all that the program printed. */
+function missingIn(message: string): string {
+  const line = message.split('\n').find((one) => notThere.test(one)) ?? message;
+  // `pg_restore: error: …: ERROR:  function f() does not exist`
+  return line.replace(/^.*: {2,}/, '');
 }
 
 /** As the database sets it for itself and for roles, then what every server has, then every schema of it. Pure. */
