@@ -51,8 +51,16 @@ describe('a load into PostgreSQL that is killed', { skip: skipWithoutPostgres(15
   const start = (at: number, when: string) =>
     fork(new URL('./loader.ts', import.meta.url), [join(folder, 'saved'), server.folder, programs, String(at), when]);
 
+  /** A server ends the statement of a client that is gone before it looks for the next: what it leaves is only then there. */
+  const untilTheServerIsIdle = async (): Promise<void> => {
+    const sessions =
+      "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    while (ask(sessions) !== '0') await pause(20);
+  };
+
   /** After whatever happened: one of the two is there, whole; the next load leaves nothing but what it tells of. */
   const mend = async (what: string): Promise<'old' | 'new'> => {
+    await untilTheServerIsIdle();
     const rows = ask('SELECT count(*) FROM log', 'shop');
     const comment = ask("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'shop'");
     assert.ok(rows === newRows ? comment === '' : rows === oldRows && comment === 'the old one', `${what}: ${rows}`);
