@@ -84,15 +84,17 @@ function objective(facts: ItemFacts, nowMs: number): Problem[] {
   return [{ cause: 'objective_broken', level, sinceMs: brokenMs, overMs: nowMs - brokenMs }];
 }
 
-/** A slot was not answered, nobody is about to make up for it, and the next one comes too late. */
+/** A slot was not answered, nobody is about to make up for it, and the next run will be done too late. */
 function atRisk(facts: ItemFacts, nowMs: number): Problem[] {
   const { backup, rpoMs, run, expectation } = facts;
-  const { open, nextDueMs } = expectation;
+  const { open } = expectation;
   if (rpoMs === undefined || backup.lastGood === undefined || open === undefined) return [];
   if (isIdleOnPurpose(facts) || isAtWork(facts)) return [];
   const isExpected = run.failures > 0 ? run.openSlots > 0 && run.failures <= facts.retriesMax : nowMs < open.hardMs;
   const breaksMs = backup.lastGood.startedMs + rpoMs + objectiveAllowanceMs(rpoMs, run.usualMs);
-  if (isExpected || nowMs > breaksMs || (nextDueMs !== undefined && nextDueMs <= breaksMs)) return [];
+  if (isExpected || nowMs > breaksMs) return [];
+  const doneMs = Math.max(open.nextStartMs ?? Number.POSITIVE_INFINITY, nowMs) + (run.usualMs ?? 0);
+  if (doneMs <= breaksMs) return [];
   return [{ cause: 'objective_at_risk', level: 'warning', sinceMs: open.dueMs, overMs: breaksMs - nowMs }];
 }
 

@@ -14,7 +14,7 @@ const every = (text: string, rest: Partial<ScheduleSpec> = {}): ScheduleSpec =>
 
 function seen(spec: ScheduleSpec, answered: string | undefined, now: string, usualMs?: number) {
   const answeredMs = answered === undefined ? undefined : at(answered);
-  const input = { plan: 'nightly', nowMs: at(now), answeredMs, usualMs };
+  const input = { plan: 'nightly', nowMs: at(now), answeredMs, handledMs: answeredMs, usualMs };
   const { open, nextDueMs, deadlineMs } = expectationOf(spec, input, new Zones());
   const text = (instantMs: number | undefined): string =>
     instantMs === undefined ? '-' : new Date(instantMs).toISOString().slice(5, 16);

@@ -1,8 +1,9 @@
 /** When a backup is wanted, and from when on its absence is late or missing: MONITORING's points of a slot. */
 import { shareOf, startOf } from '../schedule/jitter.ts';
-import { nextDue } from '../schedule/due.ts';
+import { lastDue, nextDue } from '../schedule/due.ts';
 import { isClockTrigger } from '../schedule/schedule-spec.ts';
 import type { ScheduleSpec } from '../schedule/schedule-spec.ts';
+import { openingAt } from '../schedule/window.ts';
 import type { Zones } from '../schedule/zone.ts';
 
 export type Expectation = {
@@ -22,6 +23,8 @@ export type OpenExpectation = {
   readonly softMs: number;
   /** From here on it is missing. */
   readonly hardMs: number;
+  /** When a run may begin next by itself, in its window and with its jitter; undefined when no time is known. */
+  readonly nextStartMs: number | undefined;
 };
 
 export type ExpectationInput = {
@@ -29,6 +32,8 @@ export type ExpectationInput = {
   readonly nowMs: number;
   /** Slots up to here are answered: by a good run that began then, or on purpose. Undefined for a plan without a past. */
   readonly answeredMs: number | undefined;
+  /** Slots up to here were begun or passed over, whatever came of it; one after it may still have to wait. */
+  readonly handledMs: number | undefined;
   readonly usualMs: number | undefined;
 };
 
@@ -52,7 +57,8 @@ export function expectationOf(spec: ScheduleSpec, input: ExpectationInput, zones
     const deadlineMs = next === undefined ? undefined : deadlines(spec, next, input, zones).hardMs;
     return { kind: 'clock', nextDueMs, deadlineMs, open: undefined };
   }
-  const open = { dueMs: first.dueMs, ...deadlines(spec, first, input, zones) };
+  const nextStartMs = nextStart(spec, next, input, zones);
+  const open = { dueMs: first.dueMs, ...deadlines(spec, first, input, zones), nextStartMs };
   return { kind: 'clock', nextDueMs, deadlineMs: open.hardMs, open };
 }
 
@@ -63,6 +69,28 @@ function slotAfter(spec: ScheduleSpec, afterMs: number, zones: Zones): Slot | un
   if (dueMs === undefined) return undefined;
   const following = nextDue(spec, dueMs, zones)?.dueMs;
   return { dueMs, periodMs: following === undefined ? Number.POSITIVE_INFINITY : following - dueMs };
+}
+
+/** @param next the slot after now */
+function nextStart(
+  spec: ScheduleSpec,
+  next: Slot | undefined,
+  input: ExpectationInput,
+  zones: Zones,
+): number | undefined {
+  const { plan, nowMs, handledMs } = input;
+  const startMs = ({ dueMs }: Pick<Slot, 'dueMs'>): number =>
+    startOf(spec, { dueMs, full: false }, shareOf(plan), zones);
+  const coming = next === undefined ? [] : [startMs(next)];
+  const first = handledMs === undefined ? undefined : slotAfter(spec, handledMs, zones);
+  if (first === undefined || first.dueMs > nowMs) return coming[0];
+  if (nowMs < deadlines(spec, first, input, zones).hardMs) return startMs(first);
+  // Nobody was there for it: what may still begin is a later slot, or this one as soon as the window lets it.
+  const last = lastDue(spec, first.dueMs, nowMs, zones);
+  const { opensMs } = openingAt(spec.windows, nowMs, zones);
+  const waiting = [...(last === undefined ? [] : [startMs(last)]), ...(spec.catchUp === 'once' ? [opensMs] : [])];
+  const times = [...coming, ...waiting.filter((atMs) => atMs > nowMs)];
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 /** A run that began a little early is the run of the slot that came then. */

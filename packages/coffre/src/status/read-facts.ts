@@ -11,6 +11,7 @@ import { backupRows, copyRows, planRows, retentionRows } from '../store/status-i
 import type { CopyRow, EndedRow, PlanRow, TrackRow } from '../store/status-items.ts';
 import type { Rows } from '../store/store.ts';
 import { expectationOf } from './expectation.ts';
+import type { ExpectationInput } from './expectation.ts';
 import type { CopyFacts, ItemFacts, OpenRunFacts, PauseFacts, PlanRunFacts, StatusFacts, TrackFacts } from './facts.ts';
 import { extensionFacts } from './read-extensions.ts';
 import { repositoryFacts } from './read-repositories.ts';
@@ -252,20 +253,21 @@ function expected(
   past: Past,
   run: PlanRunFacts,
   nowMs: number,
-): {
-  readonly plan: string;
-  readonly nowMs: number;
-  readonly answeredMs: number | undefined;
-  readonly usualMs: number | undefined;
-} {
+): ExpectationInput {
   const since = past.plans.get(plan.name)?.scheduledSinceMs;
   const slot = run.newestSlot;
   const skippedMs = slot?.outcome === 'skipped' ? slot.dueMs : undefined;
-  const known = [backup.lastGood?.startedMs, since, skippedMs].filter((value) => value !== undefined);
+  const answeredMs = latest(backup.lastGood?.startedMs, since, skippedMs);
   return {
     plan: plan.name,
     nowMs,
-    answeredMs: known.length === 0 ? undefined : Math.max(...known),
+    answeredMs,
+    handledMs: latest(answeredMs, slot?.dueMs),
     usualMs: run.usualMs,
   };
+}
+
+function latest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((atMs) => atMs !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }

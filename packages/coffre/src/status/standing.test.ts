@@ -3,10 +3,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemFacts } from './facts.ts';
 import { nextTurnMs, planStanding } from './standing.ts';
+import type { PlanStanding } from './standing.ts';
 import { dayMs, fineItem, fineRun, goodRun, hourMs, minuteMs, nowMs } from './testing/facts.ts';
 
-const passed = { dueMs: nowMs - 3 * hourMs, softMs: nowMs - 2 * hourMs, hardMs: nowMs - hourMs };
-const justDue = { dueMs: nowMs - minuteMs, softMs: nowMs + 5 * minuteMs, hardMs: nowMs + hourMs };
+const passed = {
+  dueMs: nowMs - 3 * hourMs,
+  softMs: nowMs - 2 * hourMs,
+  hardMs: nowMs - hourMs,
+  nextStartMs: nowMs + dayMs,
+};
+const justDue = { ...passed, dueMs: nowMs - minuteMs, softMs: nowMs + 5 * minuteMs, hardMs: nowMs + hourMs };
 const failed = { ...goodRun, startedMs: nowMs - minuteMs, outcome: 'failed', reason: 'disk full' } as const;
 const lastGood = { ...goodRun, startedMs: nowMs - 4 * hourMs };
 const backup = { repository: 'local', newest: lastGood, lastGood };
@@ -85,4 +91,23 @@ test('it is looked at again when the next deadline passes, or the promise breaks
   assert.equal(nextTurnMs([fineItem], nowMs), nowMs + hourMs + 5 * minuteMs + 1);
   assert.equal(nextTurnMs([{ ...fineItem, rpoMs: undefined }], nowMs), nowMs + 2 * hourMs);
   assert.equal(nextTurnMs([{ ...fineItem, ...unanswered }], nowMs), undefined);
+});
+
+test('a run that begins in time and ends too late keeps no promise', () => {
+  const breaksMs = nowMs + 2 * hourMs;
+  const tooLate = (nextStartMs: number): PlanStanding['kind'] =>
+    planStanding(
+      [
+        {
+          ...fineItem,
+          ...failing,
+          rpoMs: breaksMs - 15 * minuteMs - lastGood.startedMs,
+          run: { ...failing.run!, usualMs: 10 * minuteMs },
+          expectation: { ...expectation, open: { ...passed, nextStartMs } },
+        },
+      ],
+      nowMs,
+    ).kind;
+  assert.equal(tooLate(breaksMs - 10 * minuteMs), 'unsure');
+  assert.equal(tooLate(breaksMs - 9 * minuteMs), 'overdue');
 });

@@ -41,7 +41,7 @@ const failedRun = {
   reason: 'disk full',
 } as const;
 const damaged = { atMs: nowMs - hourMs, outcome: 'damaged', detail: 'pack 12ab' } as const;
-const due = { dueMs: nowMs - 3 * hourMs, softMs: nowMs - 2 * hourMs, hardMs: nowMs - hourMs };
+const due = { dueMs: nowMs - 3 * hourMs, softMs: nowMs - 2 * hourMs, hardMs: nowMs - hourMs, nextStartMs: undefined };
 
 test('where every fact is good, all is well, and the sentence names the oldest backup', () => {
   const status = statusOf(fineFacts);

@@ -38,7 +38,7 @@ export const sampleZones: readonly string[] = [
   'UTC',
 ];
 
-/** What `createDice` of the library gives to tests. */
+/** What `createSeededRandom` of the library gives to tests. */
 export type Dice = {
   integer(below: number): number;
   chance(probability: number): boolean;

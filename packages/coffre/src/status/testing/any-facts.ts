@@ -132,7 +132,12 @@ const anyItem: fc.Arbitrary<ItemFacts> = fc
       open:
         late === undefined
           ? undefined
-          : { dueMs: late.dueMs, softMs: late.dueMs + late.softMs, hardMs: late.dueMs + late.softMs + late.hardMs },
+          : {
+              dueMs: late.dueMs,
+              softMs: late.dueMs + late.softMs,
+              hardMs: late.dueMs + late.softMs + late.hardMs,
+              nextStartMs: undefined,
+            },
     },
     backup: { repository: 'local', lastGood, newest },
     run: {
