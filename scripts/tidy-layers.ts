@@ -32,11 +32,12 @@ const repositoryLayers: readonly Layer[] = [
   // The pool knows no work; the list of set-ups names the shapes of all of them.
   { name: 'workers', uses: base, usesTypesOf: [...transforms, 'index', 'host', ...verbs] },
   // The file a worker thread starts from stands above what it runs, like a main.
-  { name: 'workers/worker.ts', uses: [...below, ...stores, ...opened, ...verbs] },
+  { name: 'workers/worker.ts', uses: [...below, ...stores, ...opened, ...verbs, 'deriving'] },
   { name: 'pack', uses: below, usesTypesOf: ['index'] },
   { name: 'index', uses: [...below, 'pack'], usesTypesOf: ['repository.ts'] },
   { name: 'lock', uses: below, usesTypesOf: ['repository.ts'] },
-  { name: 'key.ts', uses: below },
+  { name: 'deriving', uses: below },
+  { name: 'key.ts', uses: [...below, 'deriving'] },
   { name: 'repository.ts', uses: [...below, ...stores, 'key.ts'] },
   ...verbs.map((name) => ({ name, uses: [...below, ...stores, ...opened, ...verbs] })),
   { name: 'testing', uses: [...below, ...stores, ...opened, ...verbs] },

@@ -3,6 +3,7 @@ import type { Backend } from './backend/backend.ts';
 import { sha256Hex } from './crypto/hash.ts';
 import { calibrateCosts, deriveKey } from './crypto/kdf.ts';
 import { openSealed, seal, type MasterKey } from './crypto/seal.ts';
+import { deriveKeyOnThreads } from './deriving/scrypt-lanes.ts';
 import { asError, CoffreError, isCoffreError, isDamage } from './errors.ts';
 import { encodeKeyFile, encodeMasterKey, parseKeyFile, parseMasterKey, type KeyFile } from './format/key-file.ts';
 import { formatLocal, timestampOfNs } from './format/time.ts';
@@ -28,13 +29,16 @@ export type KeySearch = {
 export async function findMasterKey(search: KeySearch): Promise<{ keyId: KeyId; masterKey: MasterKey }> {
   let tried = 0;
   let damaged: Error | undefined;
+  const doubted: { readonly keyId: KeyId; readonly file: KeyFile }[] = [];
   for (const keyId of await orderedKeys(search)) {
     if (tried >= keysTriedMax) break;
     try {
       const file = await loadKeyFile(search.backend, keyId);
       tried += 1;
       if (tried === 1) search.deriving?.();
-      const masterKey = await openKeyFile(file, search.password);
+      const wrapping = await deriveKeyOnThreads(search.password, file, file.salt);
+      if (wrapping !== undefined) doubted.push({ keyId, file });
+      const masterKey = unwrap(file, wrapping ?? (await deriveKey(search.password, file, file.salt)));
       if (masterKey !== undefined) return { keyId, masterKey };
     } catch (error) {
       const isLost = isDamage(error) || isCoffreError(error, 'REPO_KEY_DAMAGED');
@@ -42,6 +46,10 @@ export async function findMasterKey(search: KeySearch): Promise<{ keyId: KeyId; 
       damaged = asError(error);
       search.host.warn({ about: `key ${shortId(keyId)} is unreadable and left out`, error });
     }
+  }
+  for (const { keyId, file } of doubted) {
+    const masterKey = await openKeyFile(file, search.password);
+    if (masterKey !== undefined) return { keyId, masterKey };
   }
   if (tried === 0) {
     if (damaged !== undefined) throw damaged;
@@ -76,7 +84,10 @@ export async function loadKeyFile(backend: Backend, id: KeyId): Promise<KeyFile>
 
 /** Undefined when the password does not fit. */
 export async function openKeyFile(file: KeyFile, password: string): Promise<MasterKey | undefined> {
-  const wrapping = await deriveKey(password, file, file.salt);
+  return unwrap(file, await deriveKey(password, file, file.salt));
+}
+
+function unwrap(file: KeyFile, wrapping: MasterKey): MasterKey | undefined {
   let plain: Buffer;
   try {
     plain = openSealed(wrapping, file.data);

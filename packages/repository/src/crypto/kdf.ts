@@ -34,7 +34,7 @@ function refused({ N, r, p }: KdfCosts, cause: unknown): CoffreError {
   return new CoffreError('REPO_KEY_DAMAGED', `scrypt cannot run with N=${N} r=${r} p=${p}`, { cause });
 }
 
-function splitKey(bytes: Buffer): MasterKey {
+export function splitKey(bytes: Buffer): MasterKey {
   return { encrypt: bytes.subarray(0, 32), macK: bytes.subarray(32, 48), macR: bytes.subarray(48, 64) };
 }
 

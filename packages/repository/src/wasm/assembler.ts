@@ -1,6 +1,6 @@
 /**
  * Writes a WebAssembly module from nested instructions: `i64.xor(get(0), get(1))`.
- * Only what the kernels of the chunker and of SHA-256 need; nothing is checked here, the engine validates the result.
+ * Only what the kernels of the chunker, of SHA-256 and of scrypt need; nothing is checked here, the engine validates the result.
  * Vector instructions are in `v128.ts`.
  *
  * | section  | id | content                                            |
@@ -74,6 +74,7 @@ export const i32 = {
   store: store('\x36', 2),
   lessUnsigned: binary('\x49'),
   add: binary('\x6a'),
+  and: binary('\x71'),
   shiftLeft: binary('\x74'),
 };
 

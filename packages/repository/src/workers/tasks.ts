@@ -1,6 +1,7 @@
 import type { FilePlace } from '../host/elsewhere.ts';
 import type { CompressionLevel } from '../compress/zstd.ts';
 import type { MasterKey } from '../crypto/seal.ts';
+import type { RomixKernel } from '../crypto/scrypt/romix.ts';
 import type { LaneEngine } from '../crypto/sha256-lanes/lanes.ts';
 import type { SegmentMemory } from '../index/blob-table.ts';
 import type { WritingSetup } from '../restore/restore-tasks.ts';
@@ -12,7 +13,7 @@ export type TaskHandler = (payload: unknown) => Promise<{ result: unknown; trans
 export type AskOwner = (event: unknown, transfer?: readonly ArrayBuffer[]) => Promise<unknown>;
 
 /** Handed to a thread once, at its start. The master key crosses as plain bytes. */
-export type WorkerSetup = ArchiveSetup | CheckSetup | CopySetup | OpenSetup | RestoreSetup;
+export type WorkerSetup = ArchiveSetup | CheckSetup | CopySetup | DeriveSetup | OpenSetup | RestoreSetup;
 
 export type ArchiveSetup = {
   readonly work: 'archive';
@@ -40,6 +41,7 @@ export type CopySetup = {
   readonly packsUnderWay: number;
   readonly lanes: LaneEngine | undefined;
 };
+export type DeriveSetup = { readonly work: 'derive'; readonly kernel: RomixKernel };
 export type OpenSetup = { readonly work: 'open'; readonly key: MasterKey; readonly lanes: LaneEngine | undefined };
 export type RestoreSetup = {
   readonly work: 'restore';

@@ -57,6 +57,8 @@ async function loadHandlers(setup: WorkerSetup, ask: Ask): Promise<Record<string
       return (await import('../maintain/check-tasks.ts')).checkTasks(setup, ask);
     case 'copy':
       return (await import('../maintain/copy/copy-tasks.ts')).copyTasks(setup, ask);
+    case 'derive':
+      return (await import('../deriving/derive-tasks.ts')).deriveTasks(setup);
     case 'open':
       return (await import('../restore/open-tasks.ts')).openTasks(setup, ask);
     case 'restore':
