@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Command } from '@commander-js/extra-typings';
+import { addGlobalOptions } from '../../packages/coffre/src/cli/global-options.ts';
 
 const launcher = fileURLToPath(new URL('../../packages/coffre/bin/coffre', import.meta.url));
 const mainText =
@@ -74,6 +76,25 @@ test('links to the launcher are followed, relative and absolute ones', onLinux, 
 test('a compiled installation starts from dist', onLinux, (t) => {
   assert.equal(start(install(t, { main: 'dist/main.js' }), []).status, 0);
 });
+
+test(
+  'what holds all plans in memory is known by its verb, behind every option that may stand before it',
+  onLinux,
+  (t) => {
+    const made = install(t);
+    writeFileSync(join(dirname(made.command), '../src/main.ts'), 'console.log(process.execArgv.join(" "));');
+    const hasRoom = (...argv: string[]): boolean => start(made, argv).out.includes('--max-semi-space-size=16');
+    const program = new Command();
+    addGlobalOptions(program);
+    const before = program.options.flatMap(({ short, long, required }) =>
+      [short, long].flatMap((name) => (name == null ? [] : required ? [name, 'status'] : [name])),
+    );
+    assert.equal(hasRoom(...before, '--config', 'serve', 'status'), true);
+    assert.equal(hasRoom('--repo=x', '-q', 'serve'), true);
+    assert.equal(hasRoom(...before, 'snapshots', 'status'), false);
+    assert.equal(hasRoom(), false);
+  },
+);
 
 test('modules are never cached in a folder that belongs to somebody else', onLinux, (t) => {
   const made = install(t);

@@ -6,7 +6,7 @@ const shortsWithValue = 'rpoeHgtas';
  * - `--verbose=2` becomes `-v -v`; `--json=true` becomes `--json`, `--json=false` vanishes;
  * - `-r=repo` becomes `-r repo`;
  * - `help VERB` becomes `VERB --help`;
- * - `--config FILE` before the verb goes to the end, where every verb that has it takes it.
+ * - `--config FILE` before the verb, first or after flags, goes to the end, where every verb that has it takes it.
  * Nothing after `--` is touched.
  */
 export function normalizeArguments(argv: readonly string[]): string[] {
@@ -30,9 +30,11 @@ function normalizeArgument(argument: string): string[] {
 }
 
 function configLast(argv: readonly string[]): string[] {
-  const [first = '', file, ...rest] = argv;
-  if (first === '--config' && file !== undefined) return [...rest, first, file];
-  return first.startsWith('--config=') ? [...argv.slice(1), first] : [...argv];
+  const at = argv.findIndex((argument) => !argument.startsWith('-') || /^--config(=|$)/.test(argument));
+  const [first = '', file, ...rest] = argv.slice(Math.max(at, 0));
+  const flags = argv.slice(0, Math.max(at, 0));
+  if (first === '--config' && file !== undefined) return [...flags, ...rest, first, file];
+  return first.startsWith('--config=') ? [...flags, ...argv.slice(at + 1), first] : [...argv];
 }
 
 function helpFirst(argv: readonly string[]): readonly string[] {
