@@ -38,25 +38,34 @@ function example(name: string): string {
   return stripTypeScriptTypes(readFileSync(join(examples, `${name}.ts`), 'utf8'));
 }
 
-type Wishes = { readonly trigger?: string; readonly url?: string };
+type Wishes = {
+  readonly trigger?: string;
+  readonly url?: string;
+  /** A second repository, and what is told of it. */
+  readonly copy?: { readonly copy: string; readonly when: string };
+};
 
 function configure(
   scene: Scene,
   extensions: readonly string[],
-  { trigger, url = 'http://127.0.0.1:1/' }: Wishes,
+  { trigger, url = 'http://127.0.0.1:1/', copy }: Wishes,
 ): void {
   const schedule = trigger === undefined ? '' : `, schedule: {trigger: ${trigger}}`;
+  const further = copy === undefined ? '' : `, copy: ${copy.copy}`;
+  const offsite = `{url: ${scene.folder}/offsite, password: "\${secret:key}", maintained_by: nobody}`;
   writeFileSync(
     scene.file,
     `version: 1
 extensions: [${extensions.join(', ')}]
 secrets: {key: {env: REPO_KEY}, chat: {env: REPO_KEY}}
-repositories: {local: {url: ${scene.folder}/local, password: "\${secret:key}", maintained_by: nobody}}
+repositories:
+  local: {url: ${scene.folder}/local, password: "\${secret:key}", maintained_by: nobody}
+  offsite: ${offsite}
 sites: {lyon: {sources: {it: {type: files, paths: [${scene.uploads}]}}}}
-plans: {live: {sources: [lyon/it], to: local, retries: {times: 0}${schedule}}}
+plans: {live: {sources: [lyon/it], to: local, retries: {times: 0}${schedule}${further}}}
 alerts:
   channels: {ops: {extension: {use: chat, settings: {url: "${url}", token: "\${secret:chat}"}}}}
-  routes: [{when: [failed, recovered], severity: critical, to: [ops]}]
+  routes: [{when: [${copy?.when ?? 'failed, recovered'}], severity: critical, to: [ops]}]
 `,
   );
 }
@@ -233,6 +242,31 @@ test('without a daemon a run tells by itself, waits for nobody, and what did not
   assert.match(run, /a notice was given up: ops: the chat answered 404/);
   assert.equal(room.heard.length, 1);
   assert.match(scene.run('status').stdout, /ops: 1 notice of the last week was given up: the chat answered 404/);
+});
+
+test('a copy that nobody makes is told by the next run, once, and so is that it is there', async (t) => {
+  const scene = createScene(t);
+  const room = await chatRoom(t);
+  configure(scene, [install(scene, 'coffre-chat', example('chat'))], {
+    url: room.url,
+    copy: { copy: '{offsite: {after: manual, objective: 2s}}', when: 'copy_late, recovered' },
+  });
+  await scene.prepare();
+  await until(async () => {
+    await spawned(scene, 'run', 'live');
+    return room.heard.length > 0;
+  });
+  await spawned(scene, 'run', 'live');
+  assert.equal(room.heard.length, 1);
+  assert.match(
+    room.heard[0]?.text ?? '',
+    /^critical: the copy of live to offsite is late: lyon\/it: never copied, a backup waits since \d/,
+  );
+  await spawned(scene, 'run', 'live', '--copy', 'offsite');
+  assert.deepEqual(
+    room.heard.slice(1).map(({ text }) => text),
+    ['critical: the copy of live to offsite is in time again'],
+  );
 });
 
 /** Not in the way of the server in this process. */

@@ -2,14 +2,14 @@
 import type { AlertCause } from './routing.ts';
 
 const gravityOfCause: { readonly [Cause in AlertCause]?: number } = {
-  // What has not happened yet, and what nobody tried.
+  // What has not happened yet, and what nobody tried. A copy that failed is more than late.
   objective_at_risk: 0,
   missing: 1,
   never_ran: 1,
+  copy_late: 1,
   // What is said of every trouble.
   failed: 2,
   objective_broken: 2,
-  copy_late: 2,
   retention_failed: 2,
   care_failed: 2,
 };

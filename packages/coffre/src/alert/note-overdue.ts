@@ -1,6 +1,7 @@
 /**
- * Writes down what time alone shows of a plan: a slot that nobody ran, and an objective that breaks or will. It belongs to
- * the same trouble as runs that fail, so the next good run ends it; where nothing is waited for any more, it ends by itself.
+ * Writes down what time alone shows of a plan: a slot that nobody ran, an objective that breaks or will, a copy that is
+ * late. It belongs to the same trouble as runs that fail, so the next good run or copy ends it; where nothing is waited
+ * for any more, it ends by itself.
  */
 import type { Config } from '../config/config.ts';
 import { decideAlone } from '../store/exclusive.ts';
@@ -8,13 +9,23 @@ import type { Store } from '../store/store.ts';
 import { isOfTimeAlone } from './gravity.ts';
 import { deliveringChannels, takes } from './routing.ts';
 import type { AlertCause } from './routing.ts';
-import { readStory, timeCodes, troubleWith } from './story.ts';
-import type { OverdueCause, PlanStanding } from '../status/standing.ts';
+import { copyLate, readStory, timeCodes, troubleWith } from './story.ts';
+import type { Subject } from './story.ts';
+import type { CopyStanding, OverdueCause, PlanStanding } from '../status/standing.ts';
 import { noteRecovery, noteTrouble } from './trouble.ts';
 
-const overdueCauses: readonly OverdueCause[] = ['missing', 'never_ran', 'objective_at_risk', 'objective_broken'];
+const overdueCauses: readonly (OverdueCause | 'copy_late')[] = [
+  'missing',
+  'never_ran',
+  'objective_at_risk',
+  'objective_broken',
+  'copy_late',
+];
+/** A plan, or its copies in one repository. */
+export type OverdueSubject = Subject &
+  ({ readonly family: 'run' } | { readonly family: 'copy'; readonly repository: string });
 /** Of who is `unsure` nothing is said. */
-type Standing = Exclude<PlanStanding, { kind: 'unsure' }>;
+type Standing = Exclude<PlanStanding | CopyStanding, { kind: 'unsure' }>;
 
 /** True when it is worth looking at all. */
 export function wantsOverdue(alerts: Config['alerts']): boolean {
@@ -26,21 +37,20 @@ export function wantsOverdue(alerts: Config['alerts']): boolean {
 export async function noteOverdue(
   store: Store,
   alerts: Config['alerts'],
-  plan: string,
+  subject: OverdueSubject,
   standing: Standing,
 ): Promise<boolean> {
-  const subject = { plan, family: 'run' } as const;
   // Nearly always there is nothing to write.
   if (!isNew(troubleWith((await readStory(store, subject)).troubles, subject)?.causes ?? [], standing)) return false;
   return await store.transaction(async (rows) => {
-    await decideAlone(rows, `alerts ${plan}`);
+    await decideAlone(rows, `alerts ${subject.plan}`);
     const story = await readStory(rows, subject);
     const trouble = troubleWith(story.troubles, subject);
     if (!isNew(trouble?.causes ?? [], standing)) return false;
     if (standing.kind === 'overdue') {
       const { causes, reason } = standing;
       const fresh = causes.filter((cause) => trouble?.causes.includes(cause) !== true);
-      const event = timeCodes.find((code) => fresh.some((cause) => code === `plan.${cause}`)) ?? 'plan.missing';
+      const event = subject.family === 'copy' ? copyLate : planCode(fresh);
       return await noteTrouble(rows, alerts, subject, {
         event,
         story,
@@ -53,6 +63,10 @@ export async function noteOverdue(
     const about = { runId: undefined, reason: 'nothing is waited for any more' };
     return await noteRecovery(rows, alerts, subject, { story, trouble, about });
   });
+}
+
+function planCode(fresh: readonly AlertCause[]): string {
+  return timeCodes.find((code) => fresh.some((cause) => code === `plan.${cause}`)) ?? 'plan.missing';
 }
 
 function isNew(known: readonly AlertCause[], standing: Standing): boolean {

@@ -51,8 +51,10 @@ function titleOf({ code, plan = 'Coffre', detail }: StoredEvent): string {
       return isOfTimeAlone(causesOf(detail['of'])) ? `${plan} is in time again` : `${plan} works again`;
     case 'copy.failed':
       return isObjective(detail) ? `${copy} is older than it may be` : `${copy} failed`;
+    case 'copy.late':
+      return `${copy} is late`;
     case 'copy.recovered':
-      return `${copy} works again`;
+      return isOfTimeAlone(causesOf(detail['of'])) ? `${copy} is in time again` : `${copy} works again`;
     case 'retention.failed':
       return `${retention} failed`;
     case 'retention.recovered':
@@ -64,7 +66,7 @@ function titleOf({ code, plan = 'Coffre', detail }: StoredEvent): string {
     case 'run.reminded':
       return `${plan} has not worked since ${since}`;
     case 'copy.reminded':
-      return `${copy} has not worked since ${since}`;
+      return `${copy} ${isOfTimeAlone(causesOf(detail['causes'])) ? 'is late' : 'has not worked'} since ${since}`;
     case 'retention.reminded':
       return `${retention} has not worked since ${since}`;
     case 'care.reminded':

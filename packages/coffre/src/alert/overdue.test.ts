@@ -6,12 +6,14 @@ import { noteOverdue, wantsOverdue } from './note-overdue.ts';
 import { alertScene, alertsOf, minuteMs } from './testing/scene.ts';
 import type { AlertScene } from './testing/scene.ts';
 
+const db = { plan: 'db', family: 'run' } as const;
+
 async function overdue(it: AlertScene, ...causes: readonly OverdueCause[]): Promise<boolean> {
-  return await noteOverdue(it.store, it.alerts, 'db', { kind: 'overdue', causes, reason: 'home/docs: due 03:00' });
+  return await noteOverdue(it.store, it.alerts, db, { kind: 'overdue', causes, reason: 'home/docs: due 03:00' });
 }
 
 async function well(it: AlertScene): Promise<boolean> {
-  return await noteOverdue(it.store, it.alerts, 'db', { kind: 'well' });
+  return await noteOverdue(it.store, it.alerts, db, { kind: 'well' });
 }
 
 describe('a slot that nobody ran', () => {
@@ -95,6 +97,49 @@ describe('an objective that will break', () => {
   });
 });
 
+describe('a copy that is late', () => {
+  const subject = { plan: 'db', family: 'copy', repository: 'off' } as const;
+  const reason = 'home/docs: never copied';
+  const late = async (it: AlertScene): Promise<boolean> =>
+    await noteOverdue(it.store, it.alerts, subject, { kind: 'overdue', causes: ['copy_late'], reason });
+  const alerts = alertsOf(
+    { when: ['copy_late', 'recovered'], to: ['ops'] },
+    { when: ['failed', 'missing'], to: ['phone'] },
+  );
+
+  test('is told once, to who asked for it, and a copy ends it; that of another repository does not', async (t) => {
+    const it = await alertScene(t, alerts);
+    assert.deepEqual([await late(it), await late(it)], [true, false]);
+    await it.ends('success', { kind: 'copy', repository: 'elsewhere' });
+    await it.ends('success');
+    assert.deepEqual(await it.told(), ['ops copy.late off']);
+    await it.ends('success', { kind: 'copy', repository: 'off' });
+    assert.deepEqual(await it.told(), ['ops copy.recovered off']);
+  });
+
+  test('and then fails: who wants to hear of failures does, and time alone does not end it', async (t) => {
+    const it = await alertScene(t, alerts);
+    await late(it);
+    await it.ends('failed', { kind: 'copy', repository: 'off' });
+    await late(it);
+    assert.equal(await noteOverdue(it.store, it.alerts, subject, { kind: 'well' }), false);
+    assert.deepEqual(await it.told(), ['ops copy.late off', 'phone copy.failed off']);
+  });
+
+  test('after it failed is no news', async (t) => {
+    const it = await alertScene(t, alerts);
+    await it.ends('failed', { kind: 'copy', repository: 'off' });
+    assert.equal(await late(it), false);
+    assert.deepEqual(await it.told(), ['ops copy.failed off', 'phone copy.failed off']);
+  });
+
+  test('is reminded of as late', async (t) => {
+    const it = await alertScene(t, alertsOf({ when: ['copy_late'], to: ['ops'], after: 15 * minuteMs }));
+    await late(it);
+    assert.deepEqual(await it.pass(30), ['15m ops copy.reminded off']);
+  });
+});
+
 test('a route with `after` tells who heard of less when it has become graver', async (t) => {
   const it = await alertScene(
     t,
@@ -110,5 +155,6 @@ test('nothing is looked for where no route asks for it', () => {
   assert.equal(wantsOverdue(alertsOf({ when: ['failed', 'recovered'], to: ['ops'] })), false);
   assert.equal(wantsOverdue(alertsOf({ when: ['missing'], to: ['elsewhere'] })), false);
   assert.equal(wantsOverdue(alertsOf({ when: ['objective_at_risk'], to: ['ops'] })), true);
+  assert.equal(wantsOverdue(alertsOf({ when: ['copy_late'], to: ['ops'] })), true);
   assert.equal(wantsOverdue(alertsOf({ when: 'always', to: ['ops'] })), true);
 });

@@ -40,10 +40,13 @@ export type Story = { readonly last: StoredEvent | undefined; readonly troubles:
 export const objectiveBroken = 'plan.objective_broken';
 /** What time alone shows of a plan, from the gravest. */
 export const timeCodes = [objectiveBroken, 'plan.missing', 'plan.objective_at_risk'] as const;
+/** And of its copies. */
+export const copyLate = 'copy.late';
 
 /** Events after which it is known whether a plan is in trouble. */
 export function storyCodes(family: Family): string[] {
-  return [`${family}.failed`, `${family}.recovered`, ...(family === 'run' ? timeCodes : [])];
+  const ofTime = { run: timeCodes, copy: [copyLate], retention: [], care: [] } as const;
+  return [`${family}.failed`, `${family}.recovered`, ...ofTime[family]];
 }
 
 export async function readStory(rows: Rows, { plan, family }: Subject): Promise<Story> {

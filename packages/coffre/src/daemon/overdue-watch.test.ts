@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { alertScene, alertsOf } from '../alert/testing/scene.ts';
 import type { AlertScene } from '../alert/testing/scene.ts';
 import { endRun, startRun } from '../store/runs.ts';
+import { writeSetting } from '../store/settings.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 import { configOf } from './testing/scene.ts';
 
@@ -66,6 +67,14 @@ class WatchScene {
     await endRun(this.it.store, parent, { outcome: 'success' });
     await this.it.ends('success', { plan });
   }
+
+  /** Of what the runs before saved. */
+  async copy(plan = 'db'): Promise<void> {
+    const at = { host: 'here', pid: 2, bootId: 'boot', plan, repository: 'off', trigger: 'schedule' } as const;
+    const id = await startRun(this.it.store, { ...at, kind: 'copy', source: 'home/docs' });
+    await endRun(this.it.store, id, { outcome: 'success' });
+    await this.it.ends('success', { plan, kind: 'copy', repository: 'off' });
+  }
 }
 
 async function watchScene(t: TestContext): Promise<WatchScene> {
@@ -98,6 +107,46 @@ test('who starts, or wakes, leaves runs five minutes before anything is called m
   scene.it.clock.moveMs(26 * hourMs);
   assert.deepEqual(await scene.pass(4 * minuteMs), []);
   assert.deepEqual(await scene.pass(2 * minuteMs), ['ops plan.missing']);
+});
+
+const copied = (copy: string): string =>
+  `  db: {sources: [home/docs], to: main, schedule: {every: 7d}, copy: {off: {${copy}}}}\n`;
+
+test('a copy that nobody made is told when its promise breaks, once, and the next copy ends it', async (t) => {
+  const scene = await watchScene(t);
+  scene.watch.take({ ...configOf(copied('after: each, objective: 90m')), alerts: scene.it.alerts });
+  await scene.save();
+  assert.deepEqual(await scene.pass(89 * minuteMs), []);
+  assert.deepEqual(await scene.pass(17 * minuteMs), ['ops copy.late off']);
+  assert.deepEqual(await scene.pass(3 * hourMs), []);
+  await scene.copy();
+  assert.deepEqual(await scene.pass(3 * hourMs), ['ops copy.recovered off']);
+  await scene.save();
+  assert.deepEqual(await scene.pass(2 * hourMs), ['ops copy.late off']);
+});
+
+test('a copy is late while its plan is paused too, and nobody waits for one of a plan that was switched off', async (t) => {
+  const scene = await watchScene(t);
+  const late = copied('after: each, objective: 90m');
+  scene.watch.take({ ...configOf(late), alerts: scene.it.alerts });
+  await scene.save();
+  await writeSetting(scene.it.store, 'pause:db', { value: 'moving house', changedBy: 'me' });
+  assert.deepEqual(await scene.pass(2 * hourMs), ['ops copy.late off']);
+  scene.watch.take({ ...configOf(late.replace('db: {', 'db: {enabled: false, ')), alerts: scene.it.alerts });
+  assert.deepEqual(await scene.pass(20 * minuteMs), ['ops copy.recovered off']);
+});
+
+test('a copy of every week is not late while its day has not come', async (t) => {
+  const scene = await watchScene(t);
+  scene.watch.take({ ...configOf(copied('schedule: "Sun 05:00"')), alerts: scene.it.alerts });
+  const sunday = Temporal.Instant.fromEpochMilliseconds(Number(scene.it.clock.nowNs() / 1_000_000n))
+    .toZonedDateTimeISO('UTC')
+    .with({ hour: 5, minute: 0 });
+  const dueMs = sunday.add({ days: 7 - (sunday.dayOfWeek % 7) }).epochMilliseconds;
+  await scene.save();
+  const untilMs = dueMs + 6 * hourMs - Number(scene.it.clock.nowNs() / 1_000_000n);
+  assert.deepEqual(await scene.pass(untilMs), []);
+  assert.deepEqual(await scene.pass(17 * minuteMs), ['ops copy.late off']);
 });
 
 test('more plans than are read at once are looked at in parts, and each is told of', async (t) => {

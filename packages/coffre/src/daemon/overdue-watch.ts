@@ -75,10 +75,13 @@ export class OverdueWatch {
     if (this.#config === undefined || this.#isQuiet()) return lookMs;
     const due = this.#due(this.#config, nowMs);
     const looks = await lookForOverdue(this.#config, due, { store, machine, nowMs });
-    for (const { plan, isTold, standing, nextMs = Number.POSITIVE_INFINITY } of looks) {
+    for (const { plan, isTold, standing, copies, nextMs = Number.POSITIVE_INFINITY } of looks) {
       // What is overdue may be over, and what runs may be done.
-      this.#nextMs.set(plan, standing.kind === 'well' ? Math.min(nextMs, nowMs + netMs) : nowMs + lookMs);
-      if (isTold && standing.kind === 'overdue') log.warn('plan.overdue', { plan, causes: standing.causes });
+      const all = [standing, ...copies.values()];
+      const isWell = all.every(({ kind }) => kind === 'well');
+      this.#nextMs.set(plan, isWell ? Math.min(nextMs, nowMs + netMs) : nowMs + lookMs);
+      const causes = all.flatMap((one) => (one.kind === 'overdue' ? one.causes : []));
+      if (isTold && causes.length > 0) log.warn('plan.overdue', { plan, causes: [...new Set(causes)] });
     }
     if (looks.some(({ isTold }) => isTold)) onLetters();
     return looks.length < plansMax ? lookMs : restMs;

@@ -5,8 +5,8 @@ import type { Machine } from '../run/run-surroundings.ts';
 import { Zones } from '../schedule/zone.ts';
 import { readItemFacts } from '../status/read-facts.ts';
 import { aliveIn } from '../status/run-alive.ts';
-import { nextTurnMs, planStanding } from '../status/standing.ts';
-import type { PlanStanding } from '../status/standing.ts';
+import { copyStandings, nextTurnMs, planStanding } from '../status/standing.ts';
+import type { CopyStanding, PlanStanding } from '../status/standing.ts';
 import type { Store } from '../store/store.ts';
 
 export type OverdueParts = {
@@ -21,6 +21,8 @@ export type PlanLook = {
   readonly plan: string;
   readonly isTold: boolean;
   readonly standing: PlanStanding;
+  /** By repository. */
+  readonly copies: ReadonlyMap<string, CopyStanding>;
   readonly nextMs: number | undefined;
 };
 
@@ -41,8 +43,13 @@ export async function lookForOverdue(
   for (const { name: plan } of plans) {
     const own = items.get(plan) ?? [];
     const standing = planStanding(own, nowMs);
-    const isTold = standing.kind !== 'unsure' && (await noteOverdue(store, alerts, plan, standing));
-    looks.push({ plan, isTold, standing, nextMs: nextTurnMs(own, nowMs) });
+    let isTold = standing.kind !== 'unsure' && (await noteOverdue(store, alerts, { plan, family: 'run' }, standing));
+    const copies = copyStandings(own, nowMs);
+    for (const [repository, copy] of copies) {
+      if (copy.kind === 'unsure') continue;
+      isTold = (await noteOverdue(store, alerts, { plan, family: 'copy', repository }, copy)) || isTold;
+    }
+    looks.push({ plan, isTold, standing, copies, nextMs: nextTurnMs(own, nowMs) });
   }
   return looks;
 }

@@ -4,8 +4,10 @@ import type { CopyFacts, ItemFacts } from './facts.ts';
 import { whyOf } from './problem.ts';
 import type { Level, Problem } from './problem.ts';
 
-/** Where nobody says how far a copy may lag behind. */
-const usualLagMs = 86_400_000;
+const hourMs = 3_600_000;
+/** Where nobody says how far a copy may lag behind: a day, and what is copied once a week has a night for it. */
+const usualLagMs = 24 * hourMs;
+const usualTakesMs = 6 * hourMs;
 
 export function copyProblems(copy: CopyFacts, facts: ItemFacts, nowMs: number): Problem[] {
   if (facts.foreignHost !== undefined || facts.backup.lastGood === undefined) return [];
@@ -25,13 +27,17 @@ export function copyProblems(copy: CopyFacts, facts: ItemFacts, nowMs: number): 
   return problems;
 }
 
-function lateness(
-  { when, objectiveMs, waitingSinceMs, recoveryPointMs }: CopyFacts,
-  nowMs: number,
-): Pick<Problem, 'cause' | 'sinceMs' | 'overMs'> | undefined {
-  if (waitingSinceMs === undefined || (when === 'manual' && objectiveMs === undefined)) return undefined;
-  const overMs = nowMs - waitingSinceMs - (objectiveMs ?? usualLagMs);
-  if (overMs <= 0) return undefined;
-  const cause = recoveryPointMs === undefined ? 'copy_never' : 'copy_late';
-  return { cause, sinceMs: waitingSinceMs, overMs };
+/** When what waits has waited for too long; undefined when nothing waits, or nobody expects it. */
+export function copyLateFromMs({ when, objectiveMs, waitingSinceMs, dueMs }: CopyFacts): number | undefined {
+  if (waitingSinceMs === undefined) return undefined;
+  if (objectiveMs !== undefined) return waitingSinceMs + objectiveMs;
+  if (when === 'manual') return undefined;
+  return Math.max(waitingSinceMs + usualLagMs, dueMs === undefined ? 0 : dueMs + usualTakesMs);
+}
+
+function lateness(copy: CopyFacts, nowMs: number): Pick<Problem, 'cause' | 'sinceMs' | 'overMs'> | undefined {
+  const fromMs = copyLateFromMs(copy);
+  if (fromMs === undefined || nowMs <= fromMs) return undefined;
+  const cause = copy.recoveryPointMs === undefined ? 'copy_never' : 'copy_late';
+  return { cause, sinceMs: copy.waitingSinceMs!, overMs: nowMs - fromMs };
 }

@@ -128,6 +128,8 @@ export type CopyFacts = TrackFacts & {
   readonly recoveryPointMs: number | undefined;
   /** When the earliest backup was ready that is not there yet; undefined when all are. */
   readonly waitingSinceMs: number | undefined;
+  /** With times of its own: when the copy was or is due that brings what waits. */
+  readonly dueMs: number | undefined;
   readonly nextDueMs: number | undefined;
 };
 

@@ -1,7 +1,8 @@
 /** The facts of `status`, from the configuration and the history. Nothing is asked of a storage. */
 import type { Config, PlanConfig, SourceConfig } from '../config/config.ts';
-import { dueSince } from './due-since.ts';
 import { scheduleSentence } from '../schedule/describe.ts';
+import { nextDue } from '../schedule/due.ts';
+import { scheduleOf } from '../schedule/schedule-spec.ts';
 import { Zones } from '../schedule/zone.ts';
 import { openRuns } from '../store/runs.ts';
 import type { Run } from '../store/runs.ts';
@@ -227,14 +228,17 @@ function trackFacts(repository: string, row: TrackRow | undefined, isProved: boo
 function copyFacts({ plan, source }: Placed, past: Past, nowMs: number, zones: Zones): CopyFacts[] {
   return plan.copies.map((copy) => {
     const row = past.copies.get(trackKey(plan.name, source.name, copy.to));
-    const due = copy.when.kind === 'schedule' ? dueSince(copy.when.trigger, nowMs, nowMs, zones) : undefined;
+    const spec = copy.when.kind === 'schedule' ? scheduleOf([copy.when.trigger]) : undefined;
+    const dueAfter = (atMs: number | undefined): number | undefined =>
+      spec === undefined || atMs === undefined ? undefined : nextDue(spec, atMs, zones)?.dueMs;
     return {
       ...trackFacts(copy.to, row, false),
       when: copy.when.kind,
       objectiveMs: copy.objectiveMs,
       recoveryPointMs: row?.recoveryPointMs,
       waitingSinceMs: row?.waitingSinceMs,
-      nextDueMs: due?.nextMs,
+      dueMs: dueAfter(row?.waitingSinceMs),
+      nextDueMs: dueAfter(nowMs),
     };
   });
 }

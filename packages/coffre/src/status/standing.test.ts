@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ItemFacts } from './facts.ts';
-import { nextTurnMs, planStanding } from './standing.ts';
+import { copyStandings, nextTurnMs, planStanding } from './standing.ts';
 import type { PlanStanding } from './standing.ts';
-import { dayMs, fineItem, fineRun, goodRun, hourMs, minuteMs, nowMs } from './testing/facts.ts';
+import { dayMs, fineCopy, fineItem, fineRun, goodRun, hourMs, minuteMs, nowMs } from './testing/facts.ts';
 
 const passed = {
   dueMs: nowMs - 3 * hourMs,
@@ -87,10 +87,26 @@ test('one of two sources that is missing makes the plan missing, and is named', 
   });
 });
 
+test('copies of a plan stand for themselves, by repository, and one that is at work now is left alone', () => {
+  const waiting = { ...fineCopy, objectiveMs: hourMs, waitingSinceMs: nowMs - 2 * hourMs };
+  const standings = (change: Partial<ItemFacts>): string[] =>
+    [...copyStandings([fineItem, { ...fineItem, ...change }], nowMs)].map(([name, { kind }]) => `${name} ${kind}`);
+  const copies = [{ ...waiting, repository: 'far' }, fineCopy];
+  assert.deepEqual(standings({ copies }), ['offsite well', 'far overdue']);
+  assert.deepEqual(standings({ copies: [{ ...waiting, waitingSinceMs: nowMs - hourMs }] }), ['offsite well']);
+  assert.deepEqual(standings({ copies: [{ ...waiting, when: 'manual', objectiveMs: undefined }] }), ['offsite well']);
+  assert.deepEqual(standings({ copies, isEnabled: false }), ['offsite well', 'far well']);
+  assert.deepEqual(standings({ copies, foreignHost: 'db3' }), ['offsite well', 'far well']);
+  const run = { ...fineRun, open: { kind: 'copy', startedMs: nowMs - minuteMs, isAlive: true } } as const;
+  assert.deepEqual(standings({ copies, run }), ['offsite well', 'far unsure']);
+});
+
 test('it is looked at again when the next deadline passes, or the promise breaks', () => {
   assert.equal(nextTurnMs([fineItem], nowMs), nowMs + hourMs + 5 * minuteMs + 1);
   assert.equal(nextTurnMs([{ ...fineItem, rpoMs: undefined }], nowMs), nowMs + 2 * hourMs);
   assert.equal(nextTurnMs([{ ...fineItem, ...unanswered }], nowMs), undefined);
+  const copy = { ...fineCopy, objectiveMs: hourMs, waitingSinceMs: nowMs - minuteMs };
+  assert.equal(nextTurnMs([{ ...fineItem, ...unanswered, copies: [copy] }], nowMs), nowMs + 59 * minuteMs + 1);
 });
 
 test('a run that begins in time and ends too late keeps no promise', () => {

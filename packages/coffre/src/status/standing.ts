@@ -1,6 +1,7 @@
 /** What time alone shows of a plan, all its sources together: what `alerts` may tell of without any run. Pure. */
 import { backupProblems } from './backup-problems.ts';
-import type { ItemFacts } from './facts.ts';
+import { copyLateFromMs, copyProblems } from './copy-problems.ts';
+import type { CopyFacts, ItemFacts } from './facts.ts';
 import { objectiveAllowanceMs } from './objective.ts';
 import type { Cause, Problem } from './problem.ts';
 
@@ -8,10 +9,12 @@ const overdueCauses = ['missing', 'never_ran', 'objective_at_risk', 'objective_b
 export type OverdueCause = (typeof overdueCauses)[number];
 
 /** `unsure`: a run is at work, or a failed one has not said its last word. */
-export type PlanStanding =
-  | { readonly kind: 'overdue'; readonly causes: readonly OverdueCause[]; readonly reason: string }
+type Standing<C> =
+  | { readonly kind: 'overdue'; readonly causes: readonly C[]; readonly reason: string }
   | { readonly kind: 'well' }
   | { readonly kind: 'unsure' };
+export type PlanStanding = Standing<OverdueCause>;
+export type CopyStanding = Standing<'copy_late'>;
 
 /** @param items the sources of one plan */
 export function planStanding(items: readonly ItemFacts[], nowMs: number): PlanStanding {
@@ -24,16 +27,48 @@ export function planStanding(items: readonly ItemFacts[], nowMs: number): PlanSt
   return { kind: items.every((item) => isWell(item, nowMs)) ? 'well' : 'unsure' };
 }
 
+/**
+ * The copies of one plan, by the repository they go to. A plan that is paused is told of as any other: what was saved
+ * and is in one place only is not what somebody wanted by pausing it.
+ */
+export function copyStandings(items: readonly ItemFacts[], nowMs: number): ReadonlyMap<string, CopyStanding> {
+  const places = new Set(items.flatMap(({ copies }) => copies.map(({ repository }) => repository)));
+  return new Map([...places].map((repository) => [repository, copyStanding(repository, items, nowMs)]));
+}
+
+function copyStanding(repository: string, items: readonly ItemFacts[], nowMs: number): CopyStanding {
+  for (const item of items) {
+    const copy = item.copies.find((one) => one.repository === repository);
+    const isLate =
+      copy !== undefined &&
+      item.isEnabled &&
+      copyProblems(copy, item, nowMs).some(({ overMs }) => overMs !== undefined);
+    if (!isLate) continue;
+    if (item.run.open !== undefined && item.run.open.isAlive !== false) return { kind: 'unsure' };
+    const { recoveryPointMs, waitingSinceMs } = copy;
+    const last = recoveryPointMs === undefined ? 'never copied' : `last copied as of ${textOf(recoveryPointMs)}`;
+    const waits = waitingSinceMs === undefined ? '' : `, a backup waits since ${textOf(waitingSinceMs)}`;
+    return { kind: 'overdue', causes: ['copy_late'], reason: `${item.source}: ${last}${waits}` };
+  }
+  return { kind: 'well' };
+}
+
 /** When it may stand otherwise without any run; undefined when time alone changes nothing. */
 export function nextTurnMs(items: readonly ItemFacts[], nowMs: number): number | undefined {
-  const turns = items.flatMap(({ expectation, backup: { lastGood }, rpoMs, run: { usualMs } }) => [
+  const turns = items.flatMap(({ expectation, backup: { lastGood }, copies, rpoMs, run: { usualMs } }) => [
     expectation.deadlineMs,
+    ...copies.map((copy) => lateFrom(copy)),
     rpoMs === undefined || lastGood === undefined
       ? undefined
       : lastGood.startedMs + rpoMs + objectiveAllowanceMs(rpoMs, usualMs) + 1,
   ]);
   const coming = turns.filter((atMs) => atMs !== undefined && atMs > nowMs) as number[];
   return coming.length === 0 ? undefined : Math.min(...coming);
+}
+
+function lateFrom(copy: CopyFacts): number | undefined {
+  const fromMs = copyLateFromMs(copy);
+  return fromMs === undefined ? undefined : fromMs + 1;
 }
 
 function overdueOf(item: ItemFacts, nowMs: number): OverdueCause[] {

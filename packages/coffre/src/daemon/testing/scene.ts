@@ -38,7 +38,9 @@ export type DaemonScene = AsyncDisposable & {
 export function configOf(plans: string, docs = '/srv/docs'): Config {
   const text = `version: 1
 secrets: {pw: {env: PW}}
-repositories: {main: {url: /srv/main, password: "\${secret:pw}", maintained_by: elsewhere}}
+repositories:
+  main: {url: /srv/main, password: "\${secret:pw}", maintained_by: elsewhere}
+  off: {url: /srv/off, password: "\${secret:pw}", maintained_by: elsewhere}
 sites: {home: {sources: {docs: {type: files, paths: [${docs}]}}}}
 plans:
 ${plans}`;

@@ -66,6 +66,7 @@ const copy: fc.Arbitrary<CopyFacts> = fc
     lastGood,
     newest,
     recoveryPointMs: lastGood?.startedMs,
+    dueMs: undefined,
     nextDueMs: undefined,
     ...rest,
   }));

@@ -37,6 +37,7 @@ export const fineCopy: CopyFacts = {
   objectiveMs: 6 * hourMs,
   recoveryPointMs: goodRun.startedMs,
   waitingSinceMs: undefined,
+  dueMs: undefined,
   nextDueMs: undefined,
 };
 
