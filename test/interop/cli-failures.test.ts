@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -195,7 +195,9 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     test(`${signal} ends a backup with 130, without a snapshot and without its lock`, async () => {
       const before = world.restic(['list', 'snapshots']).stdout;
-      const child = spawn(process.execPath, [...nodeArguments, 'backup', '--stdin-from-command', '--', 'sleep', '60'], {
+      const begun = join(world.folder, `begun-${signal}`);
+      const dump = ['sh', '-c', ': > "$0"; exec sleep 60', begun];
+      const child = spawn(process.execPath, [...nodeArguments, 'backup', '--stdin-from-command', '--', ...dump], {
         env: {
           PATH: process.env['PATH'],
           HOME: world.folder,
@@ -206,10 +208,11 @@ describe('failing as restic fails', { skip: skipWithout(restic, 'restic 0.19') }
       });
       const stderr: Buffer[] = [];
       child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+      const ended = once(child, 'close') as Promise<[number | null]>;
+      while (!existsSync(begun)) await sleep(20);
       await waitForLock(world);
-      await sleep(600);
       child.kill(signal);
-      const [code] = (await once(child, 'close')) as [number | null];
+      const [code] = await ended;
       assert.equal(code, 130, Buffer.concat(stderr).toString());
       assert.match(Buffer.concat(stderr).toString(), /cleaning up/);
       assert.equal(world.restic(['list', 'locks']).stdout, '');

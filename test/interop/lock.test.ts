@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -100,9 +101,11 @@ for (const version of ['debian', 'newest'] as const) {
       using folder = temporaryFolder();
       await makeRepository(folder.path);
       await using repository = await openSample(folder.path);
-      const check = startRestic(folder.path, ['check']);
+      // At this speed it reads for minutes.
+      writeFileSync(join(folder.path, 'noise'), randomBytes(300_000));
+      assert.equal(runRestic(program, folder.path, ['backup', join(folder.path, 'noise')]).exitCode, 0);
+      const check = startRestic(folder.path, ['check', '--read-data', '--limit-download', '1']);
       await lockAppears(folder.path);
-      check.kill('SIGSTOP');
       for (const options of [{ exclusive: false }, { exclusive: false, reading: true }, { exclusive: true }]) {
         const refused = await acquireLock(repository, options).catch((error: unknown) => error);
         assert.ok(isCoffreError(refused, 'REPO_LOCKED'));
@@ -124,11 +127,7 @@ async function makeRepository(folder: string): Promise<void> {
 }
 
 async function lockAppears(folder: string): Promise<void> {
-  for (let round = 0; round < 2000; round += 1) {
-    if (readdirSync(join(folder, 'locks')).some((name) => /^[0-9a-f]{64}$/.test(name))) return;
-    await pause(5);
-  }
-  throw new Error('restic took no lock');
+  while (!readdirSync(join(folder, 'locks')).some((name) => /^[0-9a-f]{64}$/.test(name))) await pause(5);
 }
 
 async function kill(child: ChildProcess): Promise<void> {

@@ -174,13 +174,13 @@ describe('prune beside the real restic', { skip: skipWithout(restic, 'restic 0.1
       change(world.source, random);
       const limit = ['--limit-upload', '4000'];
       const backup = spawnRestic(
-        ['--no-cache', 'backup', '--retry-lock', '1m', ...limit, world.source],
+        ['--no-cache', 'backup', '--retry-lock', '10m', ...limit, world.source],
         world.repository,
       );
       const options = round % 2 === 0 ? ['--grace', '0'] : [];
-      succeeds(world.coffre(['prune', '--max-unused', '0', '--retry-lock', '1m', ...options]), 'prune');
+      succeeds(world.coffre(['prune', '--max-unused', '0', '--retry-lock', '10m', ...options]), 'prune');
       assert.equal(await backup, 0, 'the backup ends well');
-      succeeds(world.coffre(['forget', '--keep-last', '2', '--retry-lock', '1m']), 'forget');
+      succeeds(world.coffre(['forget', '--keep-last', '2', '--retry-lock', '10m']), 'forget');
       assertSound(world, world.repository, `round ${round}`);
     }
   });
@@ -200,7 +200,7 @@ test('a backup that waited while somebody pruned saves what is gone once more', 
   const backend = createLocalBackend({ path: world.repository });
   await using repository = await openRepository({ backend, host, password: samplePassword });
   const lock = await acquireLock(repository, { exclusive: true });
-  const argv = ['--retry-lock', '1m', '-v', 'backup', world.source];
+  const argv = ['--retry-lock', '10m', '-v', 'backup', world.source];
   const backup = spawnCoffre(argv, world);
   // Its index is read, its work has begun, and it waits for the lock.
   await backup.says(/already locked/);
@@ -254,7 +254,8 @@ function spawnCoffre(argv: readonly string[], world: World): Running {
   });
   let printed = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (printed += text));
-  const ended = new Promise<number | null>((resolve) => void child.once('exit', resolve));
+  // Not at its exit: what it printed last may be read after that.
+  const ended = new Promise<number | null>((resolve) => void child.once('close', resolve));
   return {
     ended,
     stdout: () => printed,

@@ -47,7 +47,7 @@ export async function startFerretdb(): Promise<FerretdbServer> {
     stop: async () => await service.stop(),
     async [Symbol.asyncDispose]() {
       await client.close();
-      await service.stop();
+      await service.kill();
       await rm(folder, { recursive: true, force: true });
     },
   };

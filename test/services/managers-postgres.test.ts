@@ -117,7 +117,12 @@ describe('two managers on one PostgreSQL', { skip: skipWithoutService('postgres'
       while ((await slots.executeTakeFirst())?.closed_at == null) await pause(200);
       t.diagnostic(`taken over and done after ${Math.round((Date.now() - killedMs) / 1000)} s`);
       await south.stop();
-      const rows = await scene.store.db.selectFrom('runs').selectAll().where('parent_id', 'is', null).execute();
+      const rows = await scene.store.db
+        .selectFrom('runs')
+        .selectAll()
+        .where('parent_id', 'is', null)
+        .orderBy('id')
+        .execute();
       const ends = (plan: string): string[] =>
         rows.filter((row) => row.plan === plan).map(({ host, outcome }) => `${host} ${outcome}`);
       assert.deepEqual(ends('dump'), ['north.test lost', 'south.test success']);

@@ -57,7 +57,7 @@ export async function startMongod(start: MongodStart = {}): Promise<MongodServer
   ];
   const members: (MongodMember & { process: ServiceProcess })[] = [];
   const stop = async (): Promise<void> => {
-    await Promise.all(members.map(async (member) => await member.stop()));
+    await Promise.all(members.map(async ({ process }) => await process.kill()));
     await rm(folder, { recursive: true, force: true });
   };
   try {

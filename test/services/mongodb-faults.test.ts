@@ -74,7 +74,8 @@ test('a network that falls silent ends the dump after a while', { skip }, async 
   using scene = await createMongodbScene();
   const url = `mongodb://127.0.0.1:${proxy.port}/`;
   const saving = scene.save({ ...everything, url, silenceMaxMs: 300 });
-  await metDump(scene);
+  // On a busy machine even the start may be longer silent.
+  await Promise.race([metDump(scene), saving.catch(() => undefined)]);
   proxy.hang();
   await failsCleanly(scene, saving, ['SOURCE_UNREACHABLE']);
 });

@@ -1,6 +1,6 @@
 /** The program itself is killed in the middle of a dump of MongoDB: no snapshot, no program and no password stay behind. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { skipWithoutMongodb, startFerretdb, toolsPath } from './ferretdb.ts';
 import { compiled } from '../compiled.ts';
 import { quicken } from '../quick-key.ts';
 import { launcher as program } from '../program.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
 
 /** Of programs with this text among their words. */
 function processesWith(text: string): string[] {
@@ -38,6 +39,10 @@ test(
         .collection(name)
         .insertMany(documents as object[]);
     }
+    // The dump cannot come to its end before it is killed.
+    await using proxy = await startTcpProxy(server.port);
+    proxy.holdAnswersAfter(2_000_000);
+    const url = server.url.replace(String(server.port), String(proxy.port));
     const folder = mkdtempSync(join(tmpdir(), 'coffre-killed-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     const temporary = join(folder, 'tmp');
@@ -48,7 +53,7 @@ test(
       `version: 1
 secrets: {key: {file: ${folder}/key}}
 repositories: {local: {url: ${folder}/repository, password: "\${secret:key}"}}
-sites: {here: {sources: {shop: {type: mongodb, connect: {url: "${server.url}", database: shop}}}}}
+sites: {here: {sources: {shop: {type: mongodb, connect: {url: "${url}", database: shop}}}}}
 plans: {shop: {sources: [here/shop], to: local, schedule: {cron: "0 2 * * *"}, verify: {each: [archive]}}}
 `,
     );
@@ -60,22 +65,27 @@ plans: {shop: {sources: [here/shop], to: local, schedule: {cron: "0 2 * * *"}, v
       COFFRE_CONFIG: join(folder, 'coffre.yaml'),
       COFFRE_STATE_DIR: join(folder, 'state'),
     };
-    const run = (...words: string[]): string => {
-      const done = spawnSync(program, words, { env: environment, cwd: folder, encoding: 'utf8' });
-      assert.equal(done.status, 0, done.stderr + done.stdout);
-      return done.stdout;
+    // Not in the way of the proxy in this process.
+    const run = async (...words: string[]): Promise<string> => {
+      const child = spawn(program, words, { env: environment, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+      let said = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (said += String(part)));
+      const [code] = (await once(child, 'close')) as [number | null];
+      assert.equal(code, 0, said);
+      return said;
     };
-    run('init', 'local');
+    await run('init', 'local');
     await quicken(join(folder, 'repository'), 'key of the test');
     const killed = spawn(program, ['run', 'shop'], { env: environment, cwd: folder, stdio: 'ignore' });
     const ended = once(killed, 'close');
     await until(() => processesWith(`--config=${temporary}`).length > 0);
     killed.kill('SIGKILL');
     await ended;
+    proxy.holdAnswersAfter(undefined);
     // Who writes into a pipe that nobody reads ends by himself.
     await until(() => processesWith(`--config=${temporary}`).length === 0);
     assert.equal(readdirSync(join(folder, 'repository', 'snapshots')).length, 0);
-    assert.match(run('run', 'shop'), /success/);
+    assert.match(await run('run', 'shop'), /success/);
     assert.equal(readdirSync(join(folder, 'repository', 'snapshots')).length, 1);
     assert.deepEqual(
       readdirSync(temporary).filter((name) => name.startsWith('coffre-dump-')),

@@ -98,7 +98,7 @@ export async function startSqlServer({ program, install, words }: SqlServerParts
     running = undefined;
   };
   const end = async (): Promise<void> => {
-    await stop();
+    await running?.kill();
     rmSync(folder, { recursive: true, force: true });
   };
   const connect = async (): Promise<Session> => await openSession(address);

@@ -102,8 +102,12 @@ export async function startPostgres(wanted: PostgresStart = {}): Promise<Postgre
     throw new Error('postgres does not answer');
   };
   const stop = async (): Promise<void> => {
-    // At once, also when a test left connections open, which a plain SIGTERM would wait for.
-    spawnSync(join(programs, 'pg_ctl'), ['-D', data, '-m', 'fast', 'stop'], { env: environment, cwd: '/', ...asUser });
+    // At once, but not by a kill, which would leave what it holds of shared memory.
+    spawnSync(join(programs, 'pg_ctl'), ['-D', data, '-m', 'immediate', 'stop'], {
+      env: environment,
+      cwd: '/',
+      ...asUser,
+    });
     await service?.stop();
     rmSync(folder, { recursive: true, force: true });
   };

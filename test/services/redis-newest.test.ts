@@ -26,7 +26,7 @@ const settingsFor = ({ address }: RedisServer, method: RedisSettings['method']):
 });
 
 /** What Redis 7.0 does not know: fields that expire, in small and large hashes, and vectors, of Redis. */
-async function fillNew(connection: RedisConnection, engine: RedisEngine): Promise<void> {
+async function fillNew(connection: RedisConnection, engine: RedisEngine, soonMs: number): Promise<void> {
   const fields = Array.from({ length: 600 }, (_, at) => `field ${at} ${'x'.repeat(at % 90)}`);
   await connection.askAll([
     ['SELECT', '3'],
@@ -35,7 +35,7 @@ async function fillNew(connection: RedisConnection, engine: RedisEngine): Promis
     ['HSET', 'sessions', ...fields.flatMap((field) => [field, 'value'])],
     ['HEXPIRE', 'sessions', '7200', 'FIELDS', '300', ...fields.slice(0, 300)],
     ['HSET', 'soon', 'a', '1'],
-    ['HPEXPIRE', 'soon', '300', 'FIELDS', '1', 'a'],
+    ['HPEXPIRE', 'soon', String(soonMs), 'FIELDS', '1', 'a'],
   ]);
   if (engine === 'valkey') return;
   for (let at = 0; at < 50; at += 1) {
@@ -81,7 +81,7 @@ for (const engine of ['redis', 'valkey'] as const) {
         await using server = await start('--appendonly', method === 'both' ? 'yes' : 'no', ...known);
         using connection = await server.connect();
         await fillRedis(connection);
-        await fillNew(connection, engine);
+        await fillNew(connection, engine, 300);
         if (method === 'both') await connection.ask(['BGREWRITEAOF']);
         const saved = await saveInMemory(redis, settingsFor(server, method), context());
         // The hash that loses its last field meanwhile is no difference.
@@ -115,7 +115,7 @@ for (const engine of ['redis', 'valkey'] as const) {
     test('cut off anywhere, or with one byte changed, it is never taken for whole', async () => {
       await using server = await start();
       using connection = await server.connect();
-      await fillNew(connection, engine);
+      await fillNew(connection, engine, 3_600_000);
       const { contents, truth } = await saveInMemory(redis, settingsFor(server, 'rdb'), context());
       const [rdb = Buffer.alloc(0)] = contents.values();
       assert.equal(truth.databases?.['3']?.keys, engine === 'redis' ? 4 : 3);
@@ -159,7 +159,7 @@ for (const engine of ['redis', 'valkey'] as const) {
       async () => {
         await using server = await start();
         using connection = await server.connect();
-        await fillNew(connection, engine);
+        await fillNew(connection, engine, 3_600_000);
         const saved = await saveInMemory(redis, settingsFor(server, 'rdb'), context());
         const old: SourceContext = { ...contextIn(scratch), searchPath: '/usr/bin:/usr/sbin' };
         assert.deepEqual((await redis.verify(saved, old, new Set(['archive']))).passed, ['archive']);

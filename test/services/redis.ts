@@ -61,7 +61,7 @@ export async function startRedisProgram(program: string, ...words: readonly stri
     running = undefined;
   };
   const end = async (): Promise<void> => {
-    await stop();
+    await running?.kill();
     rmSync(folder, { recursive: true, force: true });
   };
   const address: RedisAddress = {

@@ -8,6 +8,8 @@ export type ServiceProcess = {
   /** What it wrote so far, both streams. */
   output(): string;
   stop(): Promise<void>;
+  /** At once, for servers whose data nobody needs any more. */
+  kill(): Promise<void>;
 };
 
 export type ServiceStart = {
@@ -22,7 +24,8 @@ export type ServiceStart = {
 };
 
 const readyPauseMs = 20;
-const stopGraceMs = 5000;
+/** A busy machine may need long; what a server does at a good end is not to be cut off. */
+const stopGraceMs = 60_000;
 
 export async function startService(start: ServiceStart): Promise<ServiceProcess> {
   const { program, argv, environment = {}, place, asUser, readyTimeoutMs = 120_000 } = start;
@@ -51,14 +54,20 @@ export async function startService(start: ServiceStart): Promise<ServiceProcess>
     process.off('exit', kill);
   }
 
+  async function killed(): Promise<void> {
+    kill();
+    await ended;
+    process.off('exit', kill);
+  }
+
   for (let attempt = 0; attempt * readyPauseMs < readyTimeoutMs; attempt += 1) {
-    if (child.exitCode !== null || child.pid === undefined) break;
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) break;
     if (await accepts('port' in place ? { host: '127.0.0.1', port: place.port } : { path: place.path })) {
-      return { pid: child.pid, output: () => output, stop };
+      return { pid: child.pid, output: () => output, stop, kill: killed };
     }
     await new Promise((resolve) => setTimeout(resolve, readyPauseMs));
   }
-  await stop();
+  await killed();
   throw new Error(`${program} did not start: ${output}`);
 }
 

@@ -12,14 +12,23 @@ export type TcpProxy = AsyncDisposable & {
   cutAnswersAfter(bytes: number | undefined): void;
   /** Nothing is let through any more, and nothing is closed. */
   hang(): void;
+  /** What the server says is held back once so many bytes have come from it; undefined lets all of it through. */
+  holdAnswersAfter(bytes: number | undefined): void;
 };
 
-/** @param seen is told how many bytes were brought to the server so far, over all connections, and the last of them */
+/**
+ * A client that goes is to the server the end of what it says. At its own end the proxy waits until the server has hung up,
+ * which it does when it is done with the last thing that it was asked for.
+ *
+ * @param seen is told how many bytes were brought to the server so far, over all connections, and the last of them
+ */
 export async function startTcpProxy(
   target: number,
   seen?: (carried: number, piece: Buffer) => void,
 ): Promise<TcpProxy> {
-  const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
+  const servers = new Set<Socket>();
+  let holdBytes: number | undefined;
   let connections = 0;
   let cutBytes: number | undefined;
   let cutAnswersBytes: number | undefined;
@@ -35,10 +44,18 @@ export async function startTcpProxy(
       client.destroy();
       upstream.destroy();
     };
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.setNoDelay(true).on('error', end).on('close', end);
-    }
+    clients.add(client);
+    servers.add(upstream);
+    client.setNoDelay(true).on('error', () => client.destroy());
+    upstream.setNoDelay(true).on('error', end);
+    client.once('close', () => {
+      clients.delete(client);
+      upstream.resume().end();
+    });
+    upstream.once('close', () => {
+      servers.delete(upstream);
+      client.destroy();
+    });
     client.on('data', (bytes: Buffer) => {
       if (hanging) return;
       const left = cutBytes === undefined ? Infinity : cutBytes - carried;
@@ -52,8 +69,9 @@ export async function startTcpProxy(
     upstream.on('data', (bytes: Buffer) => {
       if (hanging) return;
       answered += bytes.byteLength;
-      if (answered < (cutAnswersBytes ?? Infinity)) client.write(bytes);
-      else end();
+      if (answered >= (cutAnswersBytes ?? Infinity)) return end();
+      if (!client.destroyed) client.write(bytes);
+      if (answered >= (holdBytes ?? Infinity) && !client.destroyed) upstream.pause();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -65,9 +83,14 @@ export async function startTcpProxy(
     cutAfter: (bytes) => void (cutBytes = bytes),
     cutAnswersAfter: (bytes) => void (cutAnswersBytes = bytes),
     hang: () => void (hanging = true),
+    holdAnswersAfter(bytes) {
+      holdBytes = bytes;
+      if (bytes === undefined) for (const upstream of servers) upstream.resume();
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
+      for (const client of clients) client.destroy();
+      await Promise.all([...servers].map((upstream) => new Promise((resolve) => upstream.once('close', resolve))));
       await closed;
     },
   };

@@ -220,8 +220,8 @@ test('a notice is delivered after the daemon was killed between the event and th
   first.kill('SIGKILL');
   await once(first, 'exit');
   room.status = 200;
-  const next = await serve(t, scene);
   const refused = room.heard.length;
+  const next = await serve(t, scene);
   await until(() => room.heard.length > refused, next);
   assert.equal(new Set(room.heard.map(({ id }) => id)).size, 1, 'each try has the same id');
   assert.match(room.heard[0]?.text ?? '', /^critical: live failed: there is no repository local/);

@@ -1,6 +1,7 @@
 /** Backups of sources as a user makes them: under writes, with hostile names, and killed in the middle. */
 import assert from 'node:assert/strict';
 import { fork, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -57,7 +58,9 @@ describe('backups of sources', () => {
         assert.match(used, /is used by a program/);
         assert.match(fails(1, place, 'source', 'load', 'latest', name, '--target', loaded), /is there already/);
       } finally {
+        const ended = once(child, 'exit');
         child.kill('SIGKILL');
+        await ended;
       }
       // Whoever wrote was killed: what it left beside its database belongs to the old one.
       const name = live.split('/').at(-1) as string;

@@ -93,6 +93,8 @@ async function* outputOf(call: ProgramCall, environment: Record<string, string>)
   } finally {
     stop.removeEventListener('abort', end);
     end();
+    // Whoever cleans up now meets nobody who still works on it.
+    await ended;
   }
 }
 

@@ -33,11 +33,13 @@ async function freshRepository(): Promise<string> {
 
 test('of four processes that take locks as fast as they can, an exclusive one is always alone', async () => {
   const folder = await freshRepository();
-  const lines = await Promise.all([0, 1, 2, 3].map(() => runContender(folder, 4000)));
-  const counts = lines.map((line) => JSON.parse(line) as ContendResult);
+  const counts: ContendResult[] = [];
   const sum = (of: keyof ContendResult): number => counts.reduce((total, count) => total + count[of], 0);
-  assert.ok(sum('shared') + sum('exclusive') > 0, JSON.stringify(counts));
-  assert.ok(sum('refused') > 0, JSON.stringify(counts));
+  // A machine that is busy enough lets none of them have a lock, or one after the other.
+  while (sum('shared') + sum('exclusive') === 0 || sum('refused') === 0) {
+    const lines = await Promise.all([0, 1, 2, 3].map(() => runContender(folder, 4000)));
+    counts.push(...lines.map((line) => JSON.parse(line) as ContendResult));
+  }
   await using repository = await openSample(folder);
   assert.deepEqual(await repository.listIds('locks'), []);
 });

@@ -5,17 +5,17 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { serialize } from 'node:v8';
-import { postgresql } from '../../../packages/coffre/src/source/postgresql/postgresql.ts';
-import { createSeededRandom } from '../../../packages/repository/src/testing/seeded-random.ts';
-import { startPostgres, type PostgresServer } from '../postgres.ts';
-import { contextFor, save, settingsFor, type Saved } from './scene.ts';
-import { findPostgres, skipWithoutPostgres } from './versions.ts';
+import { postgresql } from '../../packages/coffre/src/source/postgresql/postgresql.ts';
+import { createSeededRandom } from '../../packages/repository/src/testing/seeded-random.ts';
+import { startPostgres, type PostgresServer } from '../services/postgres.ts';
+import { contextFor, save, settingsFor, type Saved } from '../services/postgresql/scene.ts';
+import { findPostgres, skipWithoutPostgres } from '../services/postgresql/versions.ts';
 
 const kills = Number(process.env['COFFRE_KILLS'] ?? 3);
 const seed = Number(process.env['COFFRE_SEED'] ?? Date.now() % 1_000_000);
@@ -49,10 +49,20 @@ describe('a load into PostgreSQL that is killed', { skip: skipWithoutPostgres(15
     ask("COMMENT ON DATABASE shop IS 'the old one'");
   };
   const start = (at: number, when: string) =>
-    fork(new URL('./loader.ts', import.meta.url), [join(folder, 'saved'), server.folder, programs, String(at), when]);
+    fork(new URL('../services/postgresql/loader.ts', import.meta.url), [
+      join(folder, 'saved'),
+      server.folder,
+      programs,
+      String(at),
+      when,
+    ]);
 
-  /** A server ends the statement of a client that is gone before it looks for the next: what it leaves is only then there. */
+  /**
+   * The pg_restore of who was killed ends when nobody feeds it, maybe before it has connected. And a server ends the statement
+   * of a client that is gone before it looks for the next: what it leaves is only then there.
+   */
   const untilTheServerIsIdle = async (): Promise<void> => {
+    while (restoresInto(server.folder)) await pause(20);
     const sessions =
       "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
     while (ask(sessions) !== '0') await pause(20);
@@ -120,3 +130,16 @@ describe('a load into PostgreSQL that is killed', { skip: skipWithoutPostgres(15
     }
   });
 });
+
+/** By what it was given; of one that has ended nothing can be read. */
+function restoresInto(socket: string): boolean {
+  return readdirSync('/proc').some((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const [words, environment] = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
+      return words?.includes('/pg_restore\0') === true && environment?.includes(socket) === true;
+    } catch {
+      return false;
+    }
+  });
+}
