@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { compiled } from '../compiled.ts';
 import { launcher } from '../program.ts';
+import { createScene } from './named/scene.ts';
 
 test('forget and a change of keys are on record, also without a place for the record they work', (t) => {
   const scene = mkdtempSync(join(tmpdir(), 'coffre-audit-e2e-'));
@@ -67,4 +68,43 @@ test('forget and a change of keys are on record, also without a place for the re
   assert.match(asJson.stdout, /"good":false,.*"reason":"audit\.checkpoint is gone","error_code":"AUDIT_BROKEN"/);
   assert.deepEqual([asJson.status, asJson.stdout.trim().split('\n').length, asJson.stderr], [1, 1, '']);
   assert.match(good('audit', 'verify', '--checkpoint', kept), /4 entries/);
+});
+
+test('what changes snapshots or locks by hand is on record, and the history knows what is gone', async (t) => {
+  const scene = createScene(t);
+  await scene.prepare();
+  scene.good('run', 'nightly');
+  const at = ['-r', join(scene.folder, 'local'), '--password-command', 'printenv REPO_KEY'];
+  scene.good(...at, 'rewrite', '--forget', '--new-host', 'other', '--tag', 'coffre:source=lyon/uploads');
+  scene.good(...at, 'tag', '--add', 'mine', '--tag', 'coffre:source=lyon/uploads');
+  scene.good(...at, 'unlock', '--remove-all');
+  assert.match(scene.good('care', 'local'), /^local: 2 snapshots and \d+ packs listed/m);
+  const of = ['--tag', 'coffre:source=lyon/shop', '--group-by', '', '--unsafe-allow-remove-all'];
+  const { status, stderr } = scene.run(...at, 'forget', ...of);
+  assert.equal(status, 0, stderr);
+  assert.match(
+    stderr,
+    /^warning: the newest backup of lyon\/shop by nightly in local is removed; `coffre status` says so until/m,
+  );
+  assert.match(
+    scene.run('status').stdout,
+    /the newest backup is not there any more: [0-9a-f]{8} of nightly, lyon\/shop/,
+  );
+  const entries = scene.json('audit', 'tail', '--config', scene.file) as {
+    readonly action: string;
+    readonly phase: string;
+    readonly done?: object;
+  }[];
+  assert.deepEqual(
+    entries.flatMap(({ action, phase, done }) =>
+      phase === 'done' ? [[action, Object.keys(done ?? {}).join(' ')]] : [],
+    ),
+    [
+      ['config apply', 'made'],
+      ['rewrite', 'changed removed saved'],
+      ['tag', 'replaced'],
+      ['unlock', 'removed'],
+      ['forget', 'failed removed'],
+    ],
+  );
 });

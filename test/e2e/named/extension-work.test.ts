@@ -252,21 +252,19 @@ test('a copy that nobody makes is told by the next run, once, and so is that it 
     copy: { copy: '{offsite: {after: manual, objective: 2s}}', when: 'copy_late, recovered' },
   });
   await scene.prepare();
-  await until(async () => {
-    await spawned(scene, 'run', 'live');
-    return room.heard.length > 0;
-  });
+  // What a busy machine has no time to send goes after the next run, with the same id.
+  const told = (): string[] => [...new Map(room.heard.map(({ id, text }) => [id, text])).values()];
+  const tells = async (count: number, ...words: string[]): Promise<void> =>
+    await until(async () => {
+      await spawned(scene, 'run', 'live', ...words);
+      return told().length >= count;
+    });
+  await tells(1);
   await spawned(scene, 'run', 'live');
-  assert.equal(room.heard.length, 1);
-  assert.match(
-    room.heard[0]?.text ?? '',
-    /^critical: the copy of live to offsite is late: lyon\/it: never copied, a backup waits since \d/,
-  );
-  await spawned(scene, 'run', 'live', '--copy', 'offsite');
-  assert.deepEqual(
-    room.heard.slice(1).map(({ text }) => text),
-    ['critical: the copy of live to offsite is in time again'],
-  );
+  await tells(2, '--copy', 'offsite');
+  const [late = '', ...more] = told();
+  assert.match(late, /^critical: the copy of live to offsite is late: lyon\/it: never copied, a backup waits since \d/);
+  assert.deepEqual(more, ['critical: the copy of live to offsite is in time again']);
 });
 
 /** Not in the way of the server in this process. */

@@ -11,8 +11,9 @@ import type { LogVerdict } from '../audit/verify-log.ts';
 import { auditCheckpoints, auditEntries, auditHead, lastAuditEntries, removalsBefore } from '../store/audit-rows.ts';
 import type { AuditRow } from '../store/audit-rows.ts';
 import { storeName } from '../store/location.ts';
-import { auditPlace, openExistingState } from './audit-access.ts';
+import { openExistingState } from './audit-access.ts';
 import type { AuditPlace } from './audit-access.ts';
+import { configuredAuditPlace } from './audit-place.ts';
 import type { Cli } from './cli.ts';
 import { exitCodeOf, ExitVerdict } from './exit-code.ts';
 import { quoteName } from './output/display.ts';
@@ -28,10 +29,12 @@ export function defineAudit(command: Command, cli: Cli): void {
     .description('Show the newest entries')
     .option('-n, --count <n>', 'how many', '20')
     .option('--since <time>', 'all from then on, such as "2026-08-20 14:00"')
+    .option('--config <file>', 'the configuration')
     .action(async (options) => await tail(cli, options));
   command
     .command('verify')
     .description('Prove that no entry was changed, added or taken out')
+    .option('--config <file>', 'the configuration')
     .option('--checkpoint <file>', 'a copy of audit.checkpoint that was kept elsewhere (repeatable)', collect)
     .option('--key <key>', 'the verifier key of another machine, as its `verify` prints it (repeatable)', collect)
     .action(async (options) => await verify(cli, options));
@@ -39,6 +42,7 @@ export function defineAudit(command: Command, cli: Cli): void {
     .command('export')
     .description('Print all entries with their hashes, one JSON object a line')
     .option('--since <time>', 'those from then on')
+    .option('--config <file>', 'the configuration')
     .action(async (options) => await exportAll(cli, options));
 }
 
@@ -49,13 +53,14 @@ type Body = {
   readonly target?: { readonly repository?: unknown };
 };
 
-type TailOptions = { readonly count: string; readonly since?: string | undefined };
+type Configurable = { readonly config?: string | undefined };
+type TailOptions = Configurable & { readonly count: string; readonly since?: string | undefined };
 
 async function tail(cli: Cli, options: TailOptions): Promise<void> {
   const printer = cli.printer();
   const count = parseWholeNumber(options.count, '--count');
   const sinceMs = sinceOf(options.since);
-  await using store = await openExistingState(auditPlace(cli), printer);
+  await using store = await openExistingState(await placeOf(cli, options), printer);
   const rows =
     sinceMs === undefined ? await lastAuditEntries(store, count) : await Array.fromAsync(auditEntries(store, sinceMs));
   if (printer.json) return printer.message(rows.map(entryJson));
@@ -80,11 +85,11 @@ async function tail(cli: Cli, options: TailOptions): Promise<void> {
   return undefined;
 }
 
-type VerifyOptions = { readonly checkpoint?: string[] | undefined; readonly key?: string[] | undefined };
+type VerifyOptions = Configurable & { readonly checkpoint?: string[] | undefined; readonly key?: string[] | undefined };
 
 async function verify(cli: Cli, options: VerifyOptions): Promise<void> {
   const printer = cli.printer();
-  const place = auditPlace(cli);
+  const place = await placeOf(cli, options);
   const own = readSigningKey(place.folder);
   const keys = [...(own === undefined ? [] : [own]), ...(options.key ?? []).map(givenKey)];
   const beside = readCheckpointFile(checkpointFile(place.folder));
@@ -169,14 +174,18 @@ function verdictJson(verdict: LogVerdict, { origin, key, failure }: VerdictWords
   };
 }
 
-async function exportAll(cli: Cli, options: { readonly since?: string | undefined }): Promise<void> {
+async function exportAll(cli: Cli, options: Configurable & { readonly since?: string | undefined }): Promise<void> {
   const printer = cli.printer();
   const sinceMs = sinceOf(options.since);
-  await using store = await openExistingState(auditPlace(cli), printer);
+  await using store = await openExistingState(await placeOf(cli, options), printer);
   for await (const row of auditEntries(store, sinceMs)) {
     cli.signal.throwIfAborted();
     printer.always(JSON.stringify({ position: row.position, hash: row.hash, body: row.body }));
   }
+}
+
+async function placeOf(cli: Cli, { config }: Configurable): Promise<AuditPlace> {
+  return (await configuredAuditPlace(cli, config)).place;
 }
 
 function sinceOf(text: string | undefined): number | undefined {

@@ -5,12 +5,19 @@ import { recordAct } from '../access/audited.ts';
 import type { Act, Witness } from '../access/audited.ts';
 import type { StatePlace } from '../access/state.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
-import { auditPlace, keepsAudit, openAuditLog } from './audit-access.ts';
+import { storeExists } from '../store/location.ts';
+import type { Store } from '../store/store.ts';
+import { openAuditLog } from './audit-access.ts';
+import type { KeptPlace } from './audit-place.ts';
 import type { Cli } from './cli.ts';
 import type { Printer } from './output/printer.ts';
 
 /** On a dry run nothing is destroyed, and nothing is put on record. */
-type VerbAct<T> = Act<T> & { readonly dryRun?: boolean };
+type VerbAct<T> = Act<T> & {
+  readonly dryRun?: boolean;
+  /** What the history has to know of it, where there is one. */
+  readonly note?: (store: Store, result: T) => Promise<void>;
+};
 type Recording = {
   readonly cli: Cli;
   readonly printer: Printer;
@@ -32,7 +39,9 @@ export async function auditedAs<T>(
   if (act.dryRun === true) return await act.work();
   const witness = await openWitness(cli, (error) => warn(printer, error), printer, state);
   try {
-    return await recordAct(witness, target, act);
+    const result = await recordAct(witness, target, act);
+    if (witness.log !== undefined) await act.note?.(witness.log.store, result).catch(witness.warn);
+    return result;
   } finally {
     await witness.log?.store[Symbol.asyncDispose]().catch(witness.warn);
   }
@@ -46,12 +55,29 @@ async function openWitness(
 ): Promise<Witness> {
   const { environment } = cli;
   try {
-    const place = state ?? auditPlace(cli);
-    const log = state !== undefined || keepsAudit(cli, place) ? await openAuditLog(place, printer) : undefined;
-    return { log, environment, warn: said };
+    const { place, isKept } = state === undefined ? await placeFor(cli, printer) : { place: state, isKept: true };
+    return { log: isKept ? await openAuditLog(place, printer) : undefined, environment, warn: said };
   } catch (error) {
     said(error);
     return { log: undefined, environment, warn: said };
+  }
+}
+
+/**
+ * A configuration with mistakes is no reason to keep no record, where one is kept in the state folder. Where there is
+ * none the record is elsewhere, and a second log beside its checkpoint would make it look cut off.
+ */
+async function placeFor(cli: Cli, printer: Printer): Promise<KeptPlace> {
+  const { configuredAuditPlace, plainAuditPlace } = await import('./audit-place.ts');
+  try {
+    return await configuredAuditPlace(cli, undefined);
+  } catch (error) {
+    const { place, isKept } = plainAuditPlace(cli);
+    if (isKept && !storeExists(place.location)) throw error;
+    if (isKept) {
+      printer.error(`warning: on record in ${place.folder}, not where the configuration says: ${messageOf(error)}`);
+    }
+    return { place, isKept };
   }
 }
 

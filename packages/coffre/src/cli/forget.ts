@@ -20,10 +20,13 @@ import type {
   StoredSnapshot,
 } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import type { Store } from '../store/store.ts';
 import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { UnreadableSnapshots } from './forget-unreadable.ts';
 import { protectionJson, protectionLines, protectionOf, readProtection } from './forget-protection.ts';
+import { quoteName } from './output/display.ts';
+import type { Printer } from './output/printer.ts';
 import { groupHeading, snapshotJson, snapshotTable } from './output/snapshots.ts';
 import { readPruneFlags } from './prune-options.ts';
 import type { PruneWish } from './prune-options.ts';
@@ -259,8 +262,24 @@ async function remove(
       shown: { rule, remove: snapshots.map(({ id }) => id) },
       work: () => tryRemove(session, snapshots, dryRun),
       done: (failed) => ({ removed: snapshots.length - failed.length, failed: failed.map(({ id }) => id) }),
+      note: async (store, failed) => {
+        const left = new Set(failed.map(({ id }) => id));
+        await tellHistory(
+          store,
+          snapshots.map(({ id }) => id).filter((id) => !left.has(id)),
+          printer,
+        );
+      },
     },
   );
+}
+
+async function tellHistory(store: Store, removed: readonly string[], printer: Printer): Promise<void> {
+  const { noteForgotten } = await import('../store/forgotten.ts');
+  for (const { plan, source, repository } of await noteForgotten(store, removed)) {
+    const what = `the newest backup of ${quoteName(source)} by ${quoteName(plan)} in ${quoteName(repository)}`;
+    printer.error(`warning: ${what} is removed; \`coffre status\` says so until it is listed with a newer one`);
+  }
 }
 
 /** @returns those that could not be removed */

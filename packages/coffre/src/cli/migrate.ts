@@ -7,6 +7,7 @@ import {
   upgradeRepository,
 } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import { CheckReport } from './check-report.ts';
 import type { Cli } from './cli.ts';
 import { repositoryLocation } from './global-options.ts';
@@ -42,7 +43,7 @@ export function defineMigrate(command: Command, cli: Cli): void {
       const printer = cli.printer();
       await using session = await openRecovering(cli, printer);
       if (names.length === 0) listMigrations(session);
-      else await applyAll(session, names, options.force === true);
+      else await applyAll(cli, session, names, options.force === true);
     });
 }
 
@@ -56,7 +57,7 @@ function listMigrations(session: Session): void {
   return undefined;
 }
 
-async function applyAll(session: Session, names: readonly string[], force: boolean): Promise<void> {
+async function applyAll(cli: Cli, session: Session, names: readonly string[], force: boolean): Promise<void> {
   const { printer } = session;
   for (const name of names) {
     const migration = migrations.find((known) => known.name === name);
@@ -75,7 +76,15 @@ async function applyAll(session: Session, names: readonly string[], force: boole
     printer.normal('checking repository integrity...');
     await checkFirst(session);
     printer.normal(`applying migration ${name}...`);
-    await migration.apply(session);
+    await audited(
+      { cli, repository: session.repository, printer },
+      {
+        action: 'migrate',
+        shown: { migration: name },
+        work: () => migration.apply(session),
+        done: () => ({ version: 2 }),
+      },
+    );
     if (printer.json) printer.message({ message_type: 'migrated', name });
     else printer.normal(`migration ${name}: success`);
   }

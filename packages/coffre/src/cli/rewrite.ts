@@ -1,6 +1,7 @@
 import { formatLocal, rewriteSnapshots, shortId, timestampOfNs } from '@coffre/repository';
 import type { RewriteEvent, RewriteOptions } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { quoteName } from './output/display.ts';
 import { formatZonedTime } from './output/local-time.ts';
@@ -43,14 +44,35 @@ export function defineRewrite(command: Command, cli: Cli): void {
     if (forget && !dryRun) session.repository.backend.refuseShrunkenLists?.();
     const indexed = await session.repository.loadIndex();
     const snapshots = await selectSnapshots(session, filter, names);
-    const changed = await rewriteSnapshots(indexed, snapshots, rewrite, (event) => {
-      session.signal.throwIfAborted();
-      sayEvent(printer, event, rewrite);
-    });
+    const [saved, removed]: [string[], string[]] = [[], []];
+    const changed = await audited(
+      { cli, repository: session.repository, printer },
+      {
+        action: 'rewrite',
+        dryRun: dryRun || snapshots.length === 0,
+        shown: { forget, asked: askedOf(options), snapshots: snapshots.map(({ id }) => id) },
+        work: () =>
+          rewriteSnapshots(indexed, snapshots, rewrite, (event) => {
+            session.signal.throwIfAborted();
+            if (event.kind === 'rewritten' && event.newId !== undefined) saved.push(event.newId);
+            if (event.kind === 'removed') removed.push(event.oldId);
+            sayEvent(printer, event, rewrite);
+          }),
+        done: (count) => ({ changed: count, saved, removed }),
+      },
+    );
     printer.normal('');
     if (changed === 0) printer.normal(dryRun ? 'no snapshots would be modified' : 'no snapshots were modified');
     else printer.normal(dryRun ? `would modify ${changed} snapshots` : `modified ${changed} snapshots`);
   });
+}
+
+/** As it was typed. */
+function askedOf(options: RewriteVerbOptions): Record<string, string | string[] | true> {
+  const entries = Object.entries(options).flatMap(([name, value]): [string, string | string[] | true][] =>
+    typeof value === 'string' || Array.isArray(value) || value === true ? [[name, value]] : [],
+  );
+  return Object.fromEntries(entries);
 }
 
 function readOptions(cli: Cli, options: RewriteVerbOptions): RewriteOptions {

@@ -1,6 +1,7 @@
 import { messageOf, parseTagList, tagSnapshots } from '@coffre/repository';
-import type { TagChange } from '@coffre/repository';
+import type { TagChange, TagEvent } from '@coffre/repository';
 import type { Command } from '@commander-js/extra-typings';
+import { audited } from './audited.ts';
 import type { Cli } from './cli.ts';
 import { openSession } from './session.ts';
 import { addSnapshotFilter, selectSnapshots, snapshotFilter } from './snapshot-options.ts';
@@ -30,8 +31,10 @@ export function defineTag(command: Command, cli: Cli): void {
           ? { kind: 'set', tags: flat(set).filter((tag) => tag !== '') }
           : { kind: 'change', add: flat(add), remove: flat(remove) };
       const snapshots = await selectSnapshots(session, filter, names);
-      const changed = await tagSnapshots(repository, snapshots, change, (event) => {
+      const replaced: { readonly old: string; readonly new: string }[] = [];
+      const onEvent = (event: TagEvent): void => {
         session.signal.throwIfAborted();
+        if (event.kind === 'changed') replaced.push({ old: event.oldId, new: event.newId });
         if (event.kind === 'failed') {
           printer.error(
             `unable to modify the tags for snapshot ID ${JSON.stringify(event.id)}, ignoring: ${messageOf(event.error)}`,
@@ -39,7 +42,20 @@ export function defineTag(command: Command, cli: Cli): void {
         } else if (printer.json) {
           printer.message({ message_type: 'changed', old_snapshot_id: event.oldId, new_snapshot_id: event.newId });
         } else printer.verbose(`old snapshot ID: ${event.oldId} -> new snapshot ID: ${event.newId}`);
-      });
+      };
+      const changed = await audited(
+        { cli, repository, printer },
+        {
+          action: 'tag',
+          dryRun: snapshots.length === 0,
+          shown: {
+            change: change.kind === 'set' ? { set: change.tags } : { add: change.add, remove: change.remove },
+            snapshots: snapshots.map(({ id }) => id),
+          },
+          work: () => tagSnapshots(repository, snapshots, change, onEvent),
+          done: () => ({ replaced }),
+        },
+      );
       if (printer.json) printer.message({ message_type: 'summary', changed_snapshots: changed });
       else printer.normal(changed === 0 ? 'no snapshots were modified' : `modified ${changed} snapshots`);
     });

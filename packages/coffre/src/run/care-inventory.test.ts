@@ -1,6 +1,7 @@
 /** What the history says is there is looked for, every time a repository is listed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { tagSnapshots } from '@coffre/repository';
 import type { RepositoryName } from '../config/config.ts';
 import { openConfigured } from '../access/configured-repository.ts';
 import { listVerifications } from '../store/verifications.ts';
@@ -28,6 +29,19 @@ plans: {daily: {sources: [here/data], to: local, copy: {offsite: {after: each}}}
   assert.equal(run.outcome, 'success');
   assert.match(await look('local'), /^good: 1 snapshots and \d+ packs listed$/);
   assert.match(await look('offsite'), /^good: /);
+
+  // As `tag` and `backup pin` leave it.
+  for (const name of ['local', 'offsite']) {
+    const { config, repositories } = scene.around(yaml);
+    await using tagged = await openConfigured(config.repositories.get(name as RepositoryName)!, repositories);
+    await tagSnapshots(
+      tagged,
+      await tagged.listSnapshots(),
+      { kind: 'change', add: ['mine'], remove: [] },
+      () => undefined,
+    );
+    assert.match(await look(name), /^good: /);
+  }
 
   const around = scene.around(yaml);
   const [stored] = await scene.snapshots(yaml, 'local');

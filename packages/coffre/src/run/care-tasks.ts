@@ -17,7 +17,8 @@ import { recordAct, type Witness } from '../access/audited.ts';
 import { repositoryCache } from '../access/cache-folder.ts';
 import { openConfigured } from '../access/configured-repository.ts';
 import type { PruneConfig, RepositoryConfig } from '../config/config.ts';
-import { newestSnapshots, type NewestSnapshot } from '../store/newest-snapshots.ts';
+import { goneWords } from '../store/forgotten.ts';
+import { newestSnapshots } from '../store/newest-snapshots.ts';
 import type { Verification } from '../store/verifications.ts';
 import type { CareTask } from './care-due.ts';
 import type { RunScribe } from './run-scribe.ts';
@@ -74,8 +75,11 @@ async function look(repository: Repository, parts: CareParts): Promise<CareFindi
   // Asked first: what a run saves meanwhile is in the list and not in what is expected.
   const expected = await newestSnapshots(parts.around.store, parts.repository.name);
   const snapshots = await repository.listSnapshots();
-  const there = new Set<string>(snapshots.map(({ id }) => id));
-  const gone = expected.filter(({ snapshots: known }) => !known.some((id) => there.has(id)));
+  // Who pins or tags a snapshot replaces it by one that names it as its original.
+  const there = new Set<string>(
+    snapshots.flatMap(({ id, snapshot: { original } }) => [id, ...(original === undefined ? [] : [original])]),
+  );
+  const gone = expected.filter(({ snapshots: known, origins }) => ![...known, ...origins].some((id) => there.has(id)));
   const listed: CareFinding = {
     kind: 'list',
     outcome: gone.length === 0 ? 'good' : 'damaged',
@@ -85,12 +89,6 @@ async function look(repository: Repository, parts: CareParts): Promise<CareFindi
   };
   const pack = packs[randomBelow(host.random.bytes(4), packs.length)];
   return pack === undefined ? [listed] : [listed, await readPack(repository, pack.name as PackId)];
-}
-
-function goneWords(gone: readonly NewestSnapshot[]): string {
-  const named = gone.slice(0, 3).map(({ plan, source, snapshots: [id] }) => `${id.slice(0, 8)} of ${plan}, ${source}`);
-  const more = gone.length > named.length ? ` and ${gone.length - named.length} more` : '';
-  return `the newest backup is not there any more: ${named.join('; ')}${more}`;
 }
 
 function randomBelow(bytes: Uint8Array, count: number): number {

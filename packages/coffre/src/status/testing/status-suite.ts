@@ -248,7 +248,7 @@ export function statusSuite(engine: string, freshPlace: () => StoreLocation): vo
       outcome: 'good',
     });
     const expected = await newestSnapshots(store, 'local');
-    assert.deepEqual(expected, [{ plan: 'hourly', source: 'lyon/db', snapshots: [fresh] }]);
+    assert.deepEqual(expected, [{ plan: 'hourly', source: 'lyon/db', snapshots: [fresh], origins: [] }]);
     const before = await statusNow(world);
     const offsite = before.repositories.find(({ name }) => name === 'offsite')!;
     assert.deepEqual(offsite.room?.sizeBytes, 19e9);
