@@ -70,7 +70,7 @@ export function defineRewrite(command: Command, cli: Cli): void {
 /** As it was typed. */
 function askedOf(options: RewriteVerbOptions): Record<string, string | string[] | true> {
   const entries = Object.entries(options).flatMap(([name, value]): [string, string | string[] | true][] =>
-    typeof value === 'string' || Array.isArray(value) || value === true ? [[name, value]] : [],
+    typeof value === 'string' || Array.isArray(value) || value ? [[name, value]] : [],
   );
   return Object.fromEntries(entries);
 }
