@@ -10,7 +10,7 @@ const programFolder = join(projectFolder, 'packages/coffre');
 
 /** Installed beside the program, and loaded when they are used. */
 const installedPackages =
-  /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|pg$|mysql2|mongodb|bson|pino$|csv-stringify|pdfkit)/;
+  /^(@aws-sdk\/|@smithy\/|ssh2|prom-client|bcryptjs|qrcode-generator|pg$|pg-boss$|mysql2|mongodb|bson|pino$|csv-stringify|pdfkit)/;
 
 /**
  * Few files: what every start needs, and the library. Verbs and the clients of network storages bring much along and stay

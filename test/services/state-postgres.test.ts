@@ -1,6 +1,7 @@
 /** The suite of our own state, on a real PostgreSQL. */
 import { after, before, describe } from 'node:test';
 import { historySuite } from '../../packages/coffre/src/store/testing/history-suite.ts';
+import { letterSuite } from '../../packages/coffre/src/store/testing/letter-suite.ts';
 import { retentionSuite } from '../../packages/coffre/src/store/testing/retention-suite.ts';
 import { slotSuite } from '../../packages/coffre/src/store/testing/slot-suite.ts';
 import { workSuite } from '../../packages/coffre/src/store/testing/work-suite.ts';
@@ -35,6 +36,7 @@ describe('the state on PostgreSQL', { skip: skipWithoutService('postgres') }, ()
   retentionSuite('PostgreSQL', scene);
   slotSuite('PostgreSQL', scene);
   workSuite('PostgreSQL', scene);
+  letterSuite('PostgreSQL', scene);
   killSuite('PostgreSQL', scene, 5);
   migrationSuite('postgres', scene);
 });

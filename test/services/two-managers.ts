@@ -18,7 +18,11 @@ import { quicken } from '../quick-key.ts';
 
 export type RealManager = {
   readonly name: string;
+  /** Of the daemon itself. */
+  readonly pid: number;
   status(): Promise<DaemonStatus>;
+  /** Asks for a run and does not wait. */
+  run(plan: string): Promise<void>;
   kill(): Promise<void>;
   /** Well; the code of its exit has to be 0. */
   stop(): Promise<void>;
@@ -105,7 +109,7 @@ ${wish.plans}
         assert.equal(child.exitCode, null, `the manager ${name} ended`);
         await pause(50);
       }
-      return realManager(name, child, state);
+      return await realManager(name, child, state);
     },
     [Symbol.asyncDispose]: async () => {
       for (const child of children) child.kill('SIGKILL');
@@ -115,11 +119,13 @@ ${wish.plans}
   };
 }
 
-function realManager(name: string, child: ChildProcess, state: string): RealManager {
+async function realManager(name: string, child: ChildProcess, state: string): Promise<RealManager> {
   const ended = once(child, 'exit') as Promise<[number | null]>;
   return {
     name,
+    pid: (await (await findDaemon(state))!.status()).pid,
     status: async () => await (await findDaemon(state))!.status(),
+    run: async (plan) => await (await findDaemon(state))!.start(plan),
     kill: async () => {
       child.kill('SIGKILL');
       await ended;

@@ -104,6 +104,7 @@ export const errorCodes = {
   // our own state
   STORE_ADDRESS: 'the address of the state cannot be understood',
   STORE_UNAVAILABLE: 'the database that holds the state cannot be used',
+  STORE_RIGHTS: 'the role may not make the tables of the state',
   STORE_BUSY: 'another process kept the database that holds the state for too long',
   STORE_FULL: 'there is no room for the state',
   STORE_DAMAGED: 'the database that holds the state is damaged',

@@ -5,10 +5,11 @@ import type { Config } from '../config/config.ts';
 import type { StartThread } from '../extension/extension-thread.ts';
 import type { Notice } from '../extension/notice.ts';
 import { listEvents, recordEvent } from '../store/events.ts';
-import { channelFigures, takeLetters, waitingLetters } from '../store/letters.ts';
+import { channelFigures, takeLetter, waitingChannels } from '../store/letters.ts';
 import type { Store } from '../store/store.ts';
-import { deliverDue, deliverOnce } from './delivery.ts';
+import { pauseAfterMs } from './delivery.ts';
 import type { DeliveryParts } from './delivery.ts';
+import { deliverOnce } from './lanes.ts';
 import { noteNotice } from './note-run.ts';
 import { channelsFor, deliveringChannels, severityFor } from './routing.ts';
 import { alertScene } from './testing/scene.ts';
@@ -118,7 +119,6 @@ function partsOf(store: Store, startThread: StartThread): DeliveryParts {
     sender: { alerts, company: 'Morel', host: 'app1' },
     places: { names: [], folder: '.' },
     resolve: async (settings) => settings,
-    worker: 'w',
     log: quiet,
     deliveryTimeoutMs: 50,
   };
@@ -138,9 +138,9 @@ describe('a letter', () => {
     await recordEvent(store, { code: 'run.failed', plan: 'db', detail: { causes: ['failed'] } }, ['ops']);
     const startMs = await store.nowMs();
     let tries = 0;
-    for (let [waiting] = await waitingLetters(store); waiting !== undefined; [waiting] = await waitingLetters(store)) {
-      clock.moveMs(Math.max(0, waiting.nextAtMs - (await store.nowMs())));
-      assert.equal(await deliverDue(ops, parts, never), 'done');
+    while ((await waitingChannels(store)).length > 0) {
+      if (tries > 0) clock.moveMs(pauseAfterMs(tries));
+      await deliverOnce([ops], parts, never);
       tries += 1;
     }
     assert.equal(tries, 20);
@@ -154,7 +154,7 @@ describe('a letter', () => {
   test('that will never be taken is given up at once', async (t) => {
     const { store } = await alertScene(t, alerts);
     await recordEvent(store, { code: 'run.failed', plan: 'db', detail: {} }, ['ops']);
-    await deliverDue(ops, partsOf(store, threads({ chat: () => 'never takes' }, [])), never);
+    await deliverOnce([ops], partsOf(store, threads({ chat: () => 'never takes' }, [])), never);
     assert.equal((await channelFigures(store, ['ops'], 0))[0]?.givenUp, 1);
   });
 
@@ -167,11 +167,11 @@ describe('a letter', () => {
       await recordEvent(store, { code: 'run.failed', plan: 'db', detail: { causes: ['failed'], reason: 'no room' } }, [
         'ops',
       ]);
-      assert.equal(await deliverDue(ops, parts, never), 'broken');
+      await deliverOnce([ops], parts, never);
       assert.equal(taken.length, 0);
       now = 'takes';
       clock.moveMs(60_000);
-      assert.equal(await deliverDue(ops, parts, never), 'done');
+      await deliverOnce([ops], parts, never);
       const [notice] = taken;
       assert.deepEqual(
         [notice?.title, notice?.text, notice?.severity, notice?.attempt, notice?.company, notice?.host],
@@ -190,10 +190,7 @@ describe('a letter', () => {
     while (taken.length === 0) await new Promise((resolve) => setImmediate(resolve));
     limit.abort();
     await sending;
-    assert.deepEqual(
-      (await waitingLetters(store)).map(({ channel }) => channel),
-      ['ops'],
-    );
+    assert.deepEqual(await waitingChannels(store), ['ops']);
   });
 
   test('that was sent by somebody who was killed before writing it down comes again with the same id', async (t) => {
@@ -201,11 +198,11 @@ describe('a letter', () => {
     const taken: Notice[] = [];
     const parts = partsOf(store, threads({ chat: () => 'takes' }, taken));
     await recordEvent(store, { code: 'run.failed', plan: 'db', detail: {} }, ['ops']);
-    const [letter] = await takeLetters(store, 'killed', { leaseMs: 60_000, countMax: 1 });
-    await deliverDue(ops, parts, never);
+    const letter = await takeLetter(store, []);
+    await deliverOnce([ops], parts, never);
     assert.deepEqual(taken, [], 'the lease of the other one holds');
     clock.moveMs(60_000);
-    await deliverDue(ops, parts, never);
+    await deliverOnce([ops], parts, never);
     assert.deepEqual(
       taken.map(({ id }) => id),
       [`${letter!.event.atMs}-${letter!.event.id}`],

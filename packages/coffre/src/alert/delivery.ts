@@ -1,20 +1,15 @@
-/**
- * Carries letters from the outbox to one channel, one after the other, until none is due. Each is taken with a lease, so
- * that whoever is killed between sending and writing down leaves it to the next one, who sends it again.
- */
-import { messageOf } from '@coffre/repository';
+/** One letter handed to its channel, and what becomes of it then. */
 import type { StartThread } from '../extension/extension-thread.ts';
 import type { ExtensionPlaces } from '../extension/load.ts';
 import { recordEvent } from '../store/events.ts';
-import { giveUp, markSent, sendLater, takeLetters } from '../store/letters.ts';
+import { giveUp, markSent, sendLater } from '../store/letters.ts';
 import type { Letter } from '../store/letters.ts';
+import { jobLeaseMs } from '../store/queue.ts';
 import type { Store } from '../store/store.ts';
-import { openChannel } from './channel-thread.ts';
 import type { Answer, OpenChannel } from './channel-thread.ts';
 import { noticeOf } from './notice-of.ts';
 import type { NoticeSender } from './notice-of.ts';
 import { channelsFor } from './routing.ts';
-import type { DeliveringChannel } from './routing.ts';
 
 export type NoticeLog = (event: string, fields: Readonly<Record<string, unknown>>) => void;
 
@@ -24,15 +19,12 @@ export type DeliveryParts = {
   readonly places: ExtensionPlaces;
   readonly startThread: StartThread;
   readonly resolve: (settings: unknown) => Promise<unknown>;
-  /** Among all who send from this state. */
-  readonly worker: string;
   readonly log: { readonly info: NoticeLog; readonly warn: NoticeLog; readonly error: NoticeLog };
   readonly deliveryTimeoutMs?: number;
 };
 
-/** From asking a channel to deliver to giving up hope for this try. */
-const deliveryTimeoutDefaultMs = 30_000;
-const leaseMarginMs = 30_000;
+/** From asking a channel to deliver to giving up hope for this try: well before somebody else sends it. */
+const deliveryTimeoutDefaultMs = jobLeaseMs / 2;
 const firstPauseMs = 10_000;
 const pauseMaxMs = 3_600_000;
 /** With pauses of 10 s, doubled up to an hour: half a day. */
@@ -42,62 +34,51 @@ export function pauseAfterMs(attempt: number): number {
   return Math.min(firstPauseMs * 2 ** (attempt - 1), pauseMaxMs);
 }
 
-/** Comes back when nothing of this channel is due any more, or the channel itself broke. */
-export async function deliverDue(
-  channel: DeliveringChannel,
+/** `later` when it is to be tried again; `broken` when the channel itself was. */
+export type Delivered =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'later' | 'broken'; readonly tryAgainMs: number | undefined };
+
+export async function deliver(
+  letter: Letter,
+  channel: OpenChannel,
   parts: DeliveryParts,
   signal: AbortSignal,
-): Promise<'done' | 'broken'> {
-  const { store, worker, deliveryTimeoutMs = deliveryTimeoutDefaultMs } = parts;
-  const leaseMs = deliveryTimeoutMs + leaseMarginMs;
-  let open: OpenChannel | undefined;
-  try {
-    while (!signal.aborted) {
-      const [letter] = await takeLetters(store, worker, { leaseMs, countMax: 1, channel: channel.name });
-      if (letter === undefined) return 'done';
-      open ??= await openChannel(channel, parts);
-      const answer = await open.deliver(noticeOf(letter, parts.sender), { timeoutMs: deliveryTimeoutMs, signal });
-      if (answer.kind === 'stopped') return await putBack(parts, letter);
-      await settle(parts, letter, answer);
-      if (answer.kind === 'broken') return 'broken';
-    }
-    return 'done';
-  } finally {
-    await open?.close();
+): Promise<Delivered> {
+  const timeoutMs = parts.deliveryTimeoutMs ?? deliveryTimeoutDefaultMs;
+  const answer = await channel.deliver(noticeOf(letter, parts.sender), { timeoutMs, signal });
+  if (answer.kind === 'stopped') {
+    // It was not its fault.
+    await sendLater(parts.store, letter, 'the program was stopped', 0);
+    return { kind: 'later', tryAgainMs: 0 };
   }
-}
-
-/** It was not its fault; the try does not count against it for long. */
-async function putBack({ store }: DeliveryParts, letter: Letter): Promise<'done'> {
-  await sendLater(store, letter, 'the program was stopped', await store.nowMs());
-  return 'done';
+  const tryAgainMs = await settle(parts, letter, answer);
+  if (answer.kind === 'broken') return { kind: 'broken', tryAgainMs };
+  return tryAgainMs === undefined ? { kind: 'done' } : { kind: 'later', tryAgainMs };
 }
 
 async function settle(
   parts: DeliveryParts,
   letter: Letter,
   answer: Exclude<Answer, { kind: 'stopped' }>,
-): Promise<void> {
+): Promise<number | undefined> {
   const { store, log } = parts;
-  const about = {
-    channel: letter.channel,
-    notice: letter.event.code,
-    plan: letter.event.plan,
-    attempt: letter.attempt,
-  };
+  const { attempt } = letter.job;
+  const about = { channel: letter.channel, notice: letter.event.code, plan: letter.event.plan, attempt };
   if (answer.kind === 'delivered') {
     await markSent(store, letter);
     log.info('notice.sent', about);
-    return;
+    return undefined;
   }
   const { message, isRetryable } = answer.failure;
-  if (isRetryable && letter.attempt < attemptsMax) {
-    const pauseMs = pauseAfterMs(letter.attempt);
-    await sendLater(store, letter, message, (await store.nowMs()) + pauseMs);
-    log.warn('notice.failed', { ...about, reason: message, tryAgainMs: pauseMs });
-    return;
+  if (!isRetryable || attempt >= attemptsMax) {
+    await giveUpOn(parts, letter, message);
+    return undefined;
   }
-  await giveUpOn(parts, letter, message);
+  const tryAgainMs = pauseAfterMs(attempt);
+  await sendLater(store, letter, message, tryAgainMs);
+  log.warn('notice.failed', { ...about, reason: message, tryAgainMs });
+  return tryAgainMs;
 }
 
 /** Other channels are told, this one would not hear it. */
@@ -119,21 +100,4 @@ export async function giveUpOn(
     );
   });
   log.error('notice.given_up', { channel, notice: event.code, plan: event.plan, reason });
-}
-
-/** For who cannot wait for long: what is due now, all channels beside each other. What is left goes another time. */
-export async function deliverOnce(
-  channels: readonly DeliveringChannel[],
-  parts: DeliveryParts,
-  limit: AbortSignal,
-): Promise<void> {
-  await Promise.all(
-    channels.map(async (channel) => {
-      try {
-        await deliverDue(channel, parts, limit);
-      } catch (error) {
-        parts.log.warn('notice.failed', { channel: channel.name, reason: messageOf(error) });
-      }
-    }),
-  );
 }

@@ -13,7 +13,7 @@ export type NoticeSender = {
   readonly host: string;
 };
 
-export function noticeOf({ event, channel, attempt }: Letter, { alerts, company, host }: NoticeSender): Notice {
+export function noticeOf({ event, channel, job }: Letter, { alerts, company, host }: NoticeSender): Notice {
   const causes = causesOf(event.detail['causes']);
   return {
     // A state that was made anew counts from one again, but not at the same time.
@@ -28,7 +28,7 @@ export function noticeOf({ event, channel, attempt }: Letter, { alerts, company,
     host,
     plan: event.plan,
     run: event.runId,
-    attempt,
+    attempt: job.attempt,
     detail: event.detail,
   };
 }

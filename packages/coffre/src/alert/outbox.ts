@@ -1,20 +1,22 @@
 /** What the daemon does with letters: whenever one is due its channel gets it, and no channel waits for another. */
-import { giveUpOn, deliverDue } from './delivery.ts';
-import type { DeliveryParts } from './delivery.ts';
+import type { QueueListener } from '../store/queue.ts';
+import type { Store } from '../store/store.ts';
+import { mendLetters } from '../store/letters.ts';
+import type { Delivered, DeliveryParts } from './delivery.ts';
+import { giveUpStranger, Lanes } from './lanes.ts';
 import { noteReminders } from './reminders.ts';
-import { deliveringChannels } from './routing.ts';
-import type { DeliveringChannel } from './routing.ts';
-import { takeLetters, waitingLetters } from '../store/letters.ts';
 
 export type OutboxClock = {
   now(): { readonly wallMs: number };
   after(delayMs: number, call: () => void): Disposable;
 };
 
-/** Runs are processes of their own, whose events nobody tells us of: so often is looked. */
+/** Runs are processes of their own. Where nobody tells of their letters, and should that have been missed, this often is looked. */
 const lookMs = 15_000;
 /** So often is asked whom a trouble that lasts concerns now: routes speak of minutes and hours. */
 const remindMs = 15_000;
+/** Letters without a job are a mishap, or came from an older state. */
+const mendMs = 600_000;
 /** A channel whose thread broke is left alone for so long. */
 const brokenPauseMs = 10_000;
 
@@ -22,10 +24,15 @@ export class Outbox {
   readonly #parts: () => DeliveryParts;
   readonly #clock: OutboxClock;
   readonly #isPlan: (plan: string) => boolean;
-  #remindedMs: number | undefined;
   readonly #stop = new AbortController();
-  readonly #busy = new Map<string, Promise<void>>();
+  readonly #lanes: Lanes;
   readonly #restsUntilMs = new Map<string, number>();
+  /** When letters that did not get through are due again. */
+  #triesMs: number[] = [];
+  #remindedMs: number | undefined;
+  #mendedMs: number | undefined;
+  #listener: QueueListener | undefined;
+  #isDeaf = false;
   #timer: Disposable | undefined;
   #isWoken = false;
   #looking: Promise<void> = Promise.resolve();
@@ -38,6 +45,11 @@ export class Outbox {
     this.#parts = parts;
     this.#clock = clock;
     this.#isPlan = isPlan;
+    this.#lanes = new Lanes({
+      signal: this.#stop.signal,
+      onFree: (name, end) => this.#onFree(name, end),
+      onStranger: giveUpStranger,
+    });
   }
 
   /** Looks soon, however many things happened at this moment. */
@@ -51,7 +63,8 @@ export class Outbox {
     this.#stop.abort();
     this.#timer?.[Symbol.dispose]();
     await this.#looking;
-    await Promise.all(this.#busy.values());
+    await this.#lanes.close();
+    await this.#listener?.[Symbol.asyncDispose]();
   }
 
   #arm(delayMs: number): void {
@@ -72,18 +85,28 @@ export class Outbox {
   async #look(): Promise<number> {
     this.#isWoken = false;
     const parts = this.#parts();
-    const channels = new Map(deliveringChannels(parts.sender.alerts).map((channel) => [channel.name, channel]));
+    await this.#listen(parts);
     await this.#remind(parts);
-    const nowMs = await parts.store.nowMs();
-    let nextMs = lookMs;
-    for (const { channel: name, nextAtMs } of await waitingLetters(parts.store)) {
-      if (this.#busy.has(name) || this.#stop.signal.aborted) continue;
-      const rest = (this.#restsUntilMs.get(name) ?? 0) - this.#clock.now().wallMs;
-      const waitMs = Math.max(nextAtMs - nowMs, rest);
-      if (waitMs > 0) nextMs = Math.min(nextMs, waitMs);
-      else this.#begin(name, channels.get(name), parts);
+    await this.#keep(parts.store);
+    const { wallMs } = this.#clock.now();
+    for (const [name, untilMs] of this.#restsUntilMs) if (untilMs <= wallMs) this.#restsUntilMs.delete(name);
+    this.#triesMs = this.#triesMs.filter((atMs) => atMs > wallMs);
+    await this.#lanes.handOut(parts, [...this.#restsUntilMs.keys()]);
+    return Math.min(lookMs, ...[...this.#restsUntilMs.values(), ...this.#triesMs].map((atMs) => atMs - wallMs));
+  }
+
+  /** Again after each break of the connection: what was written meanwhile is found by this look. */
+  async #listen({ store, log }: DeliveryParts): Promise<void> {
+    if (store.queue.listen === undefined || this.#listener?.isBroken === false) return;
+    await this.#listener?.[Symbol.asyncDispose]();
+    this.#listener = undefined;
+    try {
+      this.#listener = await store.queue.listen(() => this.wake());
+      this.#isDeaf = false;
+    } catch (error) {
+      if (!this.#isDeaf) log.warn('notices.unheard', { error });
+      this.#isDeaf = true;
     }
-    return nextMs;
   }
 
   async #remind({ store, sender }: DeliveryParts): Promise<void> {
@@ -93,36 +116,18 @@ export class Outbox {
     this.#remindedMs = wallMs;
   }
 
-  #begin(name: string, channel: DeliveringChannel | undefined, parts: DeliveryParts): void {
-    const work = channel === undefined ? this.#giveUpAll(name, parts) : this.#deliver(channel, parts);
-    const kept = work
-      .catch((error: unknown) => {
-        this.#rest(name);
-        parts.log.error('notice.failed', { channel: name, error });
-      })
-      .finally(() => {
-        this.#busy.delete(name);
-        this.wake();
-      });
-    this.#busy.set(name, kept);
+  async #keep(store: Store): Promise<void> {
+    const { wallMs } = this.#clock.now();
+    await store.queue.tend();
+    if (this.#mendedMs !== undefined && Math.abs(wallMs - this.#mendedMs) < mendMs) return;
+    await mendLetters(store);
+    this.#mendedMs = wallMs;
   }
 
-  async #deliver(channel: DeliveringChannel, parts: DeliveryParts): Promise<void> {
-    const end = await deliverDue(channel, parts, this.#stop.signal);
-    if (end === 'broken') this.#rest(channel.name);
-  }
-
-  #rest(name: string): void {
-    this.#restsUntilMs.set(name, this.#clock.now().wallMs + brokenPauseMs);
-  }
-
-  /** The configuration was changed since. */
-  async #giveUpAll(channel: string, parts: DeliveryParts): Promise<void> {
-    const { store, worker } = parts;
-    for (;;) {
-      const [letter] = await takeLetters(store, worker, { leaseMs: 60_000, countMax: 1, channel });
-      if (letter === undefined) return;
-      await giveUpOn(parts, letter, `the configuration has no channel ${channel} that delivers`);
-    }
+  #onFree(name: string, end: Delivered): void {
+    const { wallMs } = this.#clock.now();
+    if (end.kind === 'broken') this.#restsUntilMs.set(name, wallMs + brokenPauseMs);
+    if (end.kind !== 'done' && end.tryAgainMs !== undefined) this.#triesMs.push(wallMs + end.tryAgainMs);
+    this.wake();
   }
 }

@@ -1,15 +1,14 @@
 /** Sends what is due when a run without a daemon has ended; what does not go soon goes after the next one. */
 import { messageOf } from '@coffre/repository/opening';
 import { resolveSettings } from '../access/extension-settings.ts';
-import { deliverOnce } from '../alert/delivery.ts';
+import { deliverOnce } from '../alert/lanes.ts';
 import { noteReminders } from '../alert/reminders.ts';
 import { deliveringChannels } from '../alert/routing.ts';
 import { lookForOverdue } from '../daemon/overdue.ts';
 import { extensionThreads } from '../extension/extension-thread.ts';
 import { careName } from '../run/care.ts';
-import { holderText } from '../run/lease-keeper.ts';
 import type { RunSurroundings } from '../run/run-surroundings.ts';
-import { waitingLetters } from '../store/letters.ts';
+import { mendLetters, waitingChannels } from '../store/letters.ts';
 
 const limitMs = 20_000;
 
@@ -25,19 +24,18 @@ export async function sendAfterRun(around: RunSurroundings, warn: (sentence: str
     const nowByClockMs = Number(around.source.clock.nowNs() / 1_000_000n);
     await lookForOverdue(config, [...config.plans.values()], { store, machine, nowMs: nowByClockMs });
     await noteReminders(store, config.alerts, (plan) => plans.has(plan));
-    const nowMs = await store.nowMs();
-    const due = new Set(
-      (await waitingLetters(store)).filter(({ nextAtMs }) => nextAtMs <= nowMs).map(({ channel }) => channel),
-    );
-    const channels = deliveringChannels(config.alerts).filter(({ name }) => due.has(name));
+    const waiting = new Set(await waitingChannels(store));
+    const channels = deliveringChannels(config.alerts).filter(({ name }) => waiting.has(name));
     if (channels.length === 0) return;
+    // Where there is no daemon, nobody else does.
+    await store.queue.tend();
+    await mendLetters(store);
     const parts = {
       store,
       sender: { alerts: config.alerts, company: config.company, host: machine.host },
       places: repositories.extensions ?? { names: [], folder: '.' },
       startThread: extensionThreads({ graceMs: 1000 }),
       resolve: async (settings: unknown) => await resolveSettings(settings, config.secrets, repositories.doors),
-      worker: holderText(machine),
       log: { info: () => undefined, warn: failed, error: failed },
     };
     await deliverOnce(channels, parts, AbortSignal.timeout(limitMs));

@@ -3,7 +3,6 @@ import type { DeliveryParts } from '../alert/delivery.ts';
 import { Outbox } from '../alert/outbox.ts';
 import type { Config } from '../config/config.ts';
 import type { StartThread } from '../extension/extension-thread.ts';
-import { holderText } from '../run/lease-keeper.ts';
 import type { Leftovers } from './leftovers.ts';
 import type { StateParts } from './patient-state.ts';
 import { TriggerNotes } from './trigger/trigger-notes.ts';
@@ -123,7 +122,6 @@ export class ExtensionWork {
       sender: { alerts, company, host: machine.host },
       places: { names: extensions, folder },
       resolve: async (settings) => await resolve(settings, secrets),
-      worker: holderText(machine),
     };
   }
 }

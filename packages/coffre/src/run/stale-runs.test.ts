@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { Config } from '../config/config.ts';
-import { takeLetters } from '../store/letters.ts';
 import { findRun, startRun } from '../store/runs.ts';
 import type { NewRun } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import type { RunId } from '../store/tables.ts';
+import { readLetters } from '../store/testing/read-letters.ts';
 import { handClock, openScene } from '../store/testing/scene.ts';
 import { closeLostRuns } from './stale-runs.ts';
 
@@ -44,7 +44,7 @@ async function begin(store: Store, about: Partial<NewRun> = {}): Promise<RunId> 
 }
 
 async function told(store: Store): Promise<string[]> {
-  const letters = await takeLetters(store, 'w', { leaseMs: 1, countMax: 99 });
+  const letters = await readLetters(store);
   return letters.map(({ event }) => `${event.plan} ${event.code}: ${String(event.detail['reason'])}`);
 }
 

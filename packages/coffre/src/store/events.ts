@@ -2,8 +2,9 @@
  * What happened, and who is to be told. Both are written in the transaction that changes the state, so nothing is told
  * that did not happen, and nothing that happened is forgotten when the program ends before it is sent.
  */
+import type { NewJob } from './queue.ts';
 import type { Rows } from './store.ts';
-import type { EventId, RunId } from './tables.ts';
+import type { EventId, LetterId, RunId } from './tables.ts';
 
 export type NewEvent = {
   /** Stable, such as `backup.run.failed`. */
@@ -28,9 +29,23 @@ export async function recordEvent(rows: Rows, event: NewEvent, channels: readonl
     })
     .returning('id')
     .executeTakeFirstOrThrow();
-  const letters = channels.map((channel) => ({ event_id: id, channel, attempts: 0, next_at: nowMs }));
-  if (letters.length > 0) await rows.db.insertInto('outbox').values(letters).execute();
+  if (channels.length > 0) {
+    const letters = channels.map((channel) => ({ event_id: id, channel }));
+    const written = await rows.db.insertInto('outbox').values(letters).returning(['id', 'channel']).execute();
+    await rows.queue.enqueue(written.map(letterJob));
+  }
   return id;
+}
+
+const letterKeyPrefix = 'letter/';
+
+/** What somebody has to carry. The later letter of a channel goes after the earlier one. */
+export function letterJob({ id, channel }: { readonly id: LetterId; readonly channel: string }): NewJob {
+  return { key: `${letterKeyPrefix}${id}`, lane: channel, place: id };
+}
+
+export function letterOf({ key }: Pick<NewJob, 'key'>): LetterId {
+  return Number(key.slice(letterKeyPrefix.length)) as LetterId;
 }
 
 /** Newest first. */

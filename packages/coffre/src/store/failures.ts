@@ -1,5 +1,6 @@
 /** What the engines say, in our words. Only what a person can act on is told apart; the rest goes up as it is. */
 import { CoffreError, isCoffreError } from '@coffre/repository/opening';
+import { postgresSchemaName, queueSchemaName } from './postgres-schema.ts';
 
 /** Where the state is, for sentences; never with a password. */
 export type StorePlace = { readonly engine: 'sqlite' | 'postgres'; readonly name: string };
@@ -86,7 +87,20 @@ function ofPostgres(error: Error, name: string): unknown {
   }
   if (code === 'XX001' || code === 'XX002') {
     return new CoffreError('STORE_DAMAGED', `the state in ${name} is damaged: ${error.message}`, {
-      hint: `Bring the database back from its own backup, or drop its schema coffre. ${losesNothing}`,
+      hint: `Bring the database back from its own backup, or drop its schemas ${ownSchemas.join(' and ')}. ${losesNothing}`,
+      cause: error,
+    });
+  }
+  if (code === noRights) {
+    const hint = ownSchemas.map((schema) => `create schema ${schema} authorization ROLE;`).join(' ');
+    return new CoffreError('STORE_RIGHTS', `the state in ${name} cannot be used: ${error.message}`, {
+      hint: `Have an administrator run in that database, with the role of the address: ${hint}`,
+      cause: error,
+    });
+  }
+  if (code === undefined && /^pg-boss (is not installed|database requires)/.test(error.message)) {
+    return new CoffreError('STORE_DAMAGED', `the state in ${name} is damaged: its schema ${queueSchemaName} is gone`, {
+      hint: `The next start makes it anew, and sends what was waiting. ${losesNothing}`,
       cause: error,
     });
   }
@@ -107,10 +121,13 @@ function ofPostgres(error: Error, name: string): unknown {
   return error;
 }
 
-/** Classes 08 (connection), 28 (login), 3D (no such database), 42501 (rights), 53 (resources), 57 (shut down). */
+const noRights = '42501';
+const ownSchemas = [postgresSchemaName, queueSchemaName];
+
+/** Classes 08 (connection), 28 (login), 3D (no such database), 53 (resources), 57 (shut down). */
 function isUnreachable(error: Error, code: string | undefined): boolean {
   if (code === undefined) return /connection|timeout|password/i.test(error.message);
-  return /^(08|28|3D|53|57|42501|E[A-Z]+$)/.test(code);
+  return /^(08|28|3D|53|57|E[A-Z]+$)/.test(code);
 }
 
 /** Node gathers the failures of several addresses under an empty message. */

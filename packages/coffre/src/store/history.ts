@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import type { Rows } from './store.ts';
 
-export type HistoryTable = 'runs' | 'slots' | 'jobs' | 'events' | 'verifications';
+export type HistoryTable = 'runs' | 'slots' | 'events' | 'verifications';
 /** Either alone is enough for a row to go; nothing said keeps all. */
 export type HistoryLimit = { readonly days?: number; readonly rowsMax?: number };
 export type HistoryLimits = { readonly [Table in HistoryTable]?: HistoryLimit };
@@ -12,7 +12,6 @@ export type HistoryRemoved = { readonly [Table in HistoryTable]: number };
 export const defaultHistory: HistoryLimits = {
   runs: { days: 400, rowsMax: 1_000_000 },
   slots: { days: 400, rowsMax: 1_000_000 },
-  jobs: { days: 7, rowsMax: 100_000 },
   events: { days: 90, rowsMax: 1_000_000 },
   verifications: { days: 400, rowsMax: 200_000 },
 };
@@ -41,7 +40,6 @@ const tables: Readonly<Record<HistoryTable, { readonly key: string; readonly tim
       time: 'due_at',
       mayGo: `closed_at is not null and exists (select 1 from slots n where n.plan = t.plan and n.due_at > t.due_at)`,
     },
-    jobs: { key: 'id', time: 'ended_at', mayGo: 'ended_at is not null' },
     events: {
       key: 'id',
       time: 'at',
@@ -62,7 +60,7 @@ export async function trimHistory(
   limits: HistoryLimits,
   { batchRows = 500, signal }: { readonly batchRows?: number; readonly signal?: AbortSignal } = {},
 ): Promise<HistoryRemoved> {
-  const removed = { runs: 0, slots: 0, jobs: 0, events: 0, verifications: 0 };
+  const removed = { runs: 0, slots: 0, events: 0, verifications: 0 };
   for (const name of Object.keys(removed) as HistoryTable[]) {
     const beforeMs = await boundary(rows, name, limits[name] ?? {});
     for (let more = beforeMs !== undefined; more;) {

@@ -1,6 +1,11 @@
-/** Events on their way to channels: each is sent at least once, or given up after many tries and shown. */
-import { eventOf } from './events.ts';
+/**
+ * Events on their way to channels: each is sent at least once, or given up after many tries and shown. The row of a letter
+ * says what has become of it, its job in the queue who carries it and when. Both change in one transaction; should a job
+ * be lost nevertheless, `mendLetters` puts in another one, and a job whose letter has gone ends when it is claimed.
+ */
+import { eventOf, letterJob, letterOf } from './events.ts';
 import type { StoredEvent } from './events.ts';
+import type { ClaimedJob } from './queue.ts';
 import type { Rows, Store } from './store.ts';
 import type { EventId, LetterId } from './tables.ts';
 
@@ -8,83 +13,90 @@ import type { EventId, LetterId } from './tables.ts';
 export type Letter = {
   readonly id: LetterId;
   readonly channel: string;
-  readonly attempt: number;
+  readonly job: ClaimedJob;
   readonly event: StoredEvent;
 };
 
-export type TakeOptions = {
-  readonly leaseMs: number;
-  readonly countMax: number;
-  /** Of all when absent. */
-  readonly channel?: string;
-};
+/**
+ * The earliest that is due, for who asks alone until the lease ends; then somebody else sends it again.
+ *
+ * @param notFor channels that are taken care of
+ */
+export async function takeLetter(rows: Rows, notFor: readonly string[]): Promise<Letter | undefined> {
+  for (;;) {
+    const job = await rows.queue.claim(notFor);
+    if (job === undefined) return undefined;
+    const letter = await openLetter(rows, job);
+    if (letter !== undefined) return letter;
+    await rows.queue.complete(job);
+  }
+}
 
-/** The earliest that are due, for this worker alone until the lease ends; then somebody else sends them again. */
-export async function takeLetters(
-  store: Store,
-  worker: string,
-  { leaseMs, countMax, channel }: TakeOptions,
-): Promise<Letter[]> {
-  return await store.transaction(async (rows) => {
-    const { db, engine } = rows;
-    const now = await rows.nowMs();
-    let due = db
-      .selectFrom('outbox')
-      .select('id')
-      .where('sent_at', 'is', null)
-      .where('given_up_at', 'is', null)
-      .where('next_at', '<=', now);
-    if (channel !== undefined) due = due.where('channel', '=', channel);
-    due = due.orderBy('next_at').orderBy('id').limit(countMax);
-    const ids = await (engine === 'postgres' ? due.forUpdate().skipLocked() : due).execute();
-    const letters: Letter[] = [];
-    for (const { id } of ids) {
-      const letter = await db
-        .updateTable('outbox')
-        .set((eb) => ({ attempts: eb('attempts', '+', 1), worker, next_at: now + leaseMs }))
-        .where('id', '=', id)
-        .returning(['event_id', 'channel', 'attempts'])
-        .executeTakeFirstOrThrow();
-      const row = await db.selectFrom('events').selectAll().where('id', '=', letter.event_id).executeTakeFirstOrThrow();
-      letters.push({ id, channel: letter.channel, attempt: letter.attempts, event: eventOf(row) });
-    }
-    return letters;
-  });
+async function openLetter({ db }: Rows, job: ClaimedJob): Promise<Letter | undefined> {
+  const row = await openOnes(db)
+    .innerJoin('events', 'events.id', 'outbox.event_id')
+    .selectAll('events')
+    .select('outbox.channel')
+    .where('outbox.id', '=', letterOf(job))
+    .executeTakeFirst();
+  return row === undefined ? undefined : { id: letterOf(job), channel: row.channel, job, event: eventOf(row) };
+}
+
+function openOnes(db: Rows['db']) {
+  return db.selectFrom('outbox').where('sent_at', 'is', null).where('given_up_at', 'is', null);
 }
 
 /** @returns false when somebody else took it meanwhile */
-export async function markSent(rows: Rows, letter: Letter): Promise<boolean> {
-  return await settle(rows, letter, { sent_at: await rows.nowMs(), error: null });
+export async function markSent(store: Store, letter: Letter): Promise<boolean> {
+  return await store.transaction(
+    async (rows) =>
+      (await rows.queue.complete(letter.job)) &&
+      (await settle(rows, letter, { sent_at: await rows.nowMs(), error: null })),
+  );
 }
 
 /** @returns as `markSent` */
-export async function sendLater(rows: Rows, letter: Letter, error: string, nextAtMs: number): Promise<boolean> {
-  return await settle(rows, letter, { next_at: nextAtMs, error, worker: null });
+export async function sendLater(store: Store, letter: Letter, error: string, afterMs: number): Promise<boolean> {
+  return await store.transaction(
+    async (rows) => (await rows.queue.retry(letter.job, afterMs)) && (await settle(rows, letter, { error })),
+  );
 }
 
-/** It stays, with what went wrong last. @returns as `markSent` */
+/** It stays, with what went wrong last. In a transaction. @returns as `markSent` */
 export async function giveUp(rows: Rows, letter: Letter, error: string): Promise<boolean> {
-  return await settle(rows, letter, { given_up_at: await rows.nowMs(), error, worker: null });
+  if (!(await rows.queue.complete(letter.job))) return false;
+  return await settle(rows, letter, { given_up_at: await rows.nowMs(), error });
 }
 
-type Settlement = {
-  readonly sent_at?: number;
-  readonly given_up_at?: number;
-  readonly next_at?: number;
-  readonly error: string | null;
-  readonly worker?: null;
-};
+type Settlement = { readonly sent_at?: number; readonly given_up_at?: number; readonly error: string | null };
 
-async function settle({ db }: Rows, letter: Letter, settlement: Settlement): Promise<boolean> {
+async function settle({ db }: Rows, { id }: Letter, settlement: Settlement): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('outbox')
     .set(settlement)
-    .where('id', '=', letter.id)
-    .where('attempts', '=', letter.attempt)
+    .where('id', '=', id)
     .where('sent_at', 'is', null)
     .where('given_up_at', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+const mendedAtOnce = 500;
+
+/** Puts in a job for each open letter that has none: one from before an update, or whose job was lost. */
+export async function mendLetters({ db, queue }: Rows): Promise<void> {
+  for (let after = 0 as LetterId; ;) {
+    const letters = await openOnes(db)
+      .select(['id', 'channel'])
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(mendedAtOnce)
+      .execute();
+    const last = letters.at(-1);
+    if (last === undefined) return;
+    await queue.enqueue(letters.map(letterJob));
+    after = last.id;
+  }
 }
 
 /** Whom such events of a plan were written to, in their order, sent or not. */
@@ -107,17 +119,10 @@ export async function lettersAbout(
   return found.map((row) => ({ channel: row.channel, event: eventOf(row) }));
 }
 
-/** Channels with letters that wait, and when the first of each may be sent. */
-export async function waitingLetters({ db }: Rows): Promise<{ readonly channel: string; readonly nextAtMs: number }[]> {
-  const found = await db
-    .selectFrom('outbox')
-    .select((eb) => ['channel', eb.fn.min('next_at').as('next')])
-    .where('sent_at', 'is', null)
-    .where('given_up_at', 'is', null)
-    .groupBy('channel')
-    .orderBy('channel')
-    .execute();
-  return found.map(({ channel, next }) => ({ channel, nextAtMs: next }));
+/** Channels with letters that were neither sent nor given up. */
+export async function waitingChannels({ db }: Rows): Promise<string[]> {
+  const found = await openOnes(db).select('channel').distinct().orderBy('channel').execute();
+  return found.map(({ channel }) => channel);
 }
 
 /** How a channel does its work. */

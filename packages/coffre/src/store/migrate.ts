@@ -5,7 +5,7 @@ import type { StoreLocation } from './location.ts';
 import { engineWords } from './migrations/migration.ts';
 import type { Migration } from './migrations/migration.ts';
 import { migrations, schemaVersion } from './migrations/migrations.ts';
-import { postgresSchemaName } from './postgres-schema.ts';
+import { postgresSchemaName, queueSchemaName } from './postgres-schema.ts';
 import type { Rows, Store } from './store.ts';
 
 export type MigrationEvent = {
@@ -17,18 +17,30 @@ export type MigrationEvent = {
     | { readonly kind: 'advice'; readonly text: string };
 };
 
+export type MigrationParts = {
+  /** Where it is somebody else's who makes its tables. */
+  readonly installQueue: () => Promise<void>;
+  readonly report: (event: MigrationEvent) => void;
+};
+
 export async function migrate(
   store: Store,
   location: StoreLocation,
-  report: (event: MigrationEvent) => void,
+  { installQueue, report }: MigrationParts,
 ): Promise<void> {
-  const before = await versionNow(store);
+  const { version: before, hasQueue } = await stateNow(store);
   refuseNewer(before, store);
-  if (before === schemaVersion) return;
+  if (before === schemaVersion) {
+    // Somebody brought back the schema of the state alone.
+    if (!hasQueue) await installQueue();
+    return;
+  }
   if (before > 0) {
     const backup = await backUp(location, before, await store.nowMs());
     report({ from: before, to: schemaVersion, backup });
   }
+  // First, so that nothing was changed yet where it is not allowed.
+  await installQueue();
   for (const migration of migrations) {
     if (migration.version > before) await store.transaction(async (rows) => await apply(rows, migration, store));
   }
@@ -39,7 +51,7 @@ async function apply(rows: Rows, migration: Migration, store: Store): Promise<vo
   const { db, engine } = rows;
   if (engine === 'postgres') {
     await sql`select pg_advisory_xact_lock(${migrationLock}::bigint)`.execute(db);
-    await sql.raw(`create schema if not exists ${postgresSchemaName}`).execute(db);
+    await makeSchema(db);
   }
   const words = engineWords[engine];
   await sql
@@ -64,22 +76,36 @@ async function apply(rows: Rows, migration: Migration, store: Store): Promise<vo
 /** Any number, the same for all of us. */
 const migrationLock = 72_610_093;
 
-/** 0 for a state that is not there yet. */
-async function versionNow({ db, engine }: Rows): Promise<number> {
+/** Asked for where it exists already, the statement needs a right that was only needed once. */
+async function makeSchema(db: Rows['db']): Promise<void> {
+  const found = await sql`select 1 from pg_namespace where nspname = ${postgresSchemaName}`.execute(db);
+  if (found.rows.length === 0) await sql.raw(`create schema ${postgresSchemaName}`).execute(db);
+}
+
+type StateNow = {
+  /** 0 for a state that is not there yet. */
+  readonly version: number;
+  readonly hasQueue: boolean;
+};
+
+async function stateNow({ db, engine }: Rows): Promise<StateNow> {
   const found =
     engine === 'sqlite'
-      ? sql<{ n: number }>`select count(*) as n from sqlite_schema where type = 'table' and name = 'state_schema'`
-      : sql<{
-          n: number;
-        }>`select count(*) as n from pg_tables where schemaname = ${postgresSchemaName} and tablename = 'state_schema'`;
+      ? sql<Found>`select count(*) as n, 1 as queue from sqlite_schema where type = 'table' and name = 'state_schema'`
+      : sql<Found>`select count(*) filter (where schemaname = ${postgresSchemaName}) as n,
+          count(*) filter (where schemaname = ${queueSchemaName}) as queue from pg_tables
+          where (schemaname, tablename) in ((${postgresSchemaName}, 'state_schema'), (${queueSchemaName}, 'version'))`;
   const { rows } = await found.execute(db);
-  if (rows[0]?.n === 0) return 0;
+  const hasQueue = rows[0]?.queue !== 0;
+  if (rows[0]?.n === 0) return { version: 0, hasQueue };
   const newest = await db
     .selectFrom('state_schema')
     .select((eb) => eb.fn.max('version').as('version'))
     .executeTakeFirst();
-  return newest?.version ?? 0;
+  return { version: newest?.version ?? 0, hasQueue };
 }
+
+type Found = { readonly n: number; readonly queue: number };
 
 function refuseNewer(found: number, { place }: Store): void {
   if (found <= schemaVersion) return;
@@ -97,6 +123,6 @@ async function backUp(location: StoreLocation, version: number, nowMs: number): 
     const { copyBeforeMigration } = await import('./sqlite-copy.ts');
     return { kind: 'file', path: await copyBeforeMigration(location.file, version, nowMs) };
   }
-  const text = `to be able to go back, stop here and save the old state first: pg_dump --schema ${postgresSchemaName} DATABASE`;
+  const text = `to be able to go back, stop here and save the old state first: pg_dump --schema '${postgresSchemaName}*' DATABASE`;
   return { kind: 'advice', text };
 }

@@ -1,43 +1,42 @@
-/** Work that waits for somebody to do it. Behind this interface another queue may stand on a server later. */
-import type { JobId } from './tables.ts';
-
+/**
+ * Work that is handed out: each job to one worker at a time, again when that one gives no sign of life. A table on SQLite,
+ * pg-boss on PostgreSQL, so that several managers share it. Who works on what, how often it was tried and when it is due
+ * stand here and nowhere else; what a job is about stands where its key points.
+ */
 export type NewJob = {
-  readonly queue: string;
-  /** While a job with this key waits or is being done, no second one is taken in. */
-  readonly key?: string;
-  readonly payload: unknown;
-  /** Higher first; 0 unless told. */
-  readonly priority?: number;
-  /** Not before. */
-  readonly runAtMs?: number;
-  /** 1 unless told: a job whose worker died is not begun again. */
-  readonly attemptsMax?: number;
+  /** A job with a key that is there already is not taken in. */
+  readonly key: string;
+  /** Whoever claims leaves out those that are taken care of. */
+  readonly lane: string;
+  /** Of two that are due the lower is handed out first. */
+  readonly place: number;
 };
 
 export type ClaimedJob = {
-  readonly id: JobId;
-  readonly queue: string;
-  readonly payload: unknown;
+  readonly id: string;
+  readonly key: string;
+  readonly lane: string;
   /** 1 for the first. With the id it names this claim: an older one of the same job counts no more. */
   readonly attempt: number;
-  readonly leaseUntilMs: number;
 };
 
-export type Extension = 'extended' | 'cancel-asked' | 'lost';
-export type Cancellation = 'cancelled' | 'asked' | 'ended';
-
+/** Bound to the store, or to the transaction with which jobs come to be and end. */
 export type Queue = {
-  /** @returns undefined when a job with its key is there */
-  enqueue(job: NewJob): Promise<JobId | undefined>;
-  /** The next that is due, for this worker alone until the lease ends. */
-  claim(queue: string, worker: string, leaseMs: number): Promise<ClaimedJob | undefined>;
-  /** `cancel-asked` is extended too, so that there is time to stop well. */
-  extend(job: ClaimedJob, leaseMs: number): Promise<Extension>;
+  enqueue(jobs: readonly NewJob[]): Promise<void>;
+  /** The next that is due, for this worker alone while the lease lasts. */
+  claim(notFrom: readonly string[]): Promise<ClaimedJob | undefined>;
   /** @returns false when the claim counts no more: the work was not done by it */
   complete(job: ClaimedJob): Promise<boolean>;
-  /** With `retryAtMs` it waits again, if it has an attempt left. @returns as `complete` */
-  fail(job: ClaimedJob, error: string, retryAtMs?: number): Promise<boolean>;
-  cancel(id: JobId): Promise<Cancellation>;
-  /** Jobs whose worker's lease ended: they wait again, or have failed when no attempt is left. @returns the failed */
-  sweep(): Promise<readonly JobId[]>;
+  /** It waits again. @returns as `complete` */
+  retry(job: ClaimedJob, afterMs: number): Promise<boolean>;
+  /** What has to be done now and then where leases do not end by themselves. Cheap when it was done lately, by anybody. */
+  tend(): Promise<void>;
+  /** Tells at once of jobs that others put in; absent where only looking helps. */
+  readonly listen?: (heard: () => void) => Promise<QueueListener>;
 };
+
+/** Hears nothing any more once it is broken, and has to be asked for again. */
+export type QueueListener = AsyncDisposable & { readonly isBroken: boolean };
+
+/** From being claimed to being handed to somebody else. */
+export const jobLeaseMs = 60_000;

@@ -23,8 +23,9 @@ export async function recordPastName(rows: Rows, backup: NewNamedBackup, created
   return await nameBackup(at(rows, createdMs), backup);
 }
 
-function at({ db, engine }: Rows, atMs: number): Rows {
-  return { db, engine, nowMs: async () => atMs };
+function at(rows: Rows, atMs: number): Rows {
+  const { db, engine, queue } = rows;
+  return { db, engine, queue, nowMs: async () => atMs };
 }
 
 /** Every snapshot of a repository that the history knows of. */

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import type { StoreLocation } from './location.ts';
 import { historySuite } from './testing/history-suite.ts';
+import { letterSuite } from './testing/letter-suite.ts';
 import { migrationSuite } from './testing/migration-suite.ts';
 import type { MigrationScene } from './testing/migration-suite.ts';
 import { schemaVersion } from './migrations/migrations.ts';
@@ -40,6 +41,7 @@ historySuite('SQLite', () => scene);
 retentionSuite('SQLite', () => scene);
 slotSuite('SQLite', () => scene);
 workSuite('SQLite', () => scene);
+letterSuite('SQLite', () => scene);
 migrationSuite('sqlite', () => scene);
 
 test('a state that was brought up from any version is made as a new one is', async () => {

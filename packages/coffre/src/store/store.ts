@@ -8,6 +8,7 @@ import { storeName } from './location.ts';
 import type { StoreLocation } from './location.ts';
 import { migrate } from './migrate.ts';
 import type { MigrationEvent } from './migrate.ts';
+import type { Queue } from './queue.ts';
 import type { Tables } from './tables.ts';
 import { translatedDialect } from './translated-dialect.ts';
 
@@ -15,6 +16,7 @@ import { translatedDialect } from './translated-dialect.ts';
 export type Rows = {
   readonly db: Kysely<Tables>;
   readonly engine: StorePlace['engine'];
+  readonly queue: Queue;
   /** What leases and due times go by. */
   nowMs(): Promise<number>;
 };
@@ -27,16 +29,22 @@ export type StoreOptions = {
 };
 
 type AskMs = (db: Kysely<Tables>) => Promise<number>;
+type QueueOf = (rows: Pick<Rows, 'db' | 'nowMs'>) => Queue;
+type StoreParts = { readonly place: StorePlace; readonly askMs: AskMs; readonly queueOf: QueueOf };
 
 export class Store implements Rows, AsyncDisposable {
   readonly db: Kysely<Tables>;
   readonly place: StorePlace;
+  readonly queue: Queue;
   readonly #askMs: AskMs;
+  readonly #queueOf: QueueOf;
 
-  constructor(db: Kysely<Tables>, place: StorePlace, askMs: AskMs) {
+  constructor(db: Kysely<Tables>, { place, askMs, queueOf }: StoreParts) {
     this.db = db;
     this.place = place;
     this.#askMs = askMs;
+    this.#queueOf = queueOf;
+    this.queue = queueOf(this);
   }
 
   get engine(): StorePlace['engine'] {
@@ -51,9 +59,10 @@ export class Store implements Rows, AsyncDisposable {
   async transaction<T>(work: (rows: Rows) => Promise<T>): Promise<T> {
     const { engine } = this;
     // The time is asked on the connection of the transaction: a second one could be waited for by everybody at once.
-    return await this.db
-      .transaction()
-      .execute(async (db) => await work({ db, engine, nowMs: async () => await this.#askMs(db) }));
+    return await this.db.transaction().execute(async (db) => {
+      const nowMs = async (): Promise<number> => await this.#askMs(db);
+      return await work({ db, engine, nowMs, queue: this.#queueOf({ db, nowMs }) });
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,21 +70,22 @@ export class Store implements Rows, AsyncDisposable {
   }
 }
 
-/** @throws {CoffreError} STORE_UNAVAILABLE, STORE_DAMAGED, STORE_NEWER, STORE_FULL, STORE_BUSY */
+/** @throws {CoffreError} STORE_UNAVAILABLE, STORE_RIGHTS, STORE_DAMAGED, STORE_NEWER, STORE_FULL, STORE_BUSY */
 export async function openStore(location: StoreLocation, options: StoreOptions): Promise<Store> {
   const place: StorePlace = { engine: location.kind, name: storeName(location) };
   const ownMs = async (): Promise<number> => Number(options.clock.nowNs() / 1_000_000n);
   const translate = (error: unknown): unknown => translateFailure(error, place);
-  let dialect: Dialect;
+  let engine: Engine;
   try {
-    dialect = await dialectOf(location);
+    engine = await engineOf(location, translate);
   } catch (error) {
     throw translate(error);
   }
-  const db = new Kysely<Tables>({ dialect: translatedDialect(dialect, translate) });
-  const store = new Store(db, place, location.kind === 'sqlite' || options.ownClock === true ? ownMs : serverMs);
+  const db = new Kysely<Tables>({ dialect: translatedDialect(engine.dialect, translate) });
+  const askMs = location.kind === 'sqlite' || options.ownClock === true ? ownMs : serverMs;
+  const store = new Store(db, { place, askMs, queueOf: engine.queueOf });
   try {
-    await migrate(store, location, options.report ?? (() => undefined));
+    await migrate(store, location, { installQueue: engine.installQueue, report: options.report ?? (() => undefined) });
     return store;
   } catch (error) {
     await store[Symbol.asyncDispose]();
@@ -83,12 +93,22 @@ export async function openStore(location: StoreLocation, options: StoreOptions):
   }
 }
 
-async function dialectOf(location: StoreLocation): Promise<Dialect> {
+/** What differs between the two. */
+export type Engine = {
+  readonly dialect: Dialect;
+  readonly queueOf: QueueOf;
+  readonly installQueue: () => Promise<void>;
+};
+
+async function engineOf(location: StoreLocation, translate: (error: unknown) => unknown): Promise<Engine> {
   if (location.kind === 'postgres') {
-    return (await import('./postgres-engine.ts')).postgresDialect(location.url);
+    const { openPostgres } = await import('./postgres-engine.ts');
+    return openPostgres(location.url, translate);
   }
   const { openSqlite, sqliteDialect } = await import('./sqlite-engine.ts');
-  return sqliteDialect(await openSqlite(location.file));
+  const { leasedQueue } = await import('./leased-queue.ts');
+  const dialect = sqliteDialect(await openSqlite(location.file));
+  return { dialect, queueOf: leasedQueue, installQueue: async () => undefined };
 }
 
 async function serverMs(db: Kysely<Tables>): Promise<number> {

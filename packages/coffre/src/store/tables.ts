@@ -63,24 +63,15 @@ export type LeaseTable = {
   expires_at: number;
 };
 
+/** On SQLite alone; on PostgreSQL jobs are in tables of pg-boss. */
 export type JobTable = {
   id: Generated<JobId>;
-  queue: string;
-  /** No two jobs that have not ended have the same; null has no twin. */
-  job_key: string | null;
-  payload: string;
-  /** Higher first. */
-  priority: number;
-  run_at: number;
-  state: string;
+  job_key: string;
+  lane: string;
+  place: number;
+  /** Nobody takes it before: a pause after a failure, or the lease of who works on it. */
+  due_at: number;
   attempts: number;
-  attempts_max: number;
-  worker: string | null;
-  lease_until: number | null;
-  cancel_asked: number;
-  error: string | null;
-  created_at: number;
-  ended_at: number | null;
 };
 
 export type EventTable = {
@@ -92,15 +83,11 @@ export type EventTable = {
   detail: string;
 };
 
-/** An event on its way to one channel. */
+/** An event on its way to one channel. Who is to carry it when is known to its job. */
 export type OutboxTable = {
   id: Generated<LetterId>;
   event_id: EventId;
   channel: string;
-  attempts: number;
-  /** Nobody takes it before: a pause after a failure, or the lease of who is sending it. */
-  next_at: number;
-  worker: string | null;
   error: string | null;
   sent_at: number | null;
   /** Nobody tries to send it any more. */

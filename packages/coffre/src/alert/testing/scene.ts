@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Config } from '../../config/config.ts';
-import { takeLetters } from '../../store/letters.ts';
 import type { RunOutcome } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import type { RunId } from '../../store/tables.ts';
+import { readLetters } from '../../store/testing/read-letters.ts';
 import { handClock, openScene } from '../../store/testing/scene.ts';
 import type { HandClock } from '../../store/testing/scene.ts';
 import { noteRunEnd } from '../note-run.ts';
@@ -57,7 +57,7 @@ export class AlertScene {
   }
 
   async told(): Promise<string[]> {
-    const letters = await takeLetters(this.store, 'w', { leaseMs: 1e12, countMax: 99 });
+    const letters = await readLetters(this.store);
     return letters.map(({ channel, event }) => {
       const { repository } = event.detail;
       return `${channel} ${event.code}${typeof repository === 'string' ? ` ${repository}` : ''}`;

@@ -6,6 +6,7 @@ import { scheduleAnchors } from './0005-schedule-anchors.ts';
 import { lettersAndTriggers } from './0006-letters-and-triggers.ts';
 import { slotOwners } from './0007-slot-owners.ts';
 import { failureCodes } from './0008-failure-codes.ts';
+import { jobs } from './0009-jobs.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order they are applied; the number of the last one is the version of the schema. */
@@ -18,6 +19,7 @@ export const migrations: readonly Migration[] = [
   lettersAndTriggers,
   slotOwners,
   failureCodes,
+  jobs,
 ];
 
 export const schemaVersion: number = migrations.length;

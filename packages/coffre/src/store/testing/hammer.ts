@@ -4,18 +4,20 @@
  */
 import { systemClock } from '@coffre/repository';
 import { recordEvent } from '../events.ts';
-import { leasedQueue } from '../leased-queue.ts';
 import { endLease, takeLease } from '../leases.ts';
 import type { StoreLocation } from '../location.ts';
 import { endRun, startRun } from '../runs.ts';
 import { openStore } from '../store.ts';
 import type { Store } from '../store.ts';
 
-export const hammerLeaseMs = 700;
+const hammerLeaseMs = 700;
 
 async function work(store: Store, name: string): Promise<void> {
-  const job = await leasedQueue(store).claim('hammer', name, hammerLeaseMs);
-  if (job === undefined) return await pause(5);
+  const job = await store.queue.claim(['mail']);
+  if (job === undefined) {
+    await store.queue.tend();
+    return await pause(5);
+  }
   const answer = await takeLease(store, {
     repository: 'local',
     mode: 'exclusive',
@@ -23,10 +25,10 @@ async function work(store: Store, name: string): Promise<void> {
     durationMs: hammerLeaseMs,
   });
   if (answer.kind === 'taken') {
-    await leasedQueue(store).fail(job, 'taken', 0);
+    await store.transaction(async (rows) => await rows.queue.retry(job, 0));
     return await pause(2);
   }
-  const plan = String(job.payload);
+  const plan = job.key;
   const run = await startRun(store, {
     plan,
     kind: 'backup',
@@ -37,7 +39,7 @@ async function work(store: Store, name: string): Promise<void> {
   });
   await store.transaction(async (rows) => {
     // Nothing of it stays when the claim counts no more.
-    if (!(await leasedQueue(rows).complete(job))) return;
+    if (!(await rows.queue.complete(job))) return;
     await endRun(rows, run, { outcome: 'success' });
     await recordEvent(rows, { code: 'hammered', plan, runId: run, detail: {} }, ['mail']);
   });

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recordEvent } from '../events.ts';
 import { trimHistory } from '../history.ts';
-import { leasedQueue } from '../leased-queue.ts';
 import { endRun, listRuns, startRun } from '../runs.ts';
 import type { RunKind, RunOutcome } from '../runs.ts';
 import { closeSlot, openSlot, openSlots } from '../slots.ts';
@@ -50,7 +49,7 @@ export function retentionSuite(engine: string, scene: () => Scene): void {
     assert.deepEqual(await remaining(store, 'failing'), [failing[1], failing[3]]);
     assert.deepEqual(await remaining(store, 'stuck'), [stuck[0], stuck[2]]);
     assert.deepEqual(await remaining(store, 'many'), many.slice(-2));
-    assert.deepEqual(removed, { runs: 13, slots: 0, jobs: 0, events: 0, verifications: 0 });
+    assert.deepEqual(removed, { runs: 13, slots: 0, events: 0, verifications: 0 });
   });
 
   test(`${engine}: so many rows stay, counted from the newest`, async () => {
@@ -66,16 +65,11 @@ export function retentionSuite(engine: string, scene: () => Scene): void {
     assert.equal((await trimHistory(store, { runs: { rowsMax: 5 } })).runs, 0);
   });
 
-  test(`${engine}: open slots, jobs and unsent events stay, whatever their age`, async () => {
+  test(`${engine}: open slots and unsent events stay, whatever their age`, async () => {
     const clock = handClock();
     await using store = await openScene(scene().freshPlace(), clock);
-    const queue = leasedQueue(store);
     for (const dueAtMs of [1, 2, 3, 4]) await openSlot(store, { plan: 'p', dueAtMs });
     for (const dueAtMs of [1, 2, 4]) await closeSlot(store, { plan: 'p', dueAtMs }, 'success');
-    await queue.enqueue({ queue: 'q', payload: 1 });
-    await queue.enqueue({ queue: 'q', payload: 2 });
-    const job = await queue.claim('q', 'w', 1);
-    await queue.complete(job!);
     await recordEvent(store, { code: 'sent', detail: {} }, []);
     await recordEvent(store, { code: 'unsent', detail: {} }, ['mail']);
     await recordVerification(store, { repository: 'r', kind: 'pack', outcome: 'good' });
@@ -86,11 +80,10 @@ export function retentionSuite(engine: string, scene: () => Scene): void {
     const removed = await trimHistory(store, {
       runs: limit,
       slots: limit,
-      jobs: limit,
       events: limit,
       verifications: limit,
     });
-    assert.deepEqual(removed, { runs: 0, slots: 2, jobs: 1, events: 1, verifications: 0 });
+    assert.deepEqual(removed, { runs: 0, slots: 2, events: 1, verifications: 0 });
     assert.deepEqual(
       (await openSlots(store)).map(({ dueAtMs }) => dueAtMs),
       [3],

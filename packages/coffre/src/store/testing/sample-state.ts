@@ -2,9 +2,8 @@
 import { appendAudit } from '../audit-rows.ts';
 import { recordEvent } from '../events.ts';
 import { countFailure } from '../failure-counts.ts';
-import { leasedQueue } from '../leased-queue.ts';
 import { takeLease } from '../leases.ts';
-import { giveUp, takeLetters } from '../letters.ts';
+import { giveUp, takeLetter } from '../letters.ts';
 import { nameBackup } from '../named-backups.ts';
 import { endRun, startRun } from '../runs.ts';
 import type { NewRun } from '../runs.ts';
@@ -37,13 +36,9 @@ export async function fillSample(store: Store): Promise<void> {
   await closeSlot(store, { plan, dueAtMs: sceneStartMs }, 'success');
   const open = await startRun(store, { ...sampleRun, kind: 'copy' });
   await takeLease(store, { repository: 'local', mode: 'shared', holder: 'alpha', durationMs: 60_000 });
-  const queue = leasedQueue(store);
-  await queue.enqueue({ queue: 'runs', key: plan, payload: { plan }, attemptsMax: 3 });
-  await queue.claim('runs', 'alpha', 60_000);
-  await queue.enqueue({ queue: 'runs', payload: { plan: 'uploads' } });
   await recordEvent(store, { code: 'backup.run.failed', plan, runId: open, detail: { reason: 'no room' } }, ['mail']);
-  const [letter] = await takeLetters(store, 'alpha', { leaseMs: 60_000, countMax: 1 });
-  await giveUp(store, letter!, 'nobody answers');
+  const letter = await takeLetter(store, []);
+  await store.transaction(async (rows) => await giveUp(rows, letter!, 'nobody answers'));
   await recordEvent(store, { code: 'run.recovered', plan, detail: {} }, ['mail']);
   await nameBackup(store, { repository: 'local', name: 'v1.2', snapshot: 'ab'.repeat(32), isPinned: true });
   await recordVerification(store, { repository: 'local', kind: 'pack', subject: 'cd'.repeat(32), outcome: 'good' });
