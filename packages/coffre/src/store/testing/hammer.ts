@@ -26,7 +26,7 @@ async function work(store: Store, name: string): Promise<void> {
   });
   if (answer.kind === 'taken') {
     await store.transaction(async (rows) => await rows.queue.retry(job, 0));
-    return await pause(2);
+    return await pause(20);
   }
   const plan = job.key;
   const run = await startRun(store, {
