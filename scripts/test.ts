@@ -7,7 +7,7 @@
  *   npm test -- tree format/      only files whose path contains one of the words
  *   npm test -- --verbose         every test's name, and what tests print
  */
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,10 +101,28 @@ function toolsAreReady(): boolean {
 /** Built once, because tests start it thousands of times, and the sources take twice the processor time to start. */
 async function programForAll(): Promise<string> {
   const folder = join(projectFolder, `.cache/program-${process.pid}`);
+  sweepPrograms(join(projectFolder, '.cache'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   await buildProgram(join(folder, 'dist'));
   layOut(folder);
   return folder;
+}
+
+/** What test runs left that were killed. */
+function sweepPrograms(folder: string): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const pid = /^program-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // It lives, and belongs to somebody else.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
 }
 
 type Step = { readonly tier: Tier; readonly files: readonly string[] };

@@ -11,6 +11,7 @@ import { addressOf, type MysqlAddress } from '../../packages/coffre/src/source/m
 import { freePort } from './free-port.ts';
 import { findServer, type ServerRelease } from './servers.ts';
 import { startService, type ServiceProcess } from './service-process.ts';
+import { fillFromTemplate } from './template.ts';
 
 export type SqlServer = AsyncDisposable & {
   /** As root, over the socket. */
@@ -150,8 +151,13 @@ function initialize(program: string, words: readonly string[]): SqlServerParts['
 
 function runOnce(program: string, words: readonly string[], data: string, asUser: SystemUser | undefined): void {
   const environment = { ...process.env, TMPDIR: dirname(data) };
-  const done = spawnSync(program, words, { encoding: 'utf8', cwd: '/', env: environment, ...asUser });
-  if (done.status !== 0) throw new Error(`${program} failed: ${done.error?.message ?? done.stderr + done.stdout}`);
+  const make = (): void => {
+    const done = spawnSync(program, words, { encoding: 'utf8', cwd: '/', env: environment, ...asUser });
+    if (done.status !== 0) throw new Error(`${program} failed: ${done.error?.message ?? done.stderr + done.stdout}`);
+  };
+  const lasting = words.filter((word) => !word.includes(data));
+  // By the name in it servers tell each other apart.
+  fillFromTemplate(data, [program, ...lasting], make, ['auto.cnf']);
 }
 
 function readNobody(): SystemUser {

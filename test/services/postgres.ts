@@ -16,6 +16,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { findService } from './programs.ts';
 import { startService } from './service-process.ts';
+import { fillFromTemplate } from './template.ts';
 
 export type PostgresServer = AsyncDisposable & {
   /** Of its socket. */
@@ -118,7 +119,9 @@ export async function startPostgres(wanted: PostgresStart = {}): Promise<Postgre
     const passwordFile = join(folder, 'password');
     writeFileSync(passwordFile, password ?? 'unused', { mode: 0o644 });
     const access = password === undefined ? ['-A', 'trust'] : ['-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
-    run('initdb', ['-D', data, '-U', 'coffre', ...access, '-N', '--locale=C.UTF-8']);
+    const words = ['-U', 'coffre', ...access, '-N', '--locale=C.UTF-8'];
+    const make = (): void => void run('initdb', ['-D', data, ...words]);
+    fillFromTemplate(data, [programs, password ?? '', ...words.filter((word) => !word.includes(folder))], make);
     await start();
   } catch (error) {
     await stop();
