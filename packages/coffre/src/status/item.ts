@@ -189,12 +189,14 @@ function holding(tracks: readonly TrackState[], ground: Ground): RepositoryPlace
   return [...names].map((name) => ground.repositories.get(name) ?? { medium: undefined, place: undefined });
 }
 
-function planProblems({ run, pause, isEnabled, foreignHost }: ItemFacts, nowMs: number): Problem[] {
+function planProblems({ run, backup, pause, isEnabled, foreignHost }: ItemFacts, nowMs: number): Problem[] {
   const problems: Problem[] = [];
   if (foreignHost !== undefined) problems.push({ cause: 'no_agent', level: 'unknown', detail: foreignHost });
   if (!isEnabled) problems.push({ cause: 'disabled', level: 'warning' });
   else if (pause !== undefined) problems.push(pausedProblem(pause, nowMs));
-  return [...problems, ...suspendedRetention(run), ...run.retention.flatMap(retentionProblem)];
+  // Where nothing was ever saved nothing old is kept.
+  const suspended = backup.lastGood === undefined ? [] : suspendedRetention(run);
+  return [...problems, ...suspended, ...run.retention.flatMap(retentionProblem)];
 }
 
 function pausedProblem({ reason, untilMs }: PauseFacts, nowMs: number): Problem {
