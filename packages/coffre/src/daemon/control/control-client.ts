@@ -53,12 +53,12 @@ function daemonClient(folder: string): DaemonClient {
   return {
     status: async () => (await whole(await ask(folder, '/v1/status'))) as DaemonStatus,
     run: async function* (plan, signal) {
-      yield* lines(await ask(folder, '/v1/run', { plan }, signal));
+      yield* lines(await ask(folder, '/v1/run', { plan }, signal), folder);
     },
     start: async (plan) => void (await post('/v1/run', { plan, follow: false })),
     cancel: async (plan) => (await post('/v1/cancel', { plan })) as { was: 'running' | 'waiting' },
     log: async function* (plan) {
-      yield* lines(await ask(folder, `/v1/log?plan=${encodeURIComponent(plan)}`));
+      yield* lines(await ask(folder, `/v1/log?plan=${encodeURIComponent(plan)}`), folder);
     },
     reload: async () => (await post('/v1/reload', {})) as { plans: number },
     refresh: async () => void (await post('/v1/refresh', {})),
@@ -108,10 +108,26 @@ async function whole(response: IncomingMessage): Promise<unknown> {
   return JSON.parse(Buffer.concat(parts).toString('utf8')) as unknown;
 }
 
-async function* lines(response: IncomingMessage): AsyncGenerator<FollowMessage, void> {
+/** @throws {CoffreError} DAEMON_ABSENT when it ends before its answer does */
+async function* lines(response: IncomingMessage, folder: string): AsyncGenerator<FollowMessage, void> {
+  let failure: unknown;
+  response.once('error', (error) => (failure = error));
   try {
-    for await (const line of createInterface({ input: response })) yield JSON.parse(line) as FollowMessage;
+    for await (const line of createInterface({ input: response })) {
+      if (failure !== undefined) break;
+      yield JSON.parse(line) as FollowMessage;
+    }
+    if (failure !== undefined || !response.complete) throw gone(folder, failure);
+  } catch (error) {
+    throw error === failure ? gone(folder, error) : error;
   } finally {
     response.destroy();
   }
+}
+
+function gone(folder: string, cause: unknown): CoffreError {
+  return new CoffreError('DAEMON_ABSENT', `the \`coffre serve\` in ${folder} ended while it was listened to`, {
+    hint: '`coffre status` and `coffre logs PLAN` say what became of the run.',
+    cause,
+  });
 }
