@@ -69,7 +69,7 @@ export function letterSuite(engine: string, scene: () => Scene): void {
     await queue.enqueue(jobs('a', 1));
     const first = await queue.claim([]);
     assert.ok(first);
-    await passMs(store, clock, minuteMs / 2);
+    await passMs(store, clock, minuteMs / 6);
     await queue.tend();
     assert.equal(await queue.claim([]), undefined, 'the lease holds');
     await passMs(store, clock, minuteMs);
