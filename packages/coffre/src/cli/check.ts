@@ -62,10 +62,11 @@ async function runCheck(cli: Cli, wish: CheckWish): Promise<CheckOutcome> {
   const globals = cli.globals();
   const { noLock } = globals;
   if (!noLock) printer.normal('create exclusive lock for repository');
-  await using session = await openSession(cli, noLock ? 'none' : 'exclusive', { uncached: true });
+  await using session = await openSession(cli, noLock ? 'none' : 'exclusive', { uncached: true, besideLock: true });
   const isFiltered = wish.names.length > 0 || Object.values(wish.filter).some((values) => values.length > 0);
   if (isFiltered && wish.fullWithinMs !== undefined)
     throw usage('--full-within is about the whole repository and does not go with chosen snapshots');
+  if (isFiltered) await session.locked;
   const snapshots = isFiltered ? await selectSnapshots(session, wish.filter, wish.names) : undefined;
   using report = new CheckReport(printer, wish, isFiltered);
   const stateFolder = repositoryCache(globals, cli.environment, session.repository.config.id);
@@ -76,6 +77,7 @@ async function runCheck(cli: Cli, wish: CheckWish): Promise<CheckOutcome> {
       ...(wish.fullWithinMs === undefined ? {} : { fullWithinMs: wish.fullWithinMs }),
       ...(stateFolder === undefined ? {} : { stateFolder }),
       ...(snapshots === undefined ? {} : { snapshots }),
+      locked: session.locked,
     },
     (event) => {
       session.signal.throwIfAborted();

@@ -50,6 +50,21 @@ export async function readIndexes(repository: Repository): Promise<CheckedIndex>
   return { indexed: new IndexedRepository(repository, table), packs, unreadable, marked };
 }
 
+/** Beside the wait for the lock, and once more when the index files are others by then. */
+export async function readIndexesBeside(repository: Repository, locked: Promise<void>): Promise<CheckedIndex> {
+  const names = async (): Promise<string> =>
+    (await repository.listIds('index'))
+      .map(({ id }) => id)
+      .sort()
+      .join();
+  const early = (async () => ({ before: await names(), index: await readIndexes(repository) }))();
+  // What fails without the lock is tried again with it.
+  early.catch(() => undefined);
+  await locked;
+  const read = await early.catch(() => undefined);
+  return read !== undefined && read.before === (await names()) ? read.index : await readIndexes(repository);
+}
+
 /** What one file says of one pack: sums over its blobs that do not depend on their order. */
 type Mark = { count: number; first: number; second: number; hasTree: boolean; hasData: boolean };
 

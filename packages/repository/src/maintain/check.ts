@@ -6,13 +6,12 @@ import { loadKeyFile } from '../key.ts';
 import { inParallel } from '../parallel.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import { createTally, finding, type CheckFinding, type CheckResult, type Tally } from './check-findings.ts';
-import { readIndexes, type CheckedIndex } from './check-index.ts';
-import { readPacks, type PackToRead } from './check-read.ts';
+import { besideEachOther, DataCheck, sizedPacks } from './check-data.ts';
+import { readIndexes, readIndexesBeside, type CheckedIndex } from './check-index.ts';
 import { checkTrees } from './check-trees.ts';
 import type { ReadDataSubset } from './read-data-subset.ts';
-import { chooseReading, openReadingRecord, type ChosenReading } from './reading-record.ts';
-import { measureCoverage, type Coverage, type SizedPack } from './reading-plan.ts';
-import type { VerificationLedger } from './verification-ledger.ts';
+import { openReadingRecord, type ChosenReading } from './reading-record.ts';
+import type { Coverage } from './reading-plan.ts';
 
 export type CheckOptions = {
   /** Read packs back too. */
@@ -27,6 +26,8 @@ export type CheckOptions = {
   readonly beside?: boolean;
   /** For reading packs. */
   readonly threads?: number;
+  /** The lock is still being waited for: what needs none begins beside the wait. */
+  readonly locked?: Promise<void>;
 };
 
 export type CheckPhase = 'index' | 'packs' | 'snapshots' | 'read-data';
@@ -62,20 +63,34 @@ export async function check(
   repository.backend.bypassCaches?.();
   const tally = createTally();
   const run = new CheckRun(repository, tally, report);
-  await run.checkKeysAndLocks();
-  const { beside = false } = options;
-  const snapshots = options.snapshots ?? (beside ? await run.loadSnapshots() : undefined);
-  const index = await run.checkIndexes();
+  const { beside = false, locked = Promise.resolve() } = options;
+  let snapshots = options.snapshots;
+  const begun = locked.then(async () => {
+    await run.checkKeysAndLocks();
+    if (beside) snapshots ??= await run.loadSnapshots();
+    report({ kind: 'phase', phase: 'index' });
+  });
+  const index = await (options.locked === undefined
+    ? begun.then(async () => await readIndexes(repository))
+    : readIndexesBeside(repository, begun));
+  run.checkIndexes(index);
   const stored = await run.checkPacks(index, { beside });
   // Packs needed are asked for only where they narrow down what to read.
   const needed = options.snapshots === undefined ? undefined : new Set<PackId>();
-  await run.checkSnapshots(index.indexed, snapshots ?? (await run.loadSnapshots()), needed);
-  if (options.readData !== undefined || options.fullWithinMs !== undefined) {
-    const all = sizedPacks(index.indexed, (id) => stored.has(id));
-    const packs = needed === undefined ? all : all.filter(({ id }) => needed.has(id));
-    const ledger = openReadingRecord(repository, options.stateFolder, all);
-    await run.checkData(index.indexed, packs, ledger, options);
+  const checkSnapshots = async (): Promise<void> =>
+    await run.checkSnapshots(index.indexed, snapshots ?? (await run.loadSnapshots()), needed);
+  if (options.readData === undefined && options.fullWithinMs === undefined) {
+    await checkSnapshots();
+    return tally.result();
   }
+  const all = sizedPacks(index.indexed, stored);
+  const ledger = openReadingRecord(repository, options.stateFolder, all);
+  const data = new DataCheck({ indexed: index.indexed, ledger, options, tally, report });
+  // Where chosen snapshots narrow down what is read, they must be known first.
+  if (needed !== undefined) await checkSnapshots();
+  const packs = needed === undefined ? all : all.filter(({ id }) => needed.has(id));
+  const first = needed === undefined ? checkSnapshots : async () => undefined;
+  await besideEachOther(first, async (turn) => await data.read(packs, turn));
   return tally.result();
 }
 
@@ -127,9 +142,7 @@ class CheckRun {
     }
   }
 
-  async checkIndexes(): Promise<CheckedIndex> {
-    this.#report({ kind: 'phase', phase: 'index' });
-    const index = await readIndexes(this.#repository);
+  checkIndexes(index: CheckedIndex): void {
     for (const { id, error } of index.unreadable) {
       this.#found('index-unreadable', `error loading index ${id}: ${messageOf(error)}`);
     }
@@ -143,7 +156,6 @@ class CheckRun {
         this.#found('pack-mixed', `pack ${packId.slice(0, 8)} contains a mix of tree and data blobs`, { packId });
       }
     }
-    return index;
   }
 
   /** The packs that are in the storage. */
@@ -205,55 +217,5 @@ class CheckRun {
       }
     });
     return found;
-  }
-
-  async checkData(
-    indexed: IndexedRepository,
-    packs: readonly SizedPack[],
-    ledger: VerificationLedger | undefined,
-    { readData, fullWithinMs, threads }: CheckOptions,
-  ): Promise<void> {
-    const { clock, random } = this.#repository.host;
-    const nowMs = (): number => Number(clock.nowNs() / 1_000_000n);
-    const reading = chooseReading(packs, { readData, fullWithinMs, ledger, random, nowMs: nowMs() });
-    if (fullWithinMs !== undefined) this.#report({ kind: 'reading', reading });
-    const { chosen, bytes: totalBytes } = reading;
-    this.#report({ kind: 'phase', phase: 'read-data', total: chosen.length, totalBytes, packs: packs.length });
-    let [done, doneBytes] = [0, 0];
-    const options = { totalBytes, ...(threads !== undefined && { threads }) };
-    try {
-      await readPacks(this.#repository, withBlobs(indexed, chosen), options, (verdict) => {
-        const { id: packId, sizeBytes, problems, isDamaged } = verdict;
-        if (problems.length === 0) ledger?.noteRight(packId, nowMs());
-        else if (isDamaged) ledger?.noteWrong(packId, nowMs());
-        if (problems.length > 0) {
-          const message = `pack ${packId} contains ${problems.length} errors: [${problems.join(' ')}]`;
-          this.#found(isDamaged ? 'pack-damaged' : 'pack-doubtful', message, { packId });
-        }
-        done += 1;
-        doneBytes += sizeBytes;
-        this.#tally.read(sizeBytes);
-        this.#report({ kind: 'progress', phase: 'read-data', done, doneBytes });
-      });
-      ledger?.noteChecked(nowMs());
-    } finally {
-      ledger?.flush();
-    }
-    if (fullWithinMs === undefined || ledger === undefined) return;
-    const coverage = measureCoverage(packs, ledger, { nowMs: nowMs(), withinMs: fullWithinMs });
-    this.#report({ kind: 'coverage', coverage, fullWithinMs });
-  }
-}
-
-function sizedPacks(indexed: IndexedRepository, isWanted: (id: PackId) => boolean): SizedPack[] {
-  return Array.from(indexed.packSizes(), ([id, sizeBytes]) => ({ id, sizeBytes })).filter(({ id }) => isWanted(id));
-}
-
-/** One pack after the other: the blobs of all packs at once would be large. */
-function* withBlobs(indexed: IndexedRepository, packs: readonly SizedPack[]): Generator<PackToRead> {
-  const sizes = new Map(packs.map(({ id, sizeBytes }) => [id, sizeBytes]));
-  for (const { id, blobs } of indexed.packs()) {
-    const sizeBytes = sizes.get(id);
-    if (sizeBytes !== undefined) yield { id, sizeBytes, blobs };
   }
 }
