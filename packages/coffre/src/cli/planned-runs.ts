@@ -1,6 +1,6 @@
 /** The real surroundings of runs in this process: state, clock, programs, and the channel to whoever started us. */
 import { hostname } from 'node:os';
-import { CoffreError, systemProcesses } from '@coffre/repository';
+import { CoffreError, messageOf, systemProcesses } from '@coffre/repository';
 import { systemSourceContext } from '../access/source-context.ts';
 import { configuredStatePlace, openState } from '../access/state.ts';
 import { effectiveOf } from '../config/effective.ts';
@@ -12,10 +12,14 @@ import type { RunMessage } from '../run/run-message.ts';
 import { runPurposeVariable } from '../run/run-request.ts';
 import type { RunSurroundings } from '../run/run-surroundings.ts';
 import { closeLostRuns } from '../run/stale-runs.ts';
+import { trimHistoryDaily } from '../store/history.ts';
+import type { Store } from '../store/store.ts';
 import type { Cli } from './cli.ts';
 import { extensionPlaces } from './meant-repositories.ts';
 import type { Configured } from './meant-repositories.ts';
 import { programVersion } from './version.ts';
+
+const trimLimitMs = 20_000;
 
 /** Runs of this machine that were lost before are closed first. @throws {CoffreError} errors of the state */
 export async function withRunSurroundings<T>(
@@ -71,6 +75,7 @@ export async function withRunSurroundings<T>(
   try {
     const done = await work(around);
     if (!isOfDaemon(cli) && !parent.signal.aborted) await tellChannels(around, warn);
+    if (!parent.signal.aborted) await trim(store, parent.signal, warn);
     return done;
   } finally {
     await parent.flushed();
@@ -86,6 +91,16 @@ async function tellChannels(around: RunSurroundings, warn: (sentence: string) =>
   if (Object.keys(around.config.alerts.channels).length === 0) return;
   const { sendAfterRun } = await import('./send-after-run.ts');
   await sendAfterRun(around, warn);
+}
+
+/** In the process of a run: the daemon has plans to look after. What is left goes on another day. */
+async function trim(store: Store, signal: AbortSignal, warn: (sentence: string) => void): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(trimLimitMs)]);
+  try {
+    await trimHistoryDaily(store, limit);
+  } catch (error) {
+    if (!limit.aborted) warn(`old history could not be removed: ${messageOf(error)}`);
+  }
 }
 
 type Parent = Disposable & {

@@ -1,6 +1,7 @@
 /** How long history stays: in days and rows a table, removed in small batches so that nobody waits long. */
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
+import { readSetting, writeSetting } from './settings.ts';
 import type { Rows } from './store.ts';
 
 export type HistoryTable = 'runs' | 'slots' | 'events' | 'verifications';
@@ -20,8 +21,8 @@ const dayMs = 86_400_000;
 
 /**
  * What is still going on never goes, nor what the answer to "when was it last good?" rests on: the newest run and the
- * newest good one of a plan, kind, source and repository, its newest slot, the newest good reading of a repository, and events that are
- * still to be sent.
+ * newest good one of a plan, kind, source and repository, its newest slot, the newest good reading of a repository, events
+ * that are still to be sent, and the newest of each kind of a plan: whether it is in trouble is read from them.
  */
 const tables: Readonly<Record<HistoryTable, { readonly key: string; readonly time: string; readonly mayGo: string }>> =
   {
@@ -43,8 +44,8 @@ const tables: Readonly<Record<HistoryTable, { readonly key: string; readonly tim
     events: {
       key: 'id',
       time: 'at',
-      mayGo:
-        'not exists (select 1 from outbox o where o.event_id = t.id and o.sent_at is null and o.given_up_at is null)',
+      mayGo: `not exists (select 1 from outbox o where o.event_id = t.id and o.sent_at is null and o.given_up_at is null)
+      and (t.plan is null or exists (select 1 from events n where n.plan = t.plan and n.code = t.code and n.id > t.id))`,
     },
     verifications: {
       key: 'id',
@@ -53,6 +54,16 @@ const tables: Readonly<Record<HistoryTable, { readonly key: string; readonly tim
       and (t.outcome <> 'good' or n.outcome = 'good'))`,
     },
   };
+
+const trimmed = 'history:trimmed';
+
+/** Once a day, by whoever comes first. @returns undefined when it was done lately */
+export async function trimHistoryDaily(rows: Rows, signal: AbortSignal): Promise<HistoryRemoved | undefined> {
+  if ((await readSetting(rows, trimmed)) !== undefined) return undefined;
+  const untilMs = (await rows.nowMs()) + dayMs;
+  await writeSetting(rows, trimmed, { value: '', untilMs, changedBy: 'coffre' });
+  return await trimHistory(rows, defaultHistory, { signal });
+}
 
 /** @returns how many rows went. Stops between batches when the signal aborts; the next call goes on. */
 export async function trimHistory(

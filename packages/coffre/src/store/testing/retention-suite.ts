@@ -1,8 +1,8 @@
 /** What stays of a long history, and what `status` reads from it, on any engine. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recordEvent } from '../events.ts';
-import { trimHistory } from '../history.ts';
+import { newestEvent, recordEvent } from '../events.ts';
+import { trimHistory, trimHistoryDaily } from '../history.ts';
 import { endRun, listRuns, startRun } from '../runs.ts';
 import type { RunKind, RunOutcome } from '../runs.ts';
 import { closeSlot, openSlot, openSlots } from '../slots.ts';
@@ -89,6 +89,24 @@ export function retentionSuite(engine: string, scene: () => Scene): void {
       [3],
     );
     assert.equal((await listVerifications(store, { repository: 'r' }, 5)).length, 2);
+  });
+
+  test(`${engine}: once a day what is old goes, and what tells of a trouble that lasts stays`, async () => {
+    const clock = handClock();
+    await using store = await openScene(scene().freshPlace(), clock);
+    const { signal } = new AbortController();
+    await recordEvent(store, { code: 'backup.run.failed', plan: 'p', detail: {} }, []);
+    const trouble = await recordEvent(store, { code: 'backup.run.failed', plan: 'p', detail: {} }, []);
+    await recordEvent(store, { code: 'of nobody', detail: {} }, []);
+    await daily({ store, clock }, 'p', ['success']);
+    clock.moveMs(399 * dayMs);
+    const newer = await daily({ store, clock }, 'p', ['success']);
+    assert.deepEqual(await trimHistoryDaily(store, signal), { runs: 1, slots: 0, events: 2, verifications: 0 });
+    assert.deepEqual(await remaining(store, 'p'), newer);
+    assert.equal((await newestEvent(store, 'p', ['backup.run.failed']))?.id, trouble);
+    assert.equal(await trimHistoryDaily(store, signal), undefined);
+    clock.moveMs(dayMs);
+    assert.deepEqual(await trimHistoryDaily(store, signal), { runs: 0, slots: 0, events: 0, verifications: 0 });
   });
 
   test(`${engine}: status is told the newest run, the last good one and how long they take`, async () => {
