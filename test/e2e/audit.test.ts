@@ -78,6 +78,11 @@ test('what changes snapshots or locks by hand is on record, and the history know
   scene.good(...at, 'rewrite', '--forget', '--new-host', 'other', '--tag', 'coffre:source=lyon/uploads');
   scene.good(...at, 'tag', '--add', 'mine', '--tag', 'coffre:source=lyon/uploads');
   scene.good(...at, 'unlock', '--remove-all');
+  const target = join(scene.folder, 'back');
+  scene.good(...at, 'restore', 'latest', '--target', target);
+  writeFileSync(join(target, 'mine'), 'not in the snapshot');
+  scene.good(...at, 'restore', 'latest', '--target', target, '--delete', '--dry-run');
+  scene.good(...at, 'restore', 'latest', '--target', target, '--delete');
   assert.match(scene.good('care', 'local'), /^local: 2 snapshots and \d+ packs listed/m);
   const of = ['--tag', 'coffre:source=lyon/shop', '--group-by', '', '--unsafe-allow-remove-all'];
   const { status, stderr } = scene.run(...at, 'forget', ...of);
@@ -104,6 +109,7 @@ test('what changes snapshots or locks by hand is on record, and the history know
       ['rewrite', 'changed removed saved'],
       ['tag', 'replaced'],
       ['unlock', 'removed'],
+      ['restore --delete', 'filesDeleted filesRestored'],
       ['forget', 'failed removed'],
     ],
   );

@@ -8,7 +8,7 @@ import {
   restore,
   zeroRestoreCounters,
 } from '@coffre/repository';
-import type { Overwrite, RestoreOptions, RestoreSelection } from '@coffre/repository';
+import type { FoundSnapshot, Overwrite, RestoreCounters, RestoreOptions, RestoreSelection } from '@coffre/repository';
 import type { Cli } from './cli.ts';
 import { formatGoDuration } from './output/format.ts';
 import { RestoreReport } from './output/restore-report.ts';
@@ -16,6 +16,7 @@ import { snapshotSentence } from './output/snapshots.ts';
 import { readExcludes, readIncludes, refuseBoth } from './pattern-options.ts';
 import type { RestoreVerbOptions } from './restore.ts';
 import { openSession } from './session.ts';
+import type { Session } from './session.ts';
 import { selectSnapshot, snapshotFilter } from './snapshot-options.ts';
 import { parseChoice, usage } from './values.ts';
 
@@ -33,16 +34,20 @@ export async function runRestore(cli: Cli, names: readonly string[], options: Re
   using report = new RestoreReport(printer, counters, carriedBytes(resolve(target)));
   const startedMs = performance.now();
   try {
-    await restore(indexed, {
-      ...fixed,
-      tree: found.snapshot.tree,
-      begins: () => printer.normal(`restoring ${snapshotSentence(found)} to ${target}`),
-      ...(found.folder === undefined ? {} : { subPath: found.folder }),
-      counters,
-      report: (event) => report.onEvent(event),
-      reportItems: report.wantsItems,
-      signal: session.signal,
-    });
+    const work = async (): Promise<void> => {
+      await restore(indexed, {
+        ...fixed,
+        tree: found.snapshot.tree,
+        begins: () => printer.normal(`restoring ${snapshotSentence(found)} to ${target}`),
+        ...(found.folder === undefined ? {} : { subPath: found.folder }),
+        counters,
+        report: (event) => report.onEvent(event),
+        reportItems: report.wantsItems,
+        signal: session.signal,
+      });
+    };
+    if (fixed.delete === true && fixed.dryRun !== true) await removing(cli, { session, found, target, counters }, work);
+    else await work();
   } catch (error) {
     if (!isCoffreError(error, 'RESTORE_INCOMPLETE')) throw error;
     report.finish();
@@ -54,6 +59,35 @@ export async function runRestore(cli: Cli, names: readonly string[], options: Re
     const took = formatGoDuration(Math.round(performance.now() - startedMs));
     printer.normal(`finished verifying ${counters.filesVerified} files in ${target} (took ${took})`);
   }
+}
+
+type Removal = {
+  readonly session: Session;
+  readonly found: FoundSnapshot;
+  readonly target: string;
+  readonly counters: RestoreCounters;
+};
+
+/** What is not in the snapshot goes: that is put on record, as everything that destroys. */
+async function removing(
+  cli: Cli,
+  { session: { repository, printer }, found, target, counters }: Removal,
+  work: () => Promise<void>,
+): Promise<void> {
+  const { audited } = await import('./audited.ts');
+  await audited(
+    { cli, repository, printer },
+    {
+      action: 'restore --delete',
+      shown: {
+        snapshot: found.id,
+        ...(found.folder !== undefined && { folder: found.folder }),
+        target: resolve(target),
+      },
+      work,
+      done: () => ({ filesDeleted: counters.filesDeleted, filesRestored: counters.filesRestored }),
+    },
+  );
 }
 
 type Request = {
