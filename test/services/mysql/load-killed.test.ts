@@ -163,7 +163,9 @@ for (const { name, skip, start, context, finishesAlone } of cases) {
       const ends = { old: 0, fresh: 0, mended: 0 };
       for (let round = 0; round < kills; round += 1) {
         // Half of them in the last part, where things change places.
-        const at = round % 2 === 0 ? random.integer(total) : total - random.integer(Math.ceil(total / 4));
+        const late = total - random.integer(Math.ceil(total / 4));
+        // The first one surely before anything changes places.
+        const at = round === 0 ? Math.ceil(total / 4) : round % 2 === 0 ? random.integer(total) : late;
         const running: { child?: ChildProcess } = {};
         await using proxy = await startTcpProxy(server.port, (bytes) => {
           if (bytes >= at) running.child?.kill('SIGKILL');
