@@ -16,11 +16,11 @@ const stepBytes = 6 * 1024 * 1024;
  */
 export class PackMemory {
   readonly #free: SharedArrayBuffer[] = [];
-  readonly #keptMax: number;
+  readonly #keptBytesMax: number;
 
-  /** Buffers kept at a time: as many as are under way. */
-  constructor(keptMax: number) {
-    this.#keptMax = keptMax;
+  /** So many whole packs of the usual size are kept at a time, or more that are smaller. */
+  constructor(packsKept: number) {
+    this.#keptBytesMax = packsKept * 3 * stepBytes;
   }
 
   /** About `sizeBytes` are expected. Whoever gets the bytes owes a `give`, when no thread looks at them any more. */
@@ -49,9 +49,9 @@ export class PackMemory {
 
   #keep(memory: SharedArrayBuffer): void {
     this.#free.push(memory);
-    if (this.#free.length <= this.#keptMax) return;
-    const smallest = this.#free.reduce((least, other) => (other.byteLength < least.byteLength ? other : least));
-    this.#free.splice(this.#free.indexOf(smallest), 1);
+    let keptBytes = this.#free.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    // What lay about the longest: small ones thrown away for large ones would be made again for each small part.
+    while (keptBytes > this.#keptBytesMax && this.#free.length > 1) keptBytes -= this.#free.shift()?.byteLength ?? 0;
   }
 
   /** Takes back what `load` handed out. */

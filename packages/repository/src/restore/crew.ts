@@ -14,8 +14,8 @@ const inlineBytesMax = 4 * 1024 * 1024;
 /** Sealed bytes under way at once: what a restore holds in memory, nearly. */
 const bytesUnderWayMax = 56 * 1024 * 1024;
 const tasksPerThread = 4;
-/** Packs, nearly: more large buffers are never under way. */
-const buffersKept = 4;
+/** Packs, nearly, and many more that are small. What is thrown away is garbage that the engine is in no hurry to collect. */
+const packsKept = 8;
 
 type Seat = { run<Result>(task: string, payload: unknown, transfer?: readonly ArrayBuffer[]): Promise<Result> };
 
@@ -30,7 +30,7 @@ export class RestoreCrew implements AsyncDisposable {
   #pool: WorkerPool | undefined;
   #bytesSeen = 0;
   readonly admission: Admission;
-  readonly memory: PackMemory = new PackMemory(buffersKept);
+  readonly memory: PackMemory = new PackMemory(packsKept);
 
   constructor(
     repository: Repository,
